@@ -1,0 +1,1 @@
+"""What people handle: the command line and its commands."""

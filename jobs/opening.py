@@ -1,0 +1,94 @@
+"""From what was asked for to a job's folder: taken up where it was left, or begun."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from jobs.asked import Asked
+from pipeline.edit import utc
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder
+from pipeline.job.registry import Entry, find_exact, newest_unfinished, register
+from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
+from pipeline.manifest import Manifest
+from pipeline.store import Store, open_store
+
+
+async def open_job(asked: Asked, manifest: Manifest, *, submitted: bool = False) -> tuple[JobFolder, Spec]:
+    """The folder and the specification of the job that *asked* means.
+
+    With ``--out`` it is that folder; else the newest unfinished job of the same manifest and options, else a new
+    one. What may be adjusted is as *asked* now, whatever the folder says.
+
+    Raises:
+        JobError: the folder holds another job, or something else.
+    """
+    registry = open_store(asked.store)
+    wanted = _spec(asked, manifest)
+    if asked.out:
+        folder, spec = await _at(asked.out, wanted)
+    else:
+        folder, spec = await _newest_or_new(registry, wanted, manifest)
+    known = await find_exact(registry, spec.job)
+    entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
+    if known != entry:
+        await register(registry, entry)
+    adjusted = {name: getattr(wanted, name) for name in ADJUSTABLE}
+    return folder, msgspec.structs.replace(spec, **adjusted)
+
+
+async def _at(out: str, wanted: Spec) -> tuple[JobFolder, Spec]:
+    folder = JobFolder.at(out)
+    there = await folder.spec()
+    if there is None:
+        spec = msgspec.structs.replace(wanted, job=new_id(wanted, time.time()), out=folder.store.url)
+        if await folder.create(spec):
+            return folder, spec
+        there = await folder.spec()
+    if there is None:
+        raise JobError(f"{out}: its job.json came and went; is somebody else writing there?")
+    unlike = differences(there, wanted)
+    if unlike:
+        raise JobError(
+            f"{out} holds job {there.job}, which was begun with another {', '.join(unlike)}: "
+            "give the same options, or another --out for a new job"
+        )
+    return folder, there
+
+
+async def _newest_or_new(registry: Store, wanted: Spec, manifest: Manifest) -> tuple[JobFolder, Spec]:
+    entry = await newest_unfinished(registry, wanted)
+    if entry is not None and await _same_input(entry, manifest):
+        return await _at(entry.out, wanted)
+    while True:
+        job = new_id(wanted, time.time())
+        folder = JobFolder.at(f"{registry.url}/{job}")
+        spec = msgspec.structs.replace(wanted, job=job, out=folder.store.url)
+        if await folder.create(spec):
+            return folder, spec
+        await asyncio.sleep(0.2)
+
+
+async def _same_input(entry: Entry, manifest: Manifest) -> bool:
+    """A file is known by its path, and a change of it is refused later; standard input by its bytes alone."""
+    if manifest.source != "-":
+        return True
+    begun = await JobFolder.at(entry.out).source()
+    return begun is not None and begun == await asyncio.to_thread(manifest.fingerprint)
+
+
+def _spec(asked: Asked, manifest: Manifest) -> Spec:
+    shared = {name: getattr(asked, name) for name in Spec.__struct_fields__ if hasattr(asked, name)}
+    return Spec(
+        **{
+            **shared,
+            "job": "",
+            "out": "",
+            "manifest": manifest.source,
+            "root": str(manifest.root),
+            "created_at": utc(time.time()),
+        }
+    )

@@ -1,0 +1,1 @@
+"""One edit, start to end: manifest, request, API, verdict, retry, picture, record, storage, report."""

@@ -1,0 +1,68 @@
+"""What stops a job's rows from making more calls, and wakes those that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from pipeline.edit import State
+
+T = TypeVar("T")
+
+
+class Brake:
+    """Stops one job in this process. Calls in flight are let finish; nothing new is begun.
+
+    Attributes:
+        state: what the job has come to: cancelled, halted, paused; ``RUNNING`` while nothing stops it.
+            An interrupted process leaves its job ``QUEUED``: it goes on with the next.
+        reason: one sentence with its mend.
+    """
+
+    def __init__(self) -> None:
+        self.state = State.RUNNING
+        self.reason: str | None = None
+        self._stopped = asyncio.Event()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing new may be begun."""
+        return self._stopped.is_set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the rest is to be settled as cancelled."""
+        return self.state is State.CANCELLED
+
+    def stop(self, state: State, reason: str | None = None) -> None:
+        """Stop for *reason*; of several reasons the first holds, but a cancel beats them all."""
+        if self.stopped and state is not State.CANCELLED:
+            return
+        self.state, self.reason = state, reason
+        self._stopped.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait *seconds*, or until stopped; whether stopped."""
+        if seconds > 0 and not self.stopped:
+            try:
+                await asyncio.wait_for(self._stopped.wait(), seconds)
+            except TimeoutError:
+                return self.stopped
+        return self.stopped
+
+    async def race(self, awaited: Awaitable[T]) -> T | None:
+        """The result of *awaited*, or ``None`` when stopped first (*awaited* is then cancelled)."""
+        if self.stopped:
+            if asyncio.iscoroutine(awaited):
+                awaited.close()
+            return None
+        task = asyncio.ensure_future(awaited)
+        stop = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            stop.cancel()
+            if not task.done():
+                task.cancel()

@@ -1,0 +1,65 @@
+"""Money is set aside before a call and settled after it: the decision (pure) and its form for one process."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+
+
+class Room(Enum):
+    """Whether a call can be paid for."""
+
+    YES = auto()
+    #: Not now, but calls in flight may turn out cheaper.
+    LATER = auto()
+    NO = auto()
+
+
+#: Sums of prices are compared with this much grace, so that rounding in the last place refuses nothing.
+_GRACE = 1e-9
+
+
+def room(limit: float | None, spent: float, reserved: float, price: float) -> Room:
+    """Whether *price* fits under *limit* beside what is spent and what is set aside; all in dollars."""
+    if limit is None or spent + reserved + price <= limit + _GRACE:
+        return Room.YES
+    return Room.LATER if reserved > 0 and spent + price <= limit + _GRACE else Room.NO
+
+
+class LocalBudget:
+    """:class:`pipeline.ports.Budget` for one process.
+
+    Attributes:
+        limit: dollars for the whole job, ``None``: no limit.
+        unasked: dollars that may be spent before the user's question is answered; ``None``: nothing is asked.
+    """
+
+    def __init__(self, limit: float | None, spent: float = 0.0, unasked: float | None = None) -> None:
+        self.limit = limit
+        self.unasked = unasked
+        self.spent = spent
+        self._reserved = 0.0
+        self._changed = asyncio.Condition()
+
+    async def reserve(self, usd: float) -> bool:
+        async with self._changed:
+            while True:
+                answer = room(self.limit, self.spent, self._reserved, usd)
+                if answer is Room.NO:
+                    return False
+                if answer is Room.YES and room(self.unasked, self.spent, self._reserved, usd) is Room.YES:
+                    self._reserved += usd
+                    return True
+                await self._changed.wait()
+
+    async def settle(self, reserved: float, spent: float) -> None:
+        async with self._changed:
+            self._reserved = max(0.0, self._reserved - reserved)
+            self.spent += spent
+            self._changed.notify_all()
+
+    async def answered(self) -> None:
+        """The question was answered with yes: only the budget limits now."""
+        async with self._changed:
+            self.unasked = None
+            self._changed.notify_all()

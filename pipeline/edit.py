@@ -1,0 +1,299 @@
+"""The values that everything speaks of; pure, frozen, and written to JSON by msgspec as they stand.
+
+The shapes of :class:`Record` and :class:`Status` are ``contract.md``'s; fields may be added, never changed.
+Times are ISO 8601 in UTC with ``Z``; money is US dollars; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+def utc(moment: float) -> str:
+    """*moment* (seconds since the epoch) as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Outcome(StrEnum):
+    """How a row ended."""
+
+    DONE = "done"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    INVALID = "invalid"
+    CANCELLED = "cancelled"
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    HALTED = "halted"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class Verdict(StrEnum):
+    """What one answer (or its absence) was; the closed set of ``contract.md``, and ``interrupted``."""
+
+    IMAGE = "image"
+    BAD_IMAGE = "bad_image"
+    UNCHANGED = "unchanged"
+    TRUNCATED = "truncated"
+    TEXT_ONLY = "text_only"
+    TEXT = "text"
+    NO_IMAGE = "no_image"
+    BLOCKED = "blocked"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    OVERLOADED = "overloaded"
+    INVALID_REQUEST = "invalid_request"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    #: The process died between the intent and the record: the call may have been paid for.
+    INTERRUPTED = "interrupted"
+
+
+class Variant(StrEnum):
+    """How the prompt was put in a try."""
+
+    PLAIN = "plain"
+    EXPLICIT = "explicit"
+    IMAGE_ONLY = "image_only"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong in the manifest: *message* says what and how to mend it."""
+
+    code: str
+    message: str
+    row: int | None = None
+    line: int | None = None
+    column: str | None = None
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row of a manifest, numbered and normalised; what a shard's plan holds.
+
+    Attributes:
+        row: the internal key, counted from 1 over the rows as they are sent (each repeat counts).
+        line: the line in the manifest file; the row's number where the format has no lines.
+        id: the row's name, for people.
+        name: file name of the result without extension; unique in the job, safe on every file system.
+        images: paths or URLs as the manifest gives them, ``/`` as separator; empty: generate.
+        prompt: the text with its ``{columns}`` filled in.
+        model: this row's own model, ``None``: the job's; likewise *aspect_ratio* and *image_size*.
+        extra: the other columns.
+        faults: what makes the row invalid; a row with faults is never sent.
+    """
+
+    row: int
+    line: int
+    id: str
+    name: str
+    prompt: str = ""
+    images: tuple[str, ...] = ()
+    model: str | None = None
+    aspect_ratio: str | None = None
+    image_size: str | None = None
+    extra: dict[str, Any] = {}
+    faults: tuple[Fault, ...] = ()
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage of one call by kind, as the API counted it (gemini-api.md 3.5)."""
+
+    input: int = 0
+    output_text: int = 0
+    output_image: int = 0
+    thoughts: int = 0
+    total: int = 0
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, or one that was never begun because the connection failed.
+
+    Attributes:
+        n: number of the attempt in its row, from 1, counted or not.
+        counted: whether it used up one of the row's tries.
+        unknown: the request was sent and its answer never came, so that it may have been paid for.
+        cost_usd: ``None`` where the price or the outcome is unknown; 0 where the API surely charged nothing.
+        detail: what the API said, shortened; never a key, never a prompt.
+    """
+
+    n: int
+    started_at: str
+    seconds: float
+    verdict: Verdict
+    counted: bool
+    prompt_variant: Variant
+    http_status: int | None = None
+    finish_reason: str | None = None
+    step: str = "edit"
+    lane: str = "sync"
+    tokens: Tokens | None = None
+    cost_usd: float | None = None
+    unknown: bool = False
+    begun: bool = True
+    detail: str | None = None
+
+
+#: A record holds every counted try, and of the others the last so many.
+UNCOUNTED_KEPT = 10
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tried for one row so far; carried by every intent, so that a crash forgets nothing.
+
+    Attributes:
+        attempts: every counted try and the last :data:`UNCOUNTED_KEPT` others, in order.
+        uncounted: how many were not counted, those that are no longer kept included.
+        cost_usd: sum of the known costs; ``None`` while calls were made and no cost is known.
+        waited: seconds spent on waits that are not counted, except for a day's quota.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    made: int = 0
+    uncounted: int = 0
+    calls: int = 0
+    calls_unknown: int = 0
+    cost_usd: float | None = 0.0
+    waited: float = 0.0
+
+    @property
+    def tries(self) -> int:
+        """Counted tries."""
+        return self.made - self.uncounted
+
+    def after(self, attempt: Attempt) -> History:
+        """This history and one more *attempt*."""
+        known = self.cost_usd if self.calls else None
+        costs = [cost for cost in (known, attempt.cost_usd) if cost is not None]
+        return msgspec.structs.replace(
+            self,
+            attempts=_kept((*self.attempts, attempt)),
+            made=self.made + 1,
+            uncounted=self.uncounted + (not attempt.counted),
+            calls=self.calls + attempt.begun,
+            calls_unknown=self.calls_unknown + attempt.unknown,
+            cost_usd=sum(costs) if costs else None,
+        )
+
+    def in_a_row(self, verdict: Verdict) -> int:
+        """How many of the last attempts in a row came to *verdict*."""
+        count = 0
+        for attempt in reversed(self.attempts):
+            if attempt.verdict is not verdict:
+                break
+            count += 1
+        return count
+
+
+def _kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    surplus = sum(not attempt.counted for attempt in attempts) - UNCOUNTED_KEPT
+    if surplus <= 0:
+        return attempts
+    oldest = next(index for index, attempt in enumerate(attempts) if not attempt.counted)
+    return attempts[:oldest] + attempts[oldest + 1 :]
+
+
+class InputPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that was sent: as the manifest names it, and the bytes it had."""
+
+    path: str
+    sha256: str | None = None
+    mime_type: str | None = None
+
+
+class OutputPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified picture, stored untouched; *path* is relative to the job folder."""
+
+    path: str
+    mime_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one row: the promise that nothing is lost. ``contract.md``, "A row's record"."""
+
+    id: str
+    row: int
+    line: int
+    outcome: Outcome
+    reason: str | None = None
+    images: tuple[OutputPicture, ...] = ()
+    text: str | None = None
+    prompt: str = ""
+    model: str = ""
+    model_version: str | None = None
+    inputs: tuple[InputPicture, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    uncounted: int = 0
+    calls: int = 0
+    calls_unknown: int = 0
+    cost_usd: float | None = None
+    reused: bool = False
+    reused_from: str | None = None
+    settled_at: str = ""
+    extra: dict[str, Any] = {}
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over settled rows: of one shard, or of a job. Adding and subtracting is all they do."""
+
+    outcomes: dict[str, int] = {}
+    verdicts: dict[str, int] = {}
+    calls: int = 0
+    calls_unknown: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            outcomes=_added(self.outcomes, other.outcomes),
+            verdicts=_added(self.verdicts, other.verdicts),
+            calls=self.calls + other.calls,
+            calls_unknown=self.calls_unknown + other.calls_unknown,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+    @property
+    def settled(self) -> int:
+        """How many rows these sums speak of."""
+        return sum(self.outcomes.values())
+
+
+def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
+    return {key: left.get(key, 0) + right.get(key, 0) for key in left | right}
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The status object of ``contract.md``; *outcomes* always names all five outcomes and ``pending``."""
+
+    job: str
+    out: str
+    state: State
+    state_reason: str | None = None
+    rows: int | None = None
+    outcomes: dict[str, int | None] = {}
+    calls: int = 0
+    calls_unknown: int = 0
+    verdicts: dict[str, int] = {}
+    in_flight: int = 0
+    cost_usd: float | None = 0.0
+    images_per_minute: float | None = None
+    eta_seconds: float | None = None
+    submitted_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None

@@ -1,0 +1,157 @@
+"""The way of a shard, and of a job's shards through one pool of slots."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from pipeline.edit import Edit, History, Outcome, OutputPicture, Record, Totals
+from pipeline.errors import StoreError
+from pipeline.job.folder import OpenShard, adopted, found, interrupted
+from pipeline.jobrun import JobRun
+from pipeline.picture import BadPicture, verify
+from pipeline.ports import Lease
+from pipeline.record import output, record_of
+from pipeline.row import LeaseLost, Row, take
+
+log = logging.getLogger("retouch.engine")
+
+#: Shards beyond those that fill the slots: their rows wait for a retry while others are called.
+_SHARDS_WAITING = 16
+
+
+class Alone:
+    """The lease of a job that one process holds whole."""
+
+    def held(self) -> bool:
+        """Nobody can take it away."""
+        return True
+
+
+async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
+    """Take the rows of *shards* through the job's slots, in order; return when all are settled or stopped.
+
+    A shard is opened when the one before it has begun its last row: no slot idles while there are rows, and the
+    rows in memory are bounded by the slots, not by the job.
+    """
+    room = asyncio.Semaphore(job.spec.max_in_flight // job.spec.shard_rows + _SHARDS_WAITING)
+
+    async def one(shard: int, begun: asyncio.Event) -> None:
+        try:
+            await run_shard(job, shard, Alone(), begun)
+        finally:
+            begun.set()
+            room.release()
+
+    async with asyncio.TaskGroup() as group:
+        async for shard in shards:
+            if job.brake.stopped and not job.brake.cancelled:
+                break
+            await room.acquire()
+            begun = asyncio.Event()
+            group.create_task(one(shard, begun))
+            await begun.wait()
+
+
+async def run_shard(
+    job: JobRun, shard: int, lease: Lease, begun: asyncio.Event | None = None
+) -> Totals | None:
+    """Settle the rows of one shard and fold it; its totals, ``None`` while rows of it are not settled.
+
+    Args:
+        job: what the rows share.
+        shard: its number, from 1.
+        lease: asked before each call and each put.
+        begun: set when every row has begun, so that the slots can go to the next shard.
+    """
+    folded = await job.folder.folded(shard)
+    opened = None if folded else await job.folder.open_shard(shard)
+    if opened is None:
+        totals = folded or await job.folder.folded(shard) or Totals()
+        job.progress.found(totals)
+        return totals
+    job.progress.found(found(opened))
+    records = dict(opened.records)
+    async with asyncio.TaskGroup() as group:
+        for edit in opened.edits:
+            if edit.row in records:
+                continue
+            holds_slot = not edit.faults and await take(job)
+            if job.brake.stopped and not job.brake.cancelled:
+                if holds_slot:
+                    job.slots.release()
+                break
+            group.create_task(_settle(job, opened, edit, lease, records, holds_slot=holds_slot))
+        if begun is not None:
+            begun.set()
+    if len(records) < len(opened.edits) or not lease.held():
+        return None
+    return await job.keeper.put(lambda: job.folder.fold(shard, records.values()))
+
+
+async def _settle(
+    job: JobRun, opened: OpenShard, edit: Edit, lease: Lease, records: dict[int, Record], *, holds_slot: bool
+) -> None:
+    """One row to its record; what goes wrong in it goes wrong in no other."""
+    row = Row(job, opened.number, edit, _history(opened, edit.row), lease)
+    row.holds_slot = holds_slot
+    try:
+        record = await _adopted(job, opened, edit) or await row.settle()
+    except LeaseLost:
+        log.info("lease_lost job=%s shard=%s row=%s", job.spec.job, opened.number, edit.row)
+        return
+    except StoreError as error:
+        log.warning("row_left job=%s shard=%s row=%s: %s", job.spec.job, opened.number, edit.row, error)
+        return
+    except Exception as error:
+        log.exception("row_broke job=%s shard=%s row=%s", job.spec.job, opened.number, edit.row)
+        record = await _broken(job, opened.number, row, error)
+    finally:
+        row.release_slot()
+    if record is not None:
+        records[edit.row] = record
+
+
+async def _broken(job: JobRun, shard: int, row: Row, error: Exception) -> Record | None:
+    """A fault of ours costs one row, never the job; the record says that it was ours."""
+    reason = (
+        f"internal: {type(error).__name__} in retouch itself, not in this row; please report it with the log"
+    )
+    record = record_of(row.edit, row.history, Outcome.FAILED, reason, model=row.model)
+    if not row.lease.held() or not await job.keeper.put(lambda: job.folder.put_record(shard, record)):
+        return None
+    job.progress.row_settled(record)
+    return record
+
+
+def _history(opened: OpenShard, row: int) -> History:
+    """What was tried for *row* before this process; a call without a known answer is part of it."""
+    intent = opened.intents.get(row)
+    return opened.tried.get(row, History()) if intent is None else interrupted(intent)
+
+
+async def _adopted(job: JobRun, opened: OpenShard, edit: Edit) -> Record | None:
+    """The record of a row whose picture was stored and whose record was not: verified, not called for again."""
+    intent = opened.intents.get(edit.row)
+    path = await job.folder.find_picture(edit.name) if intent else None
+    if intent is None or path is None:
+        return None
+    data = await job.folder.store.get(path) or b""
+    loop = asyncio.get_running_loop()
+    reason: str | None = None
+    try:
+        verified = await loop.run_in_executor(job.decoders, verify, data)
+    except BadPicture as bad:
+        outcome, reason = Outcome.FAILED, f"bad_image: {path} is there already and is no picture ({bad})"
+        images: tuple[OutputPicture, ...] = ()
+    else:
+        outcome = Outcome.DONE
+        images = (output(path, verified, len(data)),)
+    record = record_of(
+        edit, adopted(intent, usable=bool(images)), outcome, reason, model=intent.model, images=images
+    )
+    if not await job.keeper.put(lambda: job.folder.put_record(opened.number, record)):
+        raise LeaseLost
+    job.progress.row_settled(record)
+    return record

@@ -1,0 +1,64 @@
+"""Every error that a person may see, on one page.
+
+::
+
+    RetouchError            exit 2   base: a sentence that says what, where, and how to mend it
+    ├── UsageError          exit 2   an option or a combination of options cannot be meant
+    ├── ManifestError       exit 2   the manifest cannot be read at all
+    ├── JobError            exit 2   a job that is unknown, held by another, or not as asked
+    ├── StoreError          exit 2   results cannot be stored or read
+    ├── BrokerError         exit 2   Redis is out of reach
+    ├── KeyMissing          exit 3   no API key
+    └── InvalidInput         -       a row that can never be sent; settles the row, never ends the program
+
+Halts (key refused, billing, model gone) are not exceptions: they are a state of the job
+(see :class:`pipeline.edit.State`), because rows in flight must still be settled.
+"""
+
+from __future__ import annotations
+
+
+class RetouchError(Exception):
+    """Base of every error with a sentence for people. ``str(error)`` is that sentence."""
+
+    exit_code = 2
+
+
+class UsageError(RetouchError):
+    """An option, or a combination of options, cannot be meant."""
+
+
+class ManifestError(RetouchError):
+    """The manifest cannot be read at all; a fault of one row is a :class:`pipeline.edit.Fault` instead."""
+
+
+class JobError(RetouchError):
+    """The job is unknown, held by another process, or not the one that was asked for."""
+
+
+class StoreError(RetouchError):
+    """The store refused a read or a write; what was paid for is kept and put again by the caller."""
+
+
+class BrokerError(RetouchError):
+    """Redis is out of reach or refuses to serve."""
+
+
+class KeyMissing(RetouchError):  # noqa: N818 - it names what is missing
+    """No API key was given, so that no call can be made: a person is needed."""
+
+    exit_code = 3
+
+
+class InvalidInput(Exception):  # noqa: N818 - it names the outcome of the row
+    """A row that can never be sent.
+
+    Attributes:
+        code: short word for the record's reason, such as ``missing``.
+        message: what, where and how to mend it.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message

@@ -1,0 +1,65 @@
+"""One ``run`` at a time on a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import JobError
+from pipeline.store import Store
+
+LOCK = ".retouch/run.lock"
+
+
+@contextlib.contextmanager
+def held(store: Store) -> Iterator[None]:
+    """Hold the folder of *store* while the block runs.
+
+    The lock is the kernel's, so that it ends with the process, whatever ends it. An object store has none: there
+    the create-only puts of intents keep two runs from paying twice.
+
+    Raises:
+        JobError: another live process holds it; the sentence says which.
+    """
+    if store.folder is None:
+        yield
+        return
+    path = store.folder / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path, store.url) as descriptor:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+
+
+def is_held(store: Store) -> bool:
+    """Whether a live process holds the folder."""
+    try:
+        with contextlib.ExitStack() as stack:
+            if store.folder is None or not (store.folder / LOCK).exists():
+                return False
+            stack.enter_context(_locked(store.folder / LOCK, store.url))
+    except JobError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path, url: str) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+            raise JobError(
+                f"{url} is held by {holder}, which is running this job: wait for it, watch it with "
+                f"`retouch watch {url}`, or stop it with Ctrl-C there"
+            ) from error
+        yield descriptor
+    finally:
+        os.close(descriptor)

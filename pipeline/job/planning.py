@@ -1,0 +1,105 @@
+"""From a manifest to plans: read in a thread, a shard at a time, while the first shards are already called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.spec import Spec
+from pipeline.manifest import Manifest
+from pipeline.manifest.shards import cut
+
+
+class Planner:
+    """Writes the plan of each shard of a job; goes on after the last whole shard of an earlier process.
+
+    Attributes:
+        shards: how many shards have a plan.
+        planned: what the whole manifest came to, once it is read.
+    """
+
+    def __init__(self, folder: JobFolder, manifest: Manifest, spec: Spec) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.spec = spec
+        self.shards = 0
+        self.planned: Planned | None = None
+        self._more = asyncio.Condition()
+        self._ended = False
+
+    async def read(self) -> Planned:
+        """Read the manifest to its end, or to the job's limit.
+
+        Raises:
+            JobError: the manifest is not the one that the job began with.
+            ManifestError: it cannot be read.
+        """
+        try:
+            await self._read()
+        finally:
+            async with self._more:
+                self._ended = True
+                self._more.notify_all()
+        assert self.planned is not None  # noqa: S101 - _read() has set it
+        return self.planned
+
+    async def numbers(self) -> AsyncIterator[int]:
+        """The shards of the job in order, each as soon as it is planned."""
+        number = 0
+        while True:
+            async with self._more:
+                while self.shards <= number and not self._ended:
+                    await self._more.wait()
+            if self.shards <= number:
+                return
+            number += 1
+            yield number
+
+    async def _read(self) -> None:
+        found = await asyncio.to_thread(self.manifest.fingerprint)
+        there = await self.folder.planned()
+        begun = await self.folder.source()
+        if begun is not None and begun.sha256 != found.sha256:
+            raise JobError(
+                f"{self.spec.manifest} has changed since this job began: start a new job with another --out, "
+                "or put the manifest back as it was"
+            )
+        if begun is None:
+            await self.folder.begin_plan(found)
+        if there is not None and _covers(there, self.spec.limit):
+            await self._progress(there.shards)
+            self.planned = there
+            return
+        rows = await self._write(await self.folder.shards_planned())
+        self.planned = Planned(
+            bytes=found.bytes, sha256=found.sha256, rows=rows, shards=self.shards, limit=self.spec.limit
+        )
+        await self.folder.finish_plan(self.planned)
+
+    async def _write(self, whole: int) -> int:
+        rows = await self._rows_of(whole)
+        await self._progress(whole)
+        shards = cut(self.manifest.edits(after=rows), self.spec.shard_rows)
+        while edits := await asyncio.to_thread(next, shards, None):
+            await self.folder.add_plan(self.shards + 1, edits)
+            await self._progress(self.shards + 1)
+            rows += len(edits)
+        return rows
+
+    async def _rows_of(self, whole: int) -> int:
+        """How many rows the first *whole* shards hold; a last shard that a limit cut short is one of them."""
+        if not whole:
+            return 0
+        return (whole - 1) * self.spec.shard_rows + len(await self.folder.plan(whole))
+
+    async def _progress(self, shards: int) -> None:
+        async with self._more:
+            self.shards = shards
+            self._more.notify_all()
+
+
+def _covers(planned: Planned, limit: int | None) -> bool:
+    """Whether what is planned is all that *limit* asks for: a smaller limit takes nothing back."""
+    return planned.limit is None or (limit is not None and limit <= planned.limit)

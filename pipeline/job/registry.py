@@ -1,0 +1,84 @@
+"""Which jobs there are: ``RETOUCH_STORE/.retouch/jobs/<job>`` says where each job's folder is."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.edit import State, Status
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder
+from pipeline.job.spec import Spec, differences, identity
+from pipeline.store import Store, open_store
+
+JOBS = ".retouch/jobs"
+
+_ENDED = (State.FINISHED, State.CANCELLED)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One job: its id, the folder (path or URL), and whether it was handed to the workers."""
+
+    job: str
+    out: str
+    submitted: bool = False
+
+
+async def register(store: Store, entry: Entry) -> None:
+    """Add or replace a job's entry."""
+    await store.put(f"{JOBS}/{entry.job}", msgspec.json.encode(entry))
+
+
+async def entries(store: Store) -> list[Entry]:
+    """All jobs, the oldest first."""
+    return [entry for name in await store.names(JOBS) if (entry := await find_exact(store, name))]
+
+
+async def find_exact(store: Store, job: str) -> Entry | None:
+    """The entry of the job with this id."""
+    data = await store.get(f"{JOBS}/{job}")
+    return None if data is None else msgspec.json.decode(data, type=Entry)
+
+
+async def find(store: Store, job: str) -> Entry:
+    """The job that is meant by *job*: an id, or a folder (path or URL).
+
+    Raises:
+        JobError: there is no such job.
+    """
+    if "/" not in job and "\\" not in job and job not in (".", ".."):
+        entry = await find_exact(store, job)
+        if entry is not None:
+            return entry
+    folder = JobFolder(open_store(job))
+    spec = await folder.spec()
+    if spec is None:
+        raise JobError(
+            f"no job {job!r}: it is neither an id in {store.url} nor a job's folder; `retouch status` lists them"
+        )
+    known = await find_exact(store, spec.job)
+    return known or Entry(job=spec.job, out=folder.store.url)
+
+
+async def newest_unfinished(store: Store, asked: Spec) -> Entry | None:
+    """The newest job of the same manifest and options that has not come to its end."""
+    ending = f"-{identity(asked)}"
+    for name in reversed(await store.names(JOBS)):
+        entry = await find_exact(store, name) if ending in name else None
+        if entry is not None and await _can_go_on(entry, asked):
+            return entry
+    return None
+
+
+async def _can_go_on(entry: Entry, asked: Spec) -> bool:
+    folder = JobFolder(open_store(entry.out))
+    there = await folder.spec()
+    if there is None or differences(there, asked):
+        return False
+    status = await last_status(folder)
+    return status is None or status.state not in _ENDED
+
+
+async def last_status(folder: JobFolder) -> Status | None:
+    """The status object as it was last written."""
+    data = await folder.store.get("report.json")
+    return None if data is None else msgspec.json.decode(data, type=Status)

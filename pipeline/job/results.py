@@ -1,0 +1,89 @@
+"""From records to ``results.jsonl``, ``results.csv``, ``report.json`` and ``report.html``."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from pipeline.edit import Record, Status, Totals
+from pipeline.job.folder import JobFolder
+from pipeline.job.spec import Spec
+from pipeline.report import local_inputs, write_csv, write_html
+
+#: Heads of folded shards that are read at once.
+_READS = 32
+
+_record = msgspec.json.Decoder(Record)
+
+
+async def write_status(folder: JobFolder, status: Status) -> None:
+    """Keep ``report.json`` fresh."""
+    await folder.store.put("report.json", msgspec.json.format(msgspec.json.encode(status), indent=2))
+
+
+async def write_results(folder: JobFolder, shards: int, status: Status, spec: Spec) -> None:
+    """Write results and report of what is settled in the first *shards* shards; repeatable at any time.
+
+    The records are copied as they are into one file on this machine, from which the other forms are made: a
+    million rows pass through memory one by one.
+
+    Raises:
+        StoreError: something could not be read or written.
+    """
+    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        lines = Path(scratch, "results.jsonl")
+        await _collect(folder, shards, lines)
+        table = Path(scratch, "results.csv")
+        await asyncio.to_thread(_write_table, lines, table)
+        pages = folder.store.folder or Path(scratch, "pages")
+        written = await asyncio.to_thread(_write_pages, lines, status, spec, pages)
+        if folder.store.folder is None:
+            for page in written:
+                await folder.store.put_file(page.relative_to(pages).as_posix(), page)
+        await folder.store.put_file("results.csv", table)
+        await folder.store.put_file("results.jsonl", lines)
+    await write_status(folder, status)
+
+
+async def exact_totals(folder: JobFolder, shards: int) -> Totals:
+    """The totals of the first *shards* shards by their folds; a shard that is not folded adds its records."""
+    reading = asyncio.Semaphore(_READS)
+
+    async def one(shard: int) -> Totals:
+        async with reading:
+            return await folder.totals(shard)
+
+    total = Totals()
+    for first in range(1, shards + 1, 1000):
+        batch = range(first, min(first + 1000, shards + 1))
+        for totals in await asyncio.gather(*map(one, batch)):
+            total += totals
+    return total
+
+
+def records_in(lines: Path) -> Iterator[Record]:
+    """The records of a ``results.jsonl``."""
+    with lines.open("rb") as file:
+        for line in file:
+            yield _record.decode(line)
+
+
+async def _collect(folder: JobFolder, shards: int, lines: Path) -> None:
+    with lines.open("wb") as file:
+        for shard in range(1, shards + 1):
+            file.write(await folder.settled_lines(shard))
+
+
+def _write_table(lines: Path, table: Path) -> None:
+    with table.open("wb") as file:
+        write_csv(records_in(lines), file)
+
+
+def _write_pages(lines: Path, status: Status, spec: Spec, pages: Path) -> list[Path]:
+    pages.mkdir(exist_ok=True)
+    inputs = local_inputs(Path(spec.root), pages, outside=spec.allow_outside)
+    return write_html(status, records_in(lines), pages, inputs=inputs)

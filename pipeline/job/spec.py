@@ -1,0 +1,75 @@
+"""``job.json``: what was asked for, frozen when the job begins."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+import msgspec
+
+#: Rows in a shard: the unit of a claim, of a fold and of a message (design.md, "Manifest -> shards").
+SHARD_ROWS = 50
+
+#: What a later command on the same folder may say differently.
+ADJUSTABLE = frozenset({"limit", "rpm", "max_in_flight", "budget", "timeout"})
+
+_ABOUT_THE_FOLDER = frozenset({"version", "job", "out", "created_at", "shard_rows", "uploaded", "root"})
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """The frozen specification of a job.
+
+    Attributes:
+        manifest: absolute path, glob or ``-``.
+        root: absolute folder that relative picture paths start from.
+        rpm: calls a minute over all workers; ``None``: no limit of ours.
+        budget: dollars; ``None``: none.
+        timeout: seconds a call.
+        uploaded: the inputs were copied into the job folder, under ``.retouch/inputs``.
+    """
+
+    job: str
+    out: str
+    manifest: str
+    root: str
+    model: str
+    created_at: str
+    version: int = 1
+    prompt: str | None = None
+    aspect_ratio: str | None = None
+    image_size: str | None = None
+    max_in_flight: int = 64
+    rpm: float | None = None
+    budget: float | None = None
+    attempts: int = 3
+    timeout: float = 300.0
+    limit: int | None = None
+    repeat: int = 1
+    reuse: bool = False
+    allow_outside: bool = False
+    allow_private_urls: bool = False
+    shard_rows: int = SHARD_ROWS
+    uploaded: bool = False
+
+
+def differences(there: Spec, asked: Spec) -> list[str]:
+    """Options in which *asked* is another job than the one that is *there*, as they are typed."""
+    left, right = msgspec.to_builtins(there), msgspec.to_builtins(asked)
+    free = ADJUSTABLE | _ABOUT_THE_FOLDER
+    return [_typed(name) for name in left if name not in free and left[name] != right[name]]
+
+
+def identity(spec: Spec) -> str:
+    """Six hexadecimal digits of what makes *spec* this job: the manifest's path and the options that count."""
+    values = msgspec.to_builtins(spec)
+    wanted = {key: values[key] for key in sorted(values) if key not in ADJUSTABLE | _ABOUT_THE_FOLDER}
+    return hashlib.sha256(msgspec.json.encode(wanted)).hexdigest()[:6]
+
+
+def new_id(spec: Spec, now: float) -> str:
+    """An id that sorts by time and ends in the identity of *spec*, so that it can be found without reading."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{identity(spec)}"
+
+
+def _typed(name: str) -> str:
+    return name if name == "manifest" else "--" + name.replace("_", "-")

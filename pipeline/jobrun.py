@@ -1,0 +1,72 @@
+"""Everything that the rows of one job share in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from pipeline.brake import Brake
+from pipeline.edit import Edit, State
+from pipeline.gemini.client import Client
+from pipeline.gemini.verdict import Judgement
+from pipeline.job.folder import JobFolder
+from pipeline.job.spec import Spec
+from pipeline.keeper import Keeper
+from pipeline.models import Catalogue
+from pipeline.picture import SentPicture
+from pipeline.policy import SAME_FAULTS
+from pipeline.ports import Budget, Pace, Progress
+
+#: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
+Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
+
+
+@dataclass
+class FaultCount:
+    """Counts equal bad requests while nothing has succeeded: five of them say that the job is wrong."""
+
+    succeeded: bool = False
+    same: dict[str | None, int] = field(default_factory=dict)
+
+    def halts(self, judged: Judgement) -> bool:
+        """Count the bad request *judged*; whether the job should halt."""
+        if self.succeeded:
+            return False
+        self.same[judged.detail] = self.same.get(judged.detail, 0) + 1
+        return self.same[judged.detail] >= SAME_FAULTS
+
+
+@dataclass(kw_only=True)
+class JobRun:
+    """One job in this process: its folder, its edge to the API, and what it shares with other processes.
+
+    Attributes:
+        slots: bounds the calls in flight of this job in this process.
+        decoders: threads that decode pictures; as many as there are cores to use.
+        timeout: seconds a call; may be changed while the job runs.
+    """
+
+    folder: JobFolder
+    spec: Spec
+    client: Client
+    inputs: Inputs
+    catalogue: Catalogue
+    pace: Pace
+    budget: Budget
+    progress: Progress
+    slots: asyncio.Semaphore
+    decoders: Executor
+    brake: Brake
+    timeout: float
+    faults: FaultCount = field(default_factory=FaultCount)
+    keeper: Keeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(self.brake, self.progress)
+
+    def halt(self, reason: str) -> None:
+        """Stop the job until a person has mended *reason*."""
+        self.brake.stop(State.HALTED, reason)

@@ -1,0 +1,76 @@
+"""Puts that must not be lost: repeated until the store takes them, while no new call is begun."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from pipeline.brake import Brake
+from pipeline.errors import StoreError
+from pipeline.ports import Progress
+
+T = TypeVar("T")
+
+log = logging.getLogger("retouch.keeper")
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+
+
+class Keeper:
+    """Keeps what was paid for until it is stored. While one put fails, :meth:`ready` holds new calls back."""
+
+    def __init__(self, brake: Brake, progress: Progress) -> None:
+        self._brake = brake
+        self._progress = progress
+        self._failing = 0
+        self._ready = asyncio.Event()
+        self._ready.set()
+
+    async def ready(self) -> None:
+        """Return when the store takes what it is given."""
+        await self._ready.wait()
+
+    async def put(self, put: Callable[[], Awaitable[T]]) -> T:
+        """The result of *put*, repeated while it raises :class:`StoreError`.
+
+        Raises:
+            StoreError: the store still fails and the job was stopped, so that nobody can wait for it.
+        """
+        try:
+            return await put()
+        except StoreError as error:
+            self._trouble(error)
+        try:
+            return await AsyncRetrying(
+                retry=retry_if_exception_type(StoreError),
+                wait=wait_exponential_jitter(initial=_FIRST_WAIT, max=_LONGEST_WAIT),
+                stop=self._given_up,
+                before_sleep=self._again,
+                sleep=self._sleep,
+                reraise=True,
+            )(put)
+        finally:
+            self._failing -= 1
+            if not self._failing:
+                self._ready.set()
+                self._progress.waiting(None)
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._brake.wait(seconds)
+
+    def _trouble(self, error: BaseException) -> None:
+        self._failing += 1
+        self._ready.clear()
+        self._progress.waiting(str(error))
+        log.warning("store_failed, no new calls until it works again: %s", error)
+
+    def _again(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self._progress.waiting(str(error))
+
+    def _given_up(self, _state: RetryCallState) -> bool:
+        return self._brake.stopped

@@ -1,0 +1,151 @@
+"""Verdict -> what happens next. Pure; tenacity carries it out, and nothing else decides on retries.
+
+The rules are ``contract.md``'s table "From an answer to a verdict"; the numbers stand here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.edit import History, Outcome, Variant, Verdict
+from pipeline.gemini.verdict import Judgement, Scope
+
+#: Seconds a row may wait in all for what is not its fault (contract.md); a day's quota is exempt.
+PATIENCE = 3600.0
+#: A row that meets an overloaded API this often is given up.
+OVERLOADS = 10
+#: The same bad request so many times, and no success yet, says that the job is wrong, not the rows.
+SAME_FAULTS = 5
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+#: A shared wait is stretched by up to this part, so that not everybody comes back at the same instant.
+_SPREAD = 0.1
+
+_SENTENCES = {
+    Verdict.BAD_IMAGE: "the picture that came back cannot be used",
+    Verdict.UNCHANGED: "the picture came back unchanged",
+    Verdict.TRUNCATED: "the model stopped partway without a picture",
+    Verdict.TEXT_ONLY: "the model answered with text instead of a picture",
+    Verdict.TEXT: "the model answered with text",
+    Verdict.NO_IMAGE: "the answer held no picture",
+    Verdict.NETWORK: "the connection failed",
+    Verdict.TIMEOUT: "no answer came in time",
+    Verdict.THROTTLED: "the rate limit did not clear within an hour of waiting",
+    Verdict.OVERLOADED: "the API stayed overloaded",
+    Verdict.INVALID_REQUEST: "the API refuses the request",
+    Verdict.NOT_FOUND: "the API does not know this model",
+    Verdict.BLOCKED: "the API refuses this edit by its policy",
+    Verdict.INTERRUPTED: "the process died during the call",
+}
+
+_MENDS = {
+    Verdict.DENIED: "check the key, the project's billing and its region, then run the same command again",
+    Verdict.NOT_FOUND: "choose a model that `retouch models` lists and start a job with it",
+    Verdict.INVALID_REQUEST: "mend the options or the manifest and start the job anew",
+}
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Try the row again after *seconds*; *hold* keeps every call to the model back for so long."""
+
+    seconds: float = 0.0
+    hold: float = 0.0
+    patience: bool = False
+
+
+class Settle(msgspec.Struct, frozen=True):
+    """The row is settled."""
+
+    outcome: Outcome
+    reason: str | None = None
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """The job stops until a person has mended *reason*; the row stays unsettled."""
+
+    reason: str
+
+
+Next = Again | Settle | Halt
+
+
+def variant(tries: int) -> Variant:
+    """How the prompt is put after so many counted *tries*."""
+    return (Variant.PLAIN, Variant.EXPLICIT, Variant.IMAGE_ONLY)[min(tries, 2)]
+
+
+def decide(
+    judged: Judgement, history: History, *, attempts: int, jitter: float, own_model: bool = False
+) -> Next:
+    """What follows from *judged*, the last attempt of *history*.
+
+    Args:
+        judged: what the last answer was.
+        history: the row's attempts, the last one included.
+        attempts: counted tries a row may have.
+        jitter: a random number from 0 to 1.
+        own_model: the row names its model itself, so that an unknown model is its fault and not the job's.
+    """
+    verdict = judged.verdict
+    if verdict in (Verdict.IMAGE, Verdict.TEXT):
+        return Settle(Outcome.DONE)
+    if judged.scope is Scope.ACCOUNT and verdict is not Verdict.QUOTA_EXHAUSTED:
+        return Halt(halt_reason(judged))
+    if verdict is Verdict.NOT_FOUND and not own_model:
+        return Halt(halt_reason(judged))
+    if judged.counted:
+        return _after_a_try(judged, history, attempts, jitter)
+    return _after_no_try(judged, history, jitter)
+
+
+def _after_a_try(judged: Judgement, history: History, attempts: int, jitter: float) -> Next:
+    verdict = judged.verdict
+    if verdict is Verdict.BLOCKED and (judged.final or history.in_a_row(verdict) > 1):
+        return Settle(Outcome.BLOCKED, reason(judged))
+    if history.tries >= attempts:
+        outcome = Outcome.BLOCKED if verdict is Verdict.BLOCKED else Outcome.FAILED
+        return Settle(outcome, reason(judged, history.tries))
+    if verdict in (Verdict.NETWORK, Verdict.TIMEOUT):
+        return Again(_backoff(history.in_a_row(verdict), jitter))
+    return Again()
+
+
+def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
+    verdict = judged.verdict
+    if verdict in (Verdict.INVALID_REQUEST, Verdict.NOT_FOUND):
+        return Settle(Outcome.FAILED, reason(judged))
+    if verdict is Verdict.QUOTA_EXHAUSTED:
+        seconds = judged.retry_after or _LONGEST_WAIT
+        return Again(seconds, hold=seconds)
+    again = history.in_a_row(verdict)
+    if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and again >= OVERLOADS):
+        return Settle(Outcome.FAILED, reason(judged, again))
+    if verdict is Verdict.THROTTLED:
+        seconds = _told(judged, jitter) or _backoff(again + 1, jitter)
+        return Again(seconds, hold=seconds, patience=True)
+    return Again(_told(judged, jitter) or _backoff(again, jitter), patience=True)
+
+
+def _told(judged: Judgement, jitter: float) -> float | None:
+    return None if judged.retry_after is None else judged.retry_after * (1 + _SPREAD * jitter)
+
+
+def _backoff(again: int, jitter: float) -> float:
+    """Full jitter over a doubling ceiling, never below half of it: the callers must part, and must wait."""
+    ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(again - 1, 10))
+    return ceiling * (0.5 + 0.5 * jitter)
+
+
+def reason(judged: Judgement, times: int = 1) -> str:
+    """The record's reason: the verdict's word, a sentence, and what the API said."""
+    sentence = _SENTENCES.get(judged.verdict, "the call failed")
+    often = f" {times} times" if times > 1 else ""
+    said = ": ".join(part for part in (judged.finish_reason, judged.detail) if part)
+    return f"{judged.verdict}: {sentence}{often}" + (f" ({said})" if said else "")
+
+
+def halt_reason(judged: Judgement) -> str:
+    """One sentence that says why the job stops and how to mend it."""
+    status = f"HTTP {judged.http_status}" if judged.http_status else judged.finish_reason
+    said = f": {judged.detail}" if judged.detail else ""
+    return f"{judged.verdict}: the API refuses the job's calls ({status}{said}); {_MENDS[judged.verdict]}"

@@ -1,0 +1,86 @@
+"""What several processes must agree on, as small protocols.
+
+``pipeline`` carries an in-process form of each (for ``retouch run``), ``workers`` one over Redis. The way of
+a row is the same code over both.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from pipeline.edit import Attempt, Record, State, Totals
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """``control.json``: what people want of a job now. ``None``: as the specification says."""
+
+    state: State = State.RUNNING
+    rpm: float | None = None
+    budget: float | None = None
+    max_in_flight: int | None = None
+    timeout: float | None = None
+
+
+class Pace(Protocol):
+    """When the next call may start. Shared by all workers of a job; delays, never refuses."""
+
+    async def turn(self, model: str) -> float:
+        """Book the start of a call to *model*; the seconds until then."""
+        ...
+
+    async def hold(self, model: str, seconds: float) -> None:
+        """Let nobody call *model* for *seconds*: the API said so. A longer hold is never shortened."""
+        ...
+
+    async def held(self) -> float:
+        """Seconds for which the longest hold still lasts."""
+        ...
+
+
+class Budget(Protocol):
+    """Money: reserved before a call, settled after it. Reserving is atomic over all workers of a job."""
+
+    async def reserve(self, usd: float) -> bool:
+        """Set *usd* aside; false when spent, reserved and *usd* together would pass the budget."""
+        ...
+
+    async def settle(self, reserved: float, spent: float) -> None:
+        """Give back *reserved* and book *spent*."""
+        ...
+
+
+class Progress(Protocol):
+    """Figures for those who watch; losing them loses nothing, they are rebuilt from records.
+
+    Called on the event loop, so none of it waits.
+    """
+
+    def call_begun(self) -> None:
+        """A request's body was begun."""
+        ...
+
+    def call_ended(self, attempt: Attempt) -> None:
+        """A call came to its end, or was never begun."""
+        ...
+
+    def row_settled(self, record: Record) -> None:
+        """A row has its record."""
+        ...
+
+    def found(self, totals: Totals) -> None:
+        """Rows and calls of an earlier process, found in the job folder."""
+        ...
+
+    def waiting(self, reason: str | None) -> None:
+        """The job waits for *reason* and goes on by itself; ``None``: it goes on."""
+        ...
+
+
+class Lease(Protocol):
+    """The claim on one shard: whoever holds it may call and put for its rows."""
+
+    def held(self) -> bool:
+        """Whether the lease is still ours; asked right before each call and each put, so it never waits."""
+        ...

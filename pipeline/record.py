@@ -1,0 +1,64 @@
+"""The record of a settled row, from what is known of it."""
+
+from __future__ import annotations
+
+import time
+
+from pipeline.edit import Edit, History, InputPicture, Outcome, OutputPicture, Record, utc
+from pipeline.picture import SentPicture, VerifiedPicture
+
+
+def record_of(
+    edit: Edit,
+    history: History,
+    outcome: Outcome,
+    reason: str | None = None,
+    *,
+    model: str,
+    inputs: tuple[SentPicture, ...] = (),
+    images: tuple[OutputPicture, ...] = (),
+    text: str | None = None,
+    model_version: str | None = None,
+) -> Record:
+    """The record of a row that came to *outcome*; *inputs* are the pictures that were sent."""
+    return Record(
+        id=edit.id,
+        row=edit.row,
+        line=edit.line,
+        outcome=outcome,
+        reason=reason,
+        images=images,
+        text=text,
+        prompt=edit.prompt,
+        model=model,
+        model_version=model_version,
+        inputs=_as_named(edit, inputs),
+        attempts=history.attempts,
+        uncounted=history.uncounted,
+        calls=history.calls,
+        calls_unknown=history.calls_unknown,
+        cost_usd=history.cost_usd,
+        settled_at=utc(time.time()),
+        extra=edit.extra,
+    )
+
+
+def output(path: str, verified: VerifiedPicture, size: int) -> OutputPicture:
+    """The record's entry of a stored picture of *size* bytes."""
+    return OutputPicture(
+        path=path,
+        mime_type=verified.mime_type,
+        width=verified.width,
+        height=verified.height,
+        bytes=size,
+        sha256=verified.sha256,
+    )
+
+
+def _as_named(edit: Edit, inputs: tuple[SentPicture, ...]) -> tuple[InputPicture, ...]:
+    if not inputs:
+        return tuple(InputPicture(path=name) for name in edit.images)
+    return tuple(
+        InputPicture(path=name, sha256=picture.sha256, mime_type=picture.mime_type)
+        for name, picture in zip(edit.images, inputs, strict=True)
+    )

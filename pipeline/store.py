@@ -1,0 +1,282 @@
+"""Where results go: one small storage layer over local disk and object stores.
+
+A file that can be seen is whole. :meth:`Store.put_new` creates and never replaces: the second writer loses,
+which is what keeps a stalled worker from overwriting what another has settled. On a local disk file and folder
+are synced before a put returns; an object store answers only when it has the bytes.
+
+Paths are relative to the store's root, with ``/``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import obstore
+import obstore.store
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from pipeline.errors import StoreError
+
+#: Folder for files that are being written; on the same file system as the results, never listed.
+TEMPORARY = ".retouch/tmp"
+
+Bytes = bytes | bytearray | memoryview
+
+
+class Store(Protocol):
+    """What the rest of the program needs of a store. Every method raises :class:`StoreError`."""
+
+    url: str
+    #: The root as a folder of this machine; ``None`` for an object store.
+    folder: Path | None
+
+    async def put_new(self, path: str, data: Bytes) -> bool:
+        """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
+        ...
+
+    async def put(self, path: str, data: Bytes) -> None:
+        """Create or replace *path*; a reader sees the old bytes or the new, never a mixture."""
+        ...
+
+    async def put_file(self, path: str, source: Path) -> None:
+        """Create or replace *path* with a local file, which is used up; for what is too big for memory."""
+        ...
+
+    async def get(self, path: str, size: int | None = None) -> bytes | None:
+        """The bytes of *path* (the first *size* of them), ``None`` when there is no such file."""
+        ...
+
+    async def names(self, prefix: str) -> list[str]:
+        """Names of the files and folders directly inside the folder *prefix*, sorted."""
+        ...
+
+    async def delete(self, paths: list[str]) -> None:
+        """Remove *paths*; those that are not there are passed over."""
+        ...
+
+
+def open_store(location: str | Path) -> Store:
+    """The store at *location*: a local path, or a URL such as ``s3://bucket/prefix``.
+
+    Raises:
+        StoreError: the URL's scheme is not one that we can write to.
+    """
+    text = str(location)
+    scheme = urlsplit(text).scheme if "://" in text else ""
+    if scheme == "file":
+        return DiskStore(Path(urlsplit(text).path))
+    return ObjectStore(text) if scheme else DiskStore(Path(text))
+
+
+class DiskStore:
+    """A folder on a local disk (or a mounted one)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder: Path | None = folder.absolute()
+        self.url = str(self.folder)
+        self._root = folder.absolute()
+        self._known_folders: set[Path] = set()
+
+    async def put_new(self, path: str, data: Bytes) -> bool:
+        return await asyncio.to_thread(self._put_new, path, data)
+
+    async def put(self, path: str, data: Bytes) -> None:
+        await asyncio.to_thread(self._put, path, data)
+
+    async def put_file(self, path: str, source: Path) -> None:
+        await asyncio.to_thread(self._put_file, path, source)
+
+    async def get(self, path: str, size: int | None = None) -> bytes | None:
+        return await asyncio.to_thread(self._get, path, size)
+
+    async def names(self, prefix: str) -> list[str]:
+        return await asyncio.to_thread(self._names, prefix)
+
+    async def delete(self, paths: list[str]) -> None:
+        await asyncio.to_thread(self._delete, paths)
+
+    def _put_new(self, path: str, data: Bytes) -> bool:
+        target = self._root / path
+        with self._sentences("write", target):
+            temporary = self._written(data)
+            try:
+                self._make_folder(target.parent)
+                os.link(temporary, target)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink()
+            _sync_folder(target.parent)
+        return True
+
+    def _put(self, path: str, data: Bytes) -> None:
+        target = self._root / path
+        with self._sentences("write", target):
+            temporary = self._written(data)
+            self._make_folder(target.parent)
+            temporary.replace(target)
+            _sync_folder(target.parent)
+
+    def _put_file(self, path: str, source: Path) -> None:
+        target = self._root / path
+        with self._sentences("write", target):
+            temporary = self._temporary()
+            # From another file system the bytes are copied first: the last step is a rename all the same.
+            shutil.move(source, temporary)
+            _sync_file(temporary)
+            self._make_folder(target.parent)
+            temporary.replace(target)
+            _sync_folder(target.parent)
+
+    def _get(self, path: str, size: int | None) -> bytes | None:
+        target = self._root / path
+        with self._sentences("read", target):
+            try:
+                with open(target, "rb") as file:
+                    return file.read(-1 if size is None else size)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def _names(self, prefix: str) -> list[str]:
+        target = self._root / prefix
+        with self._sentences("list", target):
+            try:
+                return sorted(os.listdir(target))  # noqa: PTH208 - names alone, without a Path for each
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def _delete(self, paths: list[str]) -> None:
+        for path in paths:
+            with self._sentences("delete", self._root / path):
+                (self._root / path).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _sentences(self, what: str, target: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # Somebody may have removed a folder under us: the next try makes it again.
+            self._known_folders.clear()
+            mend = _MENDS.get(error.errno or 0, "check the folder and its file system")
+            raise StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}") from error
+
+    def _written(self, data: Bytes) -> Path:
+        temporary = self._temporary()
+        try:
+            with open(temporary, "xb", buffering=0) as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+                os.fsync(file.fileno())
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+    def _temporary(self) -> Path:
+        self._make_folder(self._root / TEMPORARY)
+        return self._root / TEMPORARY / secrets.token_hex(12)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder in self._known_folders:
+            return
+        if not folder.is_dir():
+            self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _sync_folder(folder.parent)
+        if len(self._known_folders) > 10_000:
+            self._known_folders.clear()
+        self._known_folders.add(folder)
+
+
+class ObjectStore:
+    """An object store, through obstore: S3, Google Cloud Storage, Azure, or memory in tests."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.folder: Path | None = None
+        try:
+            self._objects: Any = obstore.store.from_url(url)
+        except (BaseError, ValueError) as error:
+            raise StoreError(
+                f"{url}: this is no store that retouch can write to ({_first_line(error)})"
+            ) from error
+
+    async def put_new(self, path: str, data: Bytes) -> bool:
+        with self._sentences("write", path):
+            try:
+                await obstore.put_async(self._objects, path, bytes(data), mode="create")
+            except AlreadyExistsError:
+                return False
+        return True
+
+    async def put(self, path: str, data: Bytes) -> None:
+        with self._sentences("write", path):
+            await obstore.put_async(self._objects, path, bytes(data))
+
+    async def put_file(self, path: str, source: Path) -> None:
+        with self._sentences("write", path):
+            await obstore.put_async(self._objects, path, source)
+        await asyncio.to_thread(source.unlink)
+
+    async def get(self, path: str, size: int | None = None) -> bytes | None:
+        with self._sentences("read", path):
+            try:
+                if size is not None:
+                    return bytes(await obstore.get_range_async(self._objects, path, start=0, length=size))
+                return bytes(await (await obstore.get_async(self._objects, path)).bytes_async())
+            except FileNotFoundError:
+                return None
+
+    async def names(self, prefix: str) -> list[str]:
+        with self._sentences("list", prefix):
+            found = await obstore.list_with_delimiter_async(self._objects, prefix)
+        entries = [*found["common_prefixes"], *(item["path"] for item in found["objects"])]
+        return sorted(entry.rstrip("/").rpartition("/")[2] for entry in entries)
+
+    async def delete(self, paths: list[str]) -> None:
+        # Absent objects are no error on most stores; on those where they are, nothing is left to do.
+        with self._sentences("delete", self.url), contextlib.suppress(FileNotFoundError):
+            await obstore.delete_async(self._objects, paths)
+
+    @contextlib.contextmanager
+    def _sentences(self, what: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseError as error:
+            raise StoreError(f"{self.url}/{path}: cannot {what} ({_first_line(error)})") from error
+
+
+_MENDS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "the quota is used up: make room",
+    errno.EACCES: "give this user the right to it",
+    errno.EPERM: "the file system must allow this user to write and to make hard links",
+    errno.ENOTSUP: "the file system must support hard links",
+    errno.EROFS: "the file system is read-only: choose another folder with --out",
+}
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# A folder's entry is as durable as the folder: the same call serves both.
+_sync_folder = _sync_file
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip()
