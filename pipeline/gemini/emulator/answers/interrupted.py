@@ -1,0 +1,36 @@
+"""Answers that the wire spoils: slow, hanging, cut, reset.
+
+All but ``reset_before`` are paid for: who lost the answer is charged all the same (gemini-api.md 0.8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.gemini.emulator.answers.edited import picture
+from pipeline.gemini.emulator.answers.reply import Delivery, Order, Reply
+
+
+def slow_body(order: Order, *, bytes_per_second: int = 200_000) -> Reply:
+    """The picture, a little at a time."""
+    return replace(picture(order), delivery=Delivery.SLOW, rate=bytes_per_second)
+
+
+def hang(_order: Order) -> Reply:
+    """The request is read; nothing ever comes."""
+    return Reply(delivery=Delivery.HANG, paid=True, pictures=1)
+
+
+def cut_body(order: Order, *, fraction: float = 0.5) -> Reply:
+    """The length is announced, a part is sent, the connection ends."""
+    return replace(picture(order), delivery=Delivery.CUT, fraction=fraction)
+
+
+def reset(_order: Order) -> Reply:
+    """The request is read whole, then the connection is reset without an answer."""
+    return Reply(delivery=Delivery.RESET, paid=True, pictures=1)
+
+
+def reset_before(_order: Order) -> Reply:
+    """The connection is reset before the body is read, so that nothing was asked and nothing is paid."""
+    return Reply(delivery=Delivery.RESET)

@@ -1,0 +1,90 @@
+"""What an answer is made from, and what it is: values that know nothing of sockets."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from pipeline.gemini.emulator.painting import Studio
+from pipeline.gemini.emulator.request import EditRequest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One understood call, with all that an answer to it is made from."""
+
+    request: EditRequest
+    inputs: Sequence[Image.Image]
+    studio: Studio
+    n: int
+
+
+class Delivery(enum.Enum):
+    """How the bytes of an answer go out."""
+
+    WHOLE = "whole"
+    SLOW = "slow"  # a little at a time
+    CUT = "cut"  # the connection ends before the announced length
+    RESET = "reset"  # the connection ends without an answer
+    HANG = "hang"  # nothing is ever sent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        document: the JSON of the body; ``raw`` replaces it where the body is not to be JSON at all.
+        paid: the call costs money although it may never be read.
+        pictures: how many pictures were made for it.
+        rate: bytes a second of a slow delivery; ``fraction``: how much of a cut one is sent.
+    """
+
+    document: Any = None
+    raw: bytes | None = None
+    status: int = 200
+    content_type: str = "application/json; charset=UTF-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delivery: Delivery = Delivery.WHOLE
+    rate: int = 0
+    fraction: float = 1.0
+    paid: bool = False
+    pictures: int = 0
+
+    def body(self, *, snake_case: bool = False, extra_fields: bool = False) -> bytes:
+        """The bytes of the body, indented as Google sends it."""
+        if self.raw is not None:
+            return self.raw
+        document = self.document
+        if extra_fields:
+            document = _with_strangers(document)
+        if snake_case:
+            document = _renamed(document)
+        return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _with_strangers(value: Any) -> Any:
+    """Fields that no client knows yet, in every object: they must be passed over."""
+    if isinstance(value, dict):
+        known = {name: _with_strangers(content) for name, content in value.items()}
+        return {"futureField": {"enabled": True, "values": [1, None, "x"]}, **known}
+    if isinstance(value, list):
+        return [_with_strangers(item) for item in value]
+    return value
+
+
+def _renamed(value: Any) -> Any:
+    """snake_case names, as some proxies send them (section 3.1)."""
+    if isinstance(value, dict):
+        return {
+            re.sub(r"([A-Z])", r"_\1", name).lower(): _renamed(content) for name, content in value.items()
+        }
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    return value

@@ -1,0 +1,177 @@
+"""The way of one ``generateContent`` call through the emulator, from its headers to its last byte."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import math
+import os
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from aiohttp import web
+
+from pipeline.gemini.emulator.answers.errors import from_error
+from pipeline.gemini.emulator.answers.reply import Order, Reply
+from pipeline.gemini.emulator.catalogue import find_model
+from pipeline.gemini.emulator.conditions import Facts
+from pipeline.gemini.emulator.delivery import deliver, read_body, reset
+from pipeline.gemini.emulator.google_errors import PER_MINUTE, WireError, error_info, invalid, quota_passed
+from pipeline.gemini.emulator.ledger import Call, Ledger
+from pipeline.gemini.emulator.limit import RequestsPerMinute
+from pipeline.gemini.emulator.options import Options
+from pipeline.gemini.emulator.request import EditRequest, understand
+from pipeline.gemini.emulator.rules import Rule, RuleBook
+from pipeline.gemini.emulator.schema import parse_body
+
+MIN_DEADLINE_S = 10.0
+
+Answer = tuple[Reply, bytes]
+T = TypeVar("T")
+
+
+class Calls:
+    """Answers calls by the rules, and enters them in the ledger."""
+
+    def __init__(self, options: Options, ledger: Ledger, rules: RuleBook) -> None:
+        self._options = options
+        self._ledger = ledger
+        self._rules = rules
+        self._limit = RequestsPerMinute(options.rpm) if options.rpm else None
+        self._latencies = random.Random(options.seed)  # noqa: S311 - repeatable, not secret
+        self._own_latencies = random.Random(options.seed + 1)  # noqa: S311
+        self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="emulator")
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call; whatever happens, it leaves its trace in the ledger."""
+        call = self._ledger.arrive(request.match_info["model"])
+        call.latency = self._options.latency.draw(self._latencies)
+        try:
+            return await self._handle(request, call)
+        except WireError as error:
+            call.verdict = call.verdict or "rejected"
+            call.message = error.message
+            return await deliver(request, call, from_error(error), error.body())
+        except ConnectionError:
+            return web.Response()  # the client has gone; the ledger says how far its answer came
+        finally:
+            self._ledger.leave(call)
+
+    async def _handle(self, request: web.Request, call: Call) -> web.StreamResponse:
+        early = self._rules.before_body(Facts(n=call.n, model=call.model))
+        if early:
+            call.verdict, call.rule = early.answer, early.label
+            reset(request)
+            return web.Response()
+        body = await read_body(request, call)
+        received = time.perf_counter()
+        reply, answer = await self._work_to_the_end(request, call, body)
+        await self._wait(request, call, reply, received)
+        return await deliver(request, call, reply, answer)
+
+    async def _work_to_the_end(self, request: web.Request, call: Call, body: bytes) -> Answer:
+        """Work also for a client that has gone away: such a call is paid for all the same (section 0.8)."""
+        work = asyncio.ensure_future(self._work(request, call, body))
+        try:
+            reply, answer = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            with contextlib.suppress(WireError):
+                reply, _ = await work
+                call.paid, call.pictures = reply.paid, reply.pictures
+            raise
+        call.paid, call.pictures = reply.paid, reply.pictures
+        return reply, answer
+
+    async def _work(self, request: web.Request, call: Call, body: bytes) -> Answer:
+        asked = await self._read(request, body)
+        attempt = self._ledger.identify(call, asked.token, asked.prompt)
+        call.modalities, call.inputs = ",".join(sorted(asked.modalities)), len(asked.pictures)
+        self._hold_rate(call)
+        inputs = await self._in_thread(self._options.studio.open_inputs, asked)
+        rule = self._rules.choose(_facts(call, asked, attempt))
+        call.verdict, call.rule = rule.answer, rule.label
+        order = Order(request=asked, inputs=inputs, studio=self._options.studio, n=call.n)
+        reply, answer = await self._in_thread(_make, rule, order)
+        if rule.latency:
+            call.latency = rule.latency.draw(self._own_latencies)
+        elif reply.status != 200:
+            call.latency = 0.0  # errors come at once unless a rule says otherwise
+        return reply, answer
+
+    async def _read(self, request: web.Request, body: bytes) -> EditRequest:
+        message = await self._in_thread(parse_body, body)
+        check_key(request, self._options.key)
+        _deadline(request)
+        model = find_model(request.match_info["model"], request.match_info["version"])
+        return await self._in_thread(understand, message, model)
+
+    def _hold_rate(self, call: Call) -> None:
+        wait = self._limit.admit() if self._limit else 0.0
+        if wait:
+            call.verdict = "rpm"
+            raise quota_passed(call.model, PER_MINUTE, self._options.rpm or 0, round(wait, 3))
+
+    async def _wait(self, request: web.Request, call: Call, reply: Reply, received: float) -> None:
+        """Let the latency pass, or the client's deadline if that is shorter: a 504, which nobody pays."""
+        deadline = _deadline(request) or math.inf
+        until = received + min(call.latency, deadline)
+        await asyncio.sleep(max(0.0, until - time.perf_counter()))
+        if call.latency > deadline and reply.status == 200:
+            call.verdict, call.paid, call.pictures = "deadline", False, 0
+            raise WireError(504, "Deadline expired before operation could complete.")
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+
+def check_key(request: web.Request, wanted: str | None) -> None:
+    """A 403 without a key, a 400 for a bad one: not a 401 (section 4)."""
+    key = request.headers.get("x-goog-api-key") or request.query.get("key")
+    if not key:
+        raise WireError(
+            403,
+            "Method doesn't allow unregistered callers (callers without established identity). "
+            "Please use API Key or other form of API consumer identity to call this API.",
+        )
+    good = key != "wrong" if wanted is None else hmac.compare_digest(key.encode(), wanted.encode())
+    if not good:
+        raise invalid("API key not valid. Please pass a valid API key.", [error_info("API_KEY_INVALID")])
+
+
+def _deadline(request: web.Request) -> float | None:
+    text = request.headers.get("X-Server-Timeout")
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise invalid(f"Invalid value for X-Server-Timeout: {text}") from error
+    if seconds < MIN_DEADLINE_S:
+        minimum = f"Minimum allowed deadline is {MIN_DEADLINE_S:g}s."
+        raise invalid(f"Manually set deadline {seconds:g}s is too short. {minimum}")
+    return seconds
+
+
+def _facts(call: Call, asked: EditRequest, attempt: int) -> Facts:
+    return Facts(
+        n=call.n,
+        model=call.model,
+        token=asked.token,
+        prompt=asked.prompt,
+        attempt=attempt,
+        modalities=asked.modalities,
+        inputs=len(asked.pictures),
+    )
+
+
+def _make(rule: Rule, order: Order) -> Answer:
+    reply = rule.reply(order)
+    return reply, reply.body(snake_case=rule.spelling == "snake", extra_fields=rule.extra_fields)
