@@ -7,10 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pipeline.brake import Brake
 from pipeline.edit import Edit, State
-from pipeline.gemini.client import Client
+from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.verdict import Judgement
 from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
@@ -19,6 +21,31 @@ from pipeline.models import Catalogue
 from pipeline.picture import SentPicture
 from pipeline.policy import SAME_FAULTS
 from pipeline.ports import Budget, Pace, Progress
+
+
+class Caller(Protocol):
+    """The edge to the API, as far as a row needs it: :class:`pipeline.gemini.client.Client`."""
+
+    def call(
+        self, request: ImageRequest, *, timeout: float, on_begun: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[Answer | Failure]:
+        """Make one call; the reply is held, and others of the process wait, while the block runs."""
+        ...
+
+
+class NoCalls:
+    """The edge of a job that makes no calls any more: one that is being cancelled."""
+
+    def call(
+        self,
+        request: ImageRequest,  # noqa: ARG002
+        *,
+        timeout: float,  # noqa: ARG002
+        on_begun: Callable[[], None] | None = None,  # noqa: ARG002
+    ) -> AbstractAsyncContextManager[Answer | Failure]:
+        """Never called: a cancelled job begins nothing."""
+        raise AssertionError("a job that is being cancelled made a call")
+
 
 #: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
 Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
@@ -51,7 +78,7 @@ class JobRun:
 
     folder: JobFolder
     spec: Spec
-    client: Client
+    client: Caller
     inputs: Inputs
     catalogue: Catalogue
     pace: Pace

@@ -118,8 +118,9 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
         seconds = judged.retry_after or _LONGEST_WAIT
         return Again(seconds, hold=seconds)
     again = history.in_a_row(verdict)
-    if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and again >= OVERLOADS):
-        return Settle(Outcome.FAILED, reason(judged, again))
+    times = sum(attempt.verdict is verdict for attempt in history.attempts)
+    if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and times >= OVERLOADS):
+        return Settle(Outcome.FAILED, reason(judged, times))
     if verdict is Verdict.THROTTLED:
         seconds = _told(judged, jitter) or _backoff(again + 1, jitter)
         return Again(seconds, hold=seconds, patience=True)

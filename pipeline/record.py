@@ -59,6 +59,6 @@ def _as_named(edit: Edit, inputs: tuple[SentPicture, ...]) -> tuple[InputPicture
     if not inputs:
         return tuple(InputPicture(path=name) for name in edit.images)
     return tuple(
-        InputPicture(path=name, sha256=picture.sha256, mime_type=picture.mime_type)
+        InputPicture(path=name, sha256=picture.original_sha256, mime_type=picture.original_mime_type)
         for name, picture in zip(edit.images, inputs, strict=True)
     )

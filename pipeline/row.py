@@ -32,13 +32,17 @@ from pipeline.errors import InvalidInput
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
+from pipeline.inputs import RootUnseen
 from pipeline.job.folder import Intent
+from pipeline.job.planning import price_of
 from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
+from pipeline.picture import unchanged as is_unchanged
 from pipeline.policy import Again, Halt, Next, Settle, decide, variant
 from pipeline.ports import Lease
-from pipeline.price import cost, estimate
+from pipeline.price import cost
 from pipeline.record import output, record_of
+from pipeline.store import Bytes
 
 log = logging.getLogger("retouch.row")
 
@@ -115,6 +119,9 @@ class Row:
                 return await self._tries(pictures)
         except InvalidInput as fault:
             return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {fault.message}"))
+        except RootUnseen as unseen:
+            self.job.brake.stop(State.WAITING, str(unseen))
+            return None
 
     def _check_options(self) -> None:
         model = self.job.catalogue.find(self.model)
@@ -145,7 +152,7 @@ class Row:
 
     async def send(self, pictures: tuple[SentPicture, ...]) -> Next | Stopped:
         """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
-        price = estimate(self.model, self._ratio_and_size()[1], len(pictures), len(self.edit.prompt))
+        price = price_of(self.edit, self.job.spec)
         if not await self._allowed(price or 0.0):
             return Stopped()
         put = variant(self.history.tries)
@@ -233,17 +240,24 @@ class Row:
         judged = judge(reply)
         if judged.verdict is not Verdict.IMAGE or judged.picture is None:
             return Received(judged)
+        received = await self._verified(judged, judged.picture)
+        if isinstance(reply, Answer):
+            # What is stored need not wait in memory until the collector finds the row's cycles.
+            reply.blobs = {}
+        return Received(msgspec.structs.replace(received.judged, picture=None), received.picture)
+
+    async def _verified(self, judged: Judgement, data: Bytes) -> Received:
         loop = asyncio.get_running_loop()
         try:
-            verified = await loop.run_in_executor(self.job.decoders, verify, judged.picture)
+            verified = await loop.run_in_executor(self.job.decoders, verify, data)
         except BadPicture as bad:
             return Received(bad_picture(judged, str(bad)))
-        if verified.sha256 in {picture.sha256 for picture in self._inputs}:
+        if is_unchanged(verified.sha256, self._inputs):
             return Received(unchanged(judged, "its bytes are those of the input"))
         self._check_lease()
-        return Received(judged, await self._keep(verified, judged.picture))
+        return Received(judged, await self._keep(verified, data))
 
-    async def _keep(self, verified: VerifiedPicture, data: bytes | bytearray | memoryview) -> OutputPicture:
+    async def _keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:
         folder, name = self.job.folder, self.edit.name
         path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
         if path is None:

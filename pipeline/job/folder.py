@@ -66,12 +66,16 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """Says that the manifest is read whole; before this file is there, the job cannot finish."""
+    """Says that the manifest is read whole; before this file is there, the job cannot finish.
+
+    *cost_usd* is the estimate for one try of each row; ``None`` where a price is unknown.
+    """
 
     bytes: int
     sha256: str
     rows: int
     shards: int
+    cost_usd: float | None
     limit: int | None = None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from pipeline.edit import Edit
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest
 from pipeline.manifest.shards import cut
+from pipeline.price import estimate
 
 
 class Planner:
@@ -72,32 +74,54 @@ class Planner:
             await self._progress(there.shards)
             self.planned = there
             return
-        rows = await self._write(await self.folder.shards_planned())
+        sums = await self._write(await self.folder.shards_planned())
         self.planned = Planned(
-            bytes=found.bytes, sha256=found.sha256, rows=rows, shards=self.shards, limit=self.spec.limit
+            bytes=found.bytes,
+            sha256=found.sha256,
+            rows=sums.rows,
+            shards=self.shards,
+            cost_usd=sums.cost_usd,
+            limit=self.spec.limit,
         )
         await self.folder.finish_plan(self.planned)
 
-    async def _write(self, whole: int) -> int:
-        rows = await self._rows_of(whole)
+    async def _write(self, whole: int) -> _Sums:
+        sums = _Sums(self.spec)
+        for shard in range(1, whole + 1):
+            sums.add(await self.folder.plan(shard))
         await self._progress(whole)
-        shards = cut(self.manifest.edits(after=rows), self.spec.shard_rows)
+        shards = cut(self.manifest.edits(after=sums.rows), self.spec.shard_rows)
         while edits := await asyncio.to_thread(next, shards, None):
             await self.folder.add_plan(self.shards + 1, edits)
+            sums.add(edits)
             await self._progress(self.shards + 1)
-            rows += len(edits)
-        return rows
-
-    async def _rows_of(self, whole: int) -> int:
-        """How many rows the first *whole* shards hold; a last shard that a limit cut short is one of them."""
-        if not whole:
-            return 0
-        return (whole - 1) * self.spec.shard_rows + len(await self.folder.plan(whole))
+        return sums
 
     async def _progress(self, shards: int) -> None:
         async with self._more:
             self.shards = shards
             self._more.notify_all()
+
+
+class _Sums:
+    """Rows and their price; the price is unknown as soon as that of one row is."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.rows = 0
+        self.cost_usd: float | None = 0.0
+        self._spec = spec
+
+    def add(self, edits: list[Edit]) -> None:
+        self.rows += len(edits)
+        for edit in edits:
+            price = 0.0 if edit.faults else price_of(edit, self._spec)
+            self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
+
+
+def price_of(edit: Edit, spec: Spec) -> float | None:
+    """The estimated dollars of one try of *edit*; ``None`` where the model's price is unknown."""
+    size = edit.image_size or spec.image_size
+    return estimate(edit.model or spec.model, size, len(edit.images), len(edit.prompt))
 
 
 def _covers(planned: Planned, limit: int | None) -> bool:

@@ -1,0 +1,97 @@
+"""URLs by their spelling, and which addresses belong to the public internet. Pure: nothing is resolved."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+import httpx
+
+from pipeline.errors import InvalidInput
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_RELAYS_6TO4 = ipaddress.IPv4Network("192.88.99.0/24")
+
+
+#: Says of an address whether it may be connected to.
+Judge = Callable[[str], bool]
+
+
+def check_url(url: str | httpx.URL, *, allow_private: bool = False) -> httpx.URL:
+    """*url*, parsed; nothing is resolved or fetched.
+
+    Raises:
+        InvalidInput: ``bad_url``, ``unsupported`` or, where it can be seen without resolving, ``private_address``.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        # What cannot be parsed may hold a password anywhere before its last @.
+        raise InvalidInput(
+            "bad_url", f"{shown(str(url).rpartition('@')[2])!r} is not a URL: mend it"
+        ) from error
+    if parsed.scheme not in ("http", "https"):
+        what = f"{shown(url)} is fetched by {parsed.scheme or 'no scheme'}"
+        raise InvalidInput(
+            "unsupported", f"{what}; only http:// and https:// are: give such a URL, or a path"
+        )
+    if not parsed.host:
+        raise InvalidInput("bad_url", f"{shown(url)} names no host: mend it")
+    if not allow_private and _plainly_private(parsed.host):
+        raise private(parsed.host)
+    return parsed
+
+
+def shown(url: str | httpx.URL) -> str:
+    """*url* for messages: without credentials, query and fragment, which may be signatures, and not too long."""
+    address = str(url).partition("?")[0].partition("#")[0]
+    scheme, separator, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"[:200]
+
+
+def is_public(address: str) -> bool:
+    """Whether *address* (IPv4 or IPv6, no name) belongs to the public internet."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = _embedded(ip)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    elif ip in _RELAYS_6TO4:
+        return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that packets to *ip* end at: mapped, 6to4 or NAT64."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+def private(host: str) -> InvalidInput:
+    """That *host* may not be fetched from."""
+    mend = "use a public URL, or pass --allow-private-urls"
+    return InvalidInput("private_address", f"{host[:200]} is not an address on the public internet: {mend}")
+
+
+def _plainly_private(host: str) -> bool:
+    """Whether *host* of a URL is private by its spelling alone; a name is not, whatever it resolves to."""
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return not is_public(str(ipaddress.ip_address(host.partition("%")[0])))
+    except ValueError:
+        pass
+    try:
+        # 127.1, 0177.0.0.1, 0x7f000001 and 2130706433 all mean this machine; nobody writes a public one so.
+        socket.inet_aton(host.rstrip("."))
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,274 @@
+"""Pictures that the manifest names by URL: downloaded to a file, from public addresses only.
+
+A URL in a manifest is somebody else's word, and this machine may reach what its author may not (a cloud's
+metadata service, a database). So every address is judged after the name was resolved, again at the socket that
+is opened (no rebinding in between), and anew on every redirect. Where the environment names a proxy, the proxy
+does the resolving; the name is then resolved here first and judged all the same, and a name that cannot be
+resolved here is refused.
+
+No key, no cookie and no netrc is ever sent; credentials in a URL go to that URL's host alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity.wait import wait_base
+
+from pipeline.addresses import Judge, check_url, is_public, private, shown
+from pipeline.errors import InvalidInput, StoreError
+from pipeline.gemini.transport import Transport, _certificates, _proxy
+
+#: Hops after the first request.
+MAX_REDIRECTS = 5
+#: Tries of one URL, while its faults are temporary.
+TRIES = 4
+
+_WAIT = wait_random_exponential(multiplier=0.5, max=8)
+_TIMEOUT = httpx.Timeout(connect=10, read=20, write=10, pool=None)
+_PIECE = 1 << 20
+_HEADERS = {"user-agent": "retouch", "accept": "image/*", "accept-encoding": "identity"}
+_PASSING = frozenset({408, 425, 429})
+
+
+class _Temporary(Exception):  # noqa: N818 - it says what may be tried again
+    """The fault may pass; the message is half a sentence."""
+
+
+class Fetcher:
+    """Downloads for one process; its clients are made when first needed. Use it as a context manager.
+
+    Args:
+        resolver: in place of the system's.
+        judge: in place of :func:`is_public`.
+        wait: in place of the waits between tries.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolver: AbstractResolver | None = None,
+        judge: Judge | None = None,
+        wait: wait_base = _WAIT,
+    ) -> None:
+        self._resolver = resolver
+        self._judge = judge or is_public
+        self._wait = wait
+        self._clients: dict[tuple[str | None, bool], httpx.AsyncClient] = {}
+
+    async def __aenter__(self) -> Fetcher:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        while self._clients:
+            await self._clients.popitem()[1].aclose()
+
+    async def download(
+        self, url: str, to: Path, *, allow_private: bool = False, max_bytes: int, seconds: float = 60.0
+    ) -> None:
+        """Put what *url* holds into the file *to*, in at most *seconds*, tries and waits included.
+
+        Raises:
+            InvalidInput: it cannot be had: ``bad_url``, ``unsupported``, ``private_address``, ``forbidden``,
+                ``missing``, ``too_large`` or ``unreachable``.
+            StoreError: *to* cannot be written.
+        """
+        tries = AsyncRetrying(
+            stop=stop_after_attempt(TRIES),
+            wait=self._wait,
+            retry=retry_if_exception_type(_Temporary),
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                await tries(self._follow, url, to, allow_private, max_bytes)
+        except TimeoutError:
+            raise _unreachable(url, f"it took longer than {seconds:g} s") from None
+        except _Temporary as fault:
+            raise _unreachable(url, f"{fault}, {TRIES} times") from fault
+
+    async def _follow(self, url: str, to: Path, allow_private: bool, max_bytes: int) -> None:
+        at = check_url(url, allow_private=allow_private)
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._answer(at, allow_private) as response:
+                if not response.has_redirect_location:
+                    _check_status(response, at)
+                    await _save(response, to, max_bytes)
+                    return
+                at = _redirected(at, response.headers["location"], allow_private)
+        raise _unreachable(url, f"it was redirected more than {MAX_REDIRECTS} times")
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx.URL, allow_private: bool) -> AsyncIterator[httpx.Response]:
+        try:
+            client = await self._client(url, allow_private)
+            async with client.stream("GET", url, headers=_HEADERS) as response:
+                yield response
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
+            raise _unreachable(url, "its server's answer, or its address, makes no sense") from error
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _Temporary(_why(error)) from error
+
+    async def _client(self, url: httpx.URL, allow_private: bool) -> httpx.AsyncClient:
+        proxy = _proxy(url)
+        if proxy is not None and not allow_private:
+            await self._guarded().resolve(url.host, url.port or 0)
+        key = (str(proxy.url) if proxy else None, allow_private)
+        if key not in self._clients:
+            self._clients[key] = self._made(proxy, allow_private)
+        return self._clients[key]
+
+    def _made(self, proxy: httpx.Proxy | None, allow_private: bool) -> httpx.AsyncClient:
+        context = _certificates()
+        guard = None if proxy or allow_private else self._judge
+        resolver = self._resolver if guard is None else self._guarded()
+        return httpx.AsyncClient(
+            transport=Transport(
+                verify=context, proxy=proxy, client=partial(_session, context, resolver, guard)
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    def _guarded(self) -> GuardedResolver:
+        return GuardedResolver(self._resolver, self._judge)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and refuses those of which any address is not public."""
+
+    def __init__(self, inner: AbstractResolver | None, judge: Judge) -> None:
+        self._inner = inner or aiohttp.ThreadedResolver()
+        self._judge = judge
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Every address of *host*.
+
+        Raises:
+            InvalidInput: ``private_address``.
+            OSError: *host* cannot be resolved.
+        """
+        found = await self._inner.resolve(host, port, family)
+        if not all(self._judge(result["host"]) for result in found):
+            raise private(host)
+        return found
+
+    async def close(self) -> None:
+        """Nothing is held: the inner resolver belongs to whoever gave it, and the default one is empty."""
+
+
+def _session(
+    context: ssl.SSLContext, resolver: AbstractResolver | None, guard: Judge | None
+) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=64,
+        limit_per_host=16,
+        ssl=context,
+        resolver=resolver,
+        socket_factory=partial(_open_socket, guard) if guard else None,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+def _open_socket(guard: Judge, address: tuple[Any, ...]) -> socket.socket:
+    """A socket for *address*, judged once more: between this and the packets nothing can change it."""
+    family, kind, protocol, _, target = address
+    if not guard(target[0]):
+        raise private(target[0])
+    return socket.socket(family, kind, protocol)
+
+
+def _redirected(at: httpx.URL, location: str, allow_private: bool) -> httpx.URL:
+    try:
+        target = at.join(location)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _unreachable(at, "it was redirected to what is no URL") from error
+    check_url(target, allow_private=allow_private)
+    if at.scheme == "https" and target.scheme == "http":
+        raise _unreachable(at, f"it was redirected from https to plain http ({shown(target)})")
+    return target
+
+
+def _check_status(response: httpx.Response, url: httpx.URL) -> None:
+    status = response.status_code
+    if response.is_success:
+        return
+    if status >= 500 or status in _PASSING:
+        raise _Temporary(f"its server answered {status}")
+    if status in (401, 403):
+        raise InvalidInput(
+            "forbidden", f"{shown(url)} may not be read ({status}): make it public, or sign its URL"
+        )
+    if status in (404, 410):
+        raise InvalidInput("missing", f"{shown(url)} does not exist ({status}): mend the URL")
+    raise _unreachable(url, f"its server answered {status}")
+
+
+async def _save(response: httpx.Response, to: Path, max_bytes: int) -> None:
+    """Write the body to *to*, a megabyte at a time, off the loop."""
+    announced = response.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(response.url, max_bytes)
+    size, piece = 0, bytearray()
+    await asyncio.to_thread(_write, to, piece, "wb")  # an earlier try may have left its half
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > max_bytes:
+            raise _too_large(response.url, max_bytes)
+        piece += part
+        if len(piece) >= _PIECE:
+            await asyncio.to_thread(_write, to, piece, "ab")
+            piece = bytearray()
+    await asyncio.to_thread(_write, to, piece, "ab")
+
+
+def _write(to: Path, piece: bytearray, mode: str) -> None:
+    try:
+        with to.open(mode) as file:
+            file.write(piece)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise StoreError(
+            f"The folder for temporary files, {to.parent}, refused a file ({why}): make room"
+        ) from error
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError):
+        return "its server cannot be reached"
+    if isinstance(error, httpx.TimeoutException):
+        return "its server does not answer"
+    return "its server broke the connection off"
+
+
+def _unreachable(url: str | httpx.URL, why: str) -> InvalidInput:
+    return InvalidInput("unreachable", f"{shown(url)} cannot be fetched: {why}; try it in a browser")
+
+
+def _too_large(url: httpx.URL, max_bytes: int) -> InvalidInput:
+    return InvalidInput("too_large", f"{shown(url)} has over {max_bytes / 1e6:.0f} MB: make it smaller")

@@ -1,0 +1,38 @@
+"""Where the API is and with which key; both from the environment, as in Google's SDK."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from pipeline.errors import KeyMissing
+from pipeline.gemini.client import BASE_URL
+
+
+class Access(msgspec.Struct, frozen=True):
+    """The key and the API's root. Its text form shows no key."""
+
+    key: str
+    base_url: str
+
+    def __repr__(self) -> str:
+        return f"Access(key=…, base_url={self.base_url!r})"
+
+    __str__ = __repr__
+
+
+def access(environment: Mapping[str, str] = os.environ) -> Access:
+    """The access that the environment gives; of two keys ``GOOGLE_API_KEY`` wins, as in Google's SDK.
+
+    Raises:
+        KeyMissing: there is no key.
+    """
+    key = environment.get("GOOGLE_API_KEY", "").strip() or environment.get("GEMINI_API_KEY", "").strip()
+    if not key:
+        raise KeyMissing(
+            "no API key: set GEMINI_API_KEY (a key comes from https://aistudio.google.com/apikey), "
+            "or try everything without one by `make demo`"
+        )
+    return Access(key, environment.get("GOOGLE_GEMINI_BASE_URL", "").strip() or BASE_URL)

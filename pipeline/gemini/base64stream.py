@@ -1,0 +1,104 @@
+"""Base64 inside a JSON string to bytes, piece by piece, without the text ever being held whole."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+import pybase64
+
+from pipeline.gemini.answer import Blob
+
+_SPACE = b" \t\r\n"
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_MEANT = {b"/": b"/", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+
+
+class Base64Stream:
+    """Takes the inside of a JSON string in pieces cut anywhere, even within an escape.
+
+    The standard and the URL-safe alphabet are taken, white space is passed over and padding may be missing
+    (proto JSON allows all of it); anything else makes the blob unsound, and its bytes are let go.
+    """
+
+    def __init__(self) -> None:
+        self.blob = Blob(bytearray())
+        self._escape = b""  # begun in the last piece
+        self._carry = b""  # up to three characters that wait for their fourth
+        self._padded = False
+
+    def feed(self, piece: bytes, start: int, end: int) -> int:
+        """Decode ``piece[start:end]``; how many bytes that made."""
+        if not self.blob.sound:
+            return 0
+        before = len(self.blob.data)
+        if self._escape or piece.find(b"\\", start, end) >= 0:
+            self._decode(self._unescape(self._escape + piece[start:end]))
+        else:
+            self._decode(memoryview(piece)[start:end])
+        return len(self.blob.data) - before
+
+    def close(self) -> Blob:
+        """The blob, now that its string has ended."""
+        rest = self._carry.translate(None, _SPACE)
+        self._carry = b""
+        if self._escape:
+            self.spoil()
+        elif rest:
+            self._decode(rest.ljust(4, b"="))
+        if not self.blob.data:
+            self.blob.sound = False
+        return self.blob
+
+    def spoil(self) -> None:
+        """Mark the blob as unsound and let its bytes go."""
+        self.blob.sound = False
+        self.blob.data = bytearray()
+
+    def _decode(self, text: bytes | memoryview) -> None:
+        if self._carry:
+            text = b"".join((self._carry, text))
+        try:
+            self._quads(text)
+        except binascii.Error:
+            try:
+                self._quads(bytes(text).translate(_URL_SAFE, _SPACE))
+            except binascii.Error:
+                self.spoil()
+
+    def _quads(self, text: bytes | memoryview) -> None:
+        whole = len(text) // 4 * 4
+        made = pybase64.b64decode(memoryview(text)[:whole], validate=True)
+        if whole:
+            if self._padded:
+                raise binascii.Error("data after the padding")
+            self._padded = text[whole - 1] == ord("=")
+        self._carry = bytes(text[whole:])
+        self.blob.data += made
+
+    def _unescape(self, text: bytes) -> bytes:
+        """*text* without its JSON escapes; one that is not whole yet waits for the next piece."""
+        cut = _open_escape(text)
+        self._escape = text[cut:]
+        return _ESCAPE.sub(_meaning, text[:cut].replace(b"\\/", b"/") if b"\\\\" not in text else text[:cut])
+
+
+def _open_escape(text: bytes) -> int:
+    """Where an escape starts that *text* does not hold whole; its length if there is none."""
+    last = text.rfind(b"\\", max(0, len(text) - 6))
+    if last < 0:
+        return len(text)
+    run = last + 1 - len(text[: last + 1].rstrip(b"\\"))
+    after = text[last + 1 :]
+    whole = len(after) >= 5 if after[:1] == b"u" else bool(after)
+    return len(text) if whole or run % 2 == 0 else last
+
+
+def _meaning(escape: re.Match[bytes]) -> bytes:
+    """The character of one escape; ``?``, which no base64 holds, for any that base64 does not need."""
+    code, char = escape.groups()
+    if code is not None:
+        value = int(code, 16)
+        return bytes((value,)) if value < 128 else b"?"
+    return _MEANT.get(char, b"?")

@@ -1,0 +1,177 @@
+"""One call over HTTP: sent in pieces, read in pieces, under deadlines, and honest about what may be paid."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import math
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import httpx
+
+from pipeline.errors import KeyMissing, UsageError
+from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.exchange import Exchange, close
+from pipeline.gemini.request import ImageRequest
+from pipeline.gemini.transport import proxy_credentials, room_for, transport
+from pipeline.gemini.upload import Upload, check
+
+BASE_URL = "https://generativelanguage.googleapis.com"
+#: Answers that are read, verified and stored at the same time in one process; the others stay in their sockets.
+ANSWERS = 16
+#: Requests that are sent at the same time: each holds half a megabyte, and the line is full long before. The wait
+#: for it is before the connection, under no deadline.
+SENDING = 64
+#: The server refuses shorter deadlines than this (gemini-api.md 0.8), so they are ours alone.
+_SERVER_SHORTEST = 10.0
+_READERS = 4
+
+
+class Client:
+    """Calls ``generateContent``; one for each process and API root, used as an asynchronous context manager.
+
+    Args:
+        key: the API key; it travels in a header, and is in no text that leaves this class.
+        base_url: the API's root, with or without a path and a slash at its end.
+        max_in_flight: connections; more calls than that wait for one, within their connect deadline.
+        answers: how many answers may be read at once, or the semaphore that all clients of a process share.
+
+    Raises:
+        KeyMissing: *key* is empty.
+        UsageError: *key*, *base_url* or the environment's proxy or certificates cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        base_url: str = BASE_URL,
+        max_in_flight: int = 64,
+        answers: int | asyncio.Semaphore = ANSWERS,
+    ) -> None:
+        self._key = _checked_key(key)
+        self._root, self._headers = _root(base_url)
+        self._headers |= {
+            "x-goog-api-key": self._key,
+            "content-type": "application/json",
+            # Pictures do not compress further; it would cost CPU on both sides.
+            "accept-encoding": "identity",
+            "user-agent": "retouch",
+            **proxy_credentials(self._root),
+        }
+        self._answers = asyncio.Semaphore(answers) if isinstance(answers, int) else answers
+        room_for(max_in_flight)
+        self._http = httpx.AsyncClient(
+            transport=transport(self._root, max_in_flight),
+            follow_redirects=False,
+            trust_env=False,
+            timeout=None,  # noqa: S113 - Exchange keeps the deadlines; httpx's default of 5 s is no call's
+        )
+        self._sending = asyncio.Semaphore(SENDING)
+        self._reader = ThreadPoolExecutor(_READERS, thread_name_prefix="retouch-read")
+
+    def __repr__(self) -> str:
+        return f"<Client {self._root!r}>"
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+        self._reader.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def call(
+        self,
+        request: ImageRequest,
+        *,
+        timeout: float,  # noqa: ASYNC109 - it covers parts of the context, not all of it
+        on_begun: Callable[[], None] | None = None,
+    ) -> AsyncIterator[Answer | Failure]:
+        """Make one call; what came of it is to be verified and stored within the ``with``.
+
+        An answer that has begun waits for its turn before it is read, and its turn lasts as long as the ``with``.
+
+        Args:
+            request: what to ask.
+            timeout: seconds for sending, waiting and reading together, without the wait for the turn.
+            on_begun: called when the first piece of the body is handed over.
+
+        Raises:
+            InvalidInput: an input changed since it was prepared; the request was never fully sent.
+        """
+        check(request)
+        async with _Turn(self._sending) as turn:
+            exchange = Exchange(
+                request, self._reader, timeout=timeout, key=self._key, on_begun=on_begun, on_sent=turn.end
+            )
+            response = await exchange.start(self._http, self._request(request, exchange.upload, timeout))
+        if isinstance(response, Failure):
+            yield response
+            return
+        try:
+            async with self._answers:
+                yield await exchange.read(response)
+        finally:
+            await close(response)
+
+    def _request(self, request: ImageRequest, upload: Upload, timeout: float) -> httpx.Request:
+        headers = {**self._headers, "content-length": str(upload.length)}
+        if timeout >= _SERVER_SHORTEST:
+            headers["x-server-timeout"] = str(math.ceil(timeout))
+        url = self._root.copy_with(path=self._root.path.rstrip("/") + request.path)
+        return httpx.Request("POST", url, headers=headers, stream=upload)
+
+
+class _Turn:
+    """One of the places of *semaphore*, which may be given back before the ``async with`` ends."""
+
+    def __init__(self, semaphore: asyncio.Semaphore) -> None:
+        self._semaphore = semaphore
+        self._held = False
+
+    async def __aenter__(self) -> _Turn:
+        await self._semaphore.acquire()
+        self._held = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Give the place back."""
+        if self._held:
+            self._held = False
+            self._semaphore.release()
+
+
+def _checked_key(key: str) -> str:
+    key = key.strip()
+    if not key:
+        raise KeyMissing("there is no API key: set GEMINI_API_KEY (https://aistudio.google.com/apikey)")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UsageError("the API key holds a character that no key has; copy it anew")
+    return key
+
+
+def _root(base_url: str) -> tuple[httpx.URL, dict[str, str]]:
+    """The API's root without its user and password, and the header that carries those."""
+    try:
+        url = httpx.URL(base_url.strip())
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(
+            "the API's base URL must be http(s)://host[:port][/path]; see GOOGLE_GEMINI_BASE_URL"
+        )
+    headers = {}
+    if url.userinfo:
+        pair = f"{url.username}:{url.password}".encode()
+        headers["authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+    return url.copy_with(userinfo=b"", query=None, fragment=None), headers

@@ -1,0 +1,158 @@
+"""One exchange on the wire: where it stands in time, and what is known of it when it breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
+from contextlib import aclosing, suppress
+from typing import cast
+
+import aiohttp
+import httpx
+import msgspec
+
+from pipeline.gemini.answer import Answer, Failure, Kind
+from pipeline.gemini.redact import redacted
+from pipeline.gemini.request import ImageRequest
+from pipeline.gemini.scan import Scanner
+from pipeline.gemini.upload import Upload
+from pipeline.gemini.wire import parse
+
+#: Seconds to get a connection: name, TCP, proxy and TLS.
+CONNECT = 10.0
+#: Seconds between two pieces of an answer that has begun.
+IDLE = 60.0
+
+# What breaks on the wire. The class of an error says nothing of what was sent: the transport reports a connection
+# lost after the body as a failure to connect. Only :class:`Upload` knows.
+_BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+
+
+class Exchange:
+    """One request and its answer, under a deadline for the whole and shorter ones for its steps.
+
+    Args:
+        request: what to ask.
+        reader: threads that read pictures.
+        timeout: seconds for sending, waiting and reading together.
+        key: to be hidden in whatever comes back.
+        on_begun: called when the first piece of the body is handed over.
+        on_sent: called when the last piece is with the socket.
+    """
+
+    def __init__(
+        self,
+        request: ImageRequest,
+        reader: Executor,
+        *,
+        timeout: float,
+        key: str,
+        on_begun: Callable[[], None] | None = None,
+        on_sent: Callable[[], None] | None = None,
+    ) -> None:
+        self.upload = Upload(request, reader, self._begun, on_sent or _nothing)
+        self._timeout = timeout
+        self._key = key
+        self._on_begun = on_begun
+        self._connecting: asyncio.Timeout | None = None
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self._waited = 0.0  # seconds from the start to the answer's headers
+        self._came = 0.0  # when they came, since the epoch
+
+    async def start(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response | Failure:
+        """Send *request* and wait for the answer's headers.
+
+        Raises:
+            InvalidInput: an input changed under way; the last piece was not sent.
+        """
+        try:
+            async with asyncio.timeout(min(CONNECT, self._timeout)) as self._connecting:
+                response = await http.send(request, stream=True)
+        except TimeoutError:
+            awaited = f"answer within {self._timeout:g} s" if self.upload.begun else "connection in time"
+            return self._failure(Kind.TIMEOUT, f"no {awaited}")
+        except _BROKEN as error:
+            if self.upload.fault is not None:
+                raise self.upload.fault from None
+            return self._failure(Kind.NETWORK, self._said(error))
+        finally:
+            self._connecting = None
+        self._waited, self._came = self._clock() - self._started, time.time()
+        return response
+
+    async def read(self, response: httpx.Response) -> Answer | Failure:
+        """Read the answer that *response* begins."""
+        scanner, begun = Scanner(), self._clock()
+        broken: Failure | None = None
+        try:
+            await self._body(response, scanner, begun + self._timeout - self._waited)
+        except httpx.DecodingError:  # not what its content-encoding says: not JSON, then
+            scanner = Scanner()
+        except TimeoutError:
+            broken = self._failure(Kind.TIMEOUT, f"the answer did not end within {self._timeout:g} s")
+        except _BROKEN as error:
+            broken = self._failure(Kind.NETWORK, f"the answer was cut off: {self._said(error)}")
+        if broken is not None and response.is_success:
+            # An answer that begins says that the request arrived, whatever our side of it had handed over.
+            return msgspec.structs.replace(broken, sent=True)
+        scanner.finish()
+        return self._answer(response, scanner, seconds=self._waited + self._clock() - begun)
+
+    async def _body(self, response: httpx.Response, scanner: Scanner, end: float) -> None:
+        async with (
+            asyncio.timeout_at(min(end, self._clock() + IDLE)) as deadline,
+            aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as body,
+        ):
+            async for piece in body:
+                scanner.feed(piece)
+                if scanner.full:
+                    return
+                deadline.reschedule(min(end, self._clock() + IDLE))
+
+    def _answer(self, response: httpx.Response, scanner: Scanner, seconds: float) -> Answer:
+        skeleton = scanner.skeleton.replace(self._key.encode(), b"[hidden]")
+        announced = "content-length" in response.headers or "transfer-encoding" in response.headers
+        return Answer(
+            status=response.status_code,
+            reply=parse(skeleton),
+            html=skeleton.lstrip()[:1] == b"<",
+            unfinished=not (announced or scanner.whole or scanner.full),
+            too_big=scanner.full,
+            blobs=scanner.blobs,
+            retry_after=response.headers.get("retry-after"),
+            at=self._came,
+            seconds=seconds,
+        )
+
+    def _begun(self) -> None:
+        """There is a connection: from here on the whole deadline holds."""
+        if self._connecting is not None and not self._connecting.expired():
+            self._connecting.reschedule(self._started + self._timeout)
+        if self._on_begun is not None:
+            self._on_begun()
+
+    def _failure(self, kind: Kind, detail: str) -> Failure:
+        seconds = self._clock() - self._started
+        return Failure(
+            kind=kind, begun=self.upload.begun, sent=self.upload.sent, detail=detail, seconds=seconds
+        )
+
+    def _said(self, error: Exception) -> str:
+        """What *error* tells, by the first in its chain: the transport's own classes mislead."""
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        return redacted(f"{type(first).__name__}: {first}", self._key)
+
+
+def _nothing() -> None:
+    pass
+
+
+async def close(response: httpx.Response) -> None:
+    """Give the connection back, or close it if the answer was not read to its end."""
+    with suppress(*_BROKEN):
+        await response.aclose()

@@ -1,0 +1,44 @@
+"""What a 429 means: a minute's quota, a day's, a spend limit, or no allowance at all (gemini-api.md 4)."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+from pipeline.gemini.wire import Error, Violation
+
+#: Seconds: a spend limit counts a rolling window of this length (gemini-api.md 5).
+SPEND_WINDOW = 600.0
+
+_DAY = re.compile(r"per[ _-]?day", re.IGNORECASE)
+_SPEND = re.compile(r"spend[- ]?based|spend(?:ing)?[ _-]?(?:rate|limit|per)", re.IGNORECASE)
+_ZERO = re.compile(r"\blimit: 0(?![.\d])")
+_PREPAID = re.compile(r"prepayment credits are depleted", re.IGNORECASE)
+
+
+class Limit(Enum):
+    """Which limit was passed."""
+
+    NOTHING_ALLOWED = auto()
+    DAY = auto()
+    SPEND = auto()
+    MINUTE = auto()
+
+
+def limit(error: Error | None) -> Limit:
+    """Which limit *error*, the body of a 429, speaks of; a bare one is a minute's."""
+    if error is None:
+        return Limit.MINUTE
+    violations = [violation for detail in error.details for violation in detail.violations]
+    if _PREPAID.search(error.message) or _ZERO.search(error.message) or any(map(_is_zero, violations)):
+        return Limit.NOTHING_ALLOWED
+    named = [f"{violation.quota_id or ''} {violation.quota_metric or ''}" for violation in violations]
+    if any(map(_DAY.search, named or [error.message])):
+        return Limit.DAY
+    if any(map(_SPEND.search, [*named, error.message])):
+        return Limit.SPEND
+    return Limit.MINUTE
+
+
+def _is_zero(violation: Violation) -> bool:
+    return (violation.quota_value or "").strip() in ("0", "0.0")

@@ -1,0 +1,92 @@
+"""What is asked of the model, and its JSON around the pictures (gemini-api.md 2)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.edit import Variant
+from pipeline.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pipeline.picture import SentPicture
+
+#: Appended from the second try on: NO_IMAGE and answers in prose are mended by it (gemini-api.md 3.2).
+EXPLICIT = "Answer with the resulting picture itself, as an image. Do not describe it in words instead."
+
+_MODEL = re.compile(r"[\w.\-]+(/[\w.\-]+)*")
+
+
+class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One call for one picture. No sampling parameters: current models refuse them (gemini-api.md 1.2).
+
+    Attributes:
+        model: id, with or without ``models/`` before it.
+        pictures: what to edit, in order; empty: generate.
+        modalities: of the answer; from :func:`wording`.
+        aspect_ratio: such as ``16:9``; not sent unless given, likewise *image_size* (``1K``, ``2K``, ``4K``).
+    """
+
+    model: str
+    prompt: str
+    pictures: tuple[SentPicture, ...] = ()
+    modalities: tuple[str, ...] = ("TEXT", "IMAGE")
+    aspect_ratio: str | None = None
+    image_size: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Path of the call below the API's root; v1beta is pinned (gemini-api.md 0.1).
+
+        Raises:
+            InvalidInput: *model* cannot be a model's id.
+        """
+        if not _MODEL.fullmatch(self.model) or ".." in self.model:
+            raise InvalidInput(
+                "model", f"{self.model!r} is not a model's id; `retouch models` lists those known"
+            )
+        name = self.model if "/" in self.model else f"models/{self.model}"
+        return f"/v1beta/{name}:generateContent"
+
+
+def wording(prompt: str, variant: Variant) -> tuple[str, tuple[str, ...]]:
+    """Text and modalities of a try: ``contract.md``, "Tries"."""
+    if variant is Variant.PLAIN:
+        return prompt, ("TEXT", "IMAGE")
+    text = f"{prompt.rstrip()}\n\n{EXPLICIT}" if prompt.strip() else EXPLICIT
+    return text, ("IMAGE",) if variant is Variant.IMAGE_ONLY else ("TEXT", "IMAGE")
+
+
+def frame(request: ImageRequest) -> tuple[list[bytes], bytes]:
+    """The JSON around the pictures: what precedes each one's base64, and what follows the last.
+
+    Pictures come before the text: prompts speak of "the first image" (gemini-api.md 2).
+
+    Raises:
+        InvalidInput: the prompt holds something that is not text.
+    """
+    heads = [
+        (b'"}},' if n else b'{"contents":[{"role":"user","parts":[')
+        + b'{"inlineData":{"mimeType":'
+        + _json(picture.mime_type)
+        + b',"data":"'
+        for n, picture in enumerate(request.pictures)
+    ]
+    opening = b'"}},' if heads else b'{"contents":[{"role":"user","parts":['
+    config: dict[str, Any] = {"responseModalities": request.modalities}
+    image = {"aspectRatio": request.aspect_ratio, "imageSize": request.image_size}
+    if chosen := {name: value for name, value in image.items() if value}:
+        config["imageConfig"] = chosen
+    tail = opening + b'{"text":' + _json(request.prompt) + b'}]}],"generationConfig":' + _json(config) + b"}"
+    return heads, tail
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        raise InvalidInput(
+            "prompt", "the prompt holds half a character (a lone surrogate); write it anew"
+        ) from None

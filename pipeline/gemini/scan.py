@@ -1,0 +1,253 @@
+"""A JSON body taken in pieces: pictures are decoded on the way, thought signatures dropped, the rest is kept.
+
+A real answer is 2.6 to 4.2 MB of which the program reads two things: the picture, and a kilobyte around it.
+So the bytes are looked at only where a string begins or ends (``bytes.find``, at memory speed):
+
+* the value of ``data`` within ``inlineData`` is decoded as it comes and leaves its index behind: ``"@0"``;
+* the value of ``thoughtSignature`` leaves ``""`` behind;
+* every other string is kept, cut to a bound; long white space between tokens is folded.
+
+What remains, the skeleton, is small JSON for :func:`pipeline.gemini.wire.parse`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import Enum, auto
+
+from pipeline.gemini.answer import Blob
+from pipeline.gemini.base64stream import Base64Stream
+
+#: Decoded bytes of all pictures of one answer, drafts included; a 4K PNG is 25 MB.
+MOST_DECODED = 128 << 20
+#: The skeleton: everything but pictures and signatures.
+MOST_SKELETON = 4 << 20
+#: One string of the skeleton, such as a text; it is cut there.
+MOST_TEXT = 64 << 10
+
+_LONGEST_NAME = 120  # "thought_signature" with every character written as \u0074 has 102
+_FOLD_FROM = 256
+_BRACKETS = re.compile(rb"[{}\[\]]")
+_WHOLE_CHARACTERS = re.compile(rb"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*", re.DOTALL)
+_INLINE = (b"inlineData", b"inline_data")
+_SIGNATURE = (b"thoughtSignature", b"thought_signature")
+
+
+class _Role(Enum):
+    TEXT = auto()
+    PICTURE = auto()
+    SIGNATURE = auto()
+
+
+class Scanner:
+    """Feed it the body, finish it, then read what it kept.
+
+    Attributes:
+        skeleton: the JSON without what was decoded or dropped.
+        blobs: decoded pictures by index: of those whose part is closed, only the last that is not a thought,
+            or else the last.
+        full: a bound was passed; what comes further is not looked at.
+    """
+
+    def __init__(self) -> None:
+        self.skeleton = bytearray()
+        self.blobs: dict[int, Blob] = {}
+        self.full = False
+        self._decoded = 0
+        self._pictures = 0
+        self._inside = False  # a string
+        self._escaped = False  # the next byte belongs to a backslash in the last piece
+        self._role = _Role.TEXT
+        self._base64 = Base64Stream()
+        self._start = 0  # where in the skeleton the string, or the gap between strings, began
+        self._cut = False  # the string is at its bound
+        self._parts = _Parts()
+
+    @property
+    def whole(self) -> bool:
+        """Whether, once finished, every string, object and list that was opened is closed."""
+        return not self._inside and self._parts.depth == 0
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the body."""
+        at = 0
+        while at < len(piece) and not self.full:
+            at = self._in_string(piece, at) if self._inside else self._in_gap(piece, at)
+
+    def finish(self) -> None:
+        """The body has ended."""
+        if not self._inside:
+            self._prune(self._parts.gap(bytes(self.skeleton[self._start :])))
+
+    def _in_gap(self, piece: bytes, start: int) -> int:
+        """Take what is outside any string, from *start*; where to go on."""
+        quote = piece.find(b'"', start)
+        if quote < 0:
+            self._keep(_folded(piece[start:]))
+            return len(piece)
+        self._keep(_folded(piece[start:quote]))
+        self._begin()
+        return quote + 1
+
+    def _begin(self) -> None:
+        """A string begins: what the gap before it tells decides what the string is."""
+        self._prune(self._parts.gap(bytes(self.skeleton[self._start :])))
+        self._inside, self._cut, self._role = True, False, self._parts.role()
+        self._keep(b'"')
+        if self._role is _Role.PICTURE:
+            self._base64 = Base64Stream()
+            self.blobs[self._pictures] = self._base64.blob
+            self._parts.picture(self._pictures)
+            self._keep(b"@%d" % self._pictures)
+            self._pictures += 1
+        self._start = len(self.skeleton)
+
+    def _in_string(self, piece: bytes, start: int) -> int:
+        """Take what is inside a string, from *start*; where to go on."""
+        quote = self._closing(piece, start)
+        stop = quote if quote >= 0 else len(piece)
+        if self._role is _Role.PICTURE:
+            self._decode(piece, start, stop)
+        elif self._role is _Role.TEXT and not self._cut:
+            self._text(piece, start, stop)
+        if quote < 0:
+            return stop
+        self._end()
+        return quote + 1
+
+    def _closing(self, piece: bytes, start: int) -> int:
+        """Where the string's closing quote is; -1 if not in *piece*."""
+        at = start + self._escaped
+        while True:
+            quote = piece.find(b'"', at)
+            stop = quote if quote >= 0 else len(piece)
+            run = stop
+            while run > at and piece[run - 1] == 0x5C:
+                run -= 1
+            odd = (stop - run) % 2 == 1
+            if quote < 0 or not odd:
+                self._escaped = odd
+                return quote
+            at = quote + 1
+
+    def _decode(self, piece: bytes, start: int, stop: int) -> None:
+        self._decoded += self._base64.feed(piece, start, stop)
+        if self._decoded > MOST_DECODED:
+            self._base64.spoil()
+            self.full = True
+
+    def _text(self, piece: bytes, start: int, stop: int) -> None:
+        room = MOST_TEXT - (len(self.skeleton) - self._start)
+        if stop - start <= room:
+            self._keep(piece[start:stop])
+            return
+        text = bytes(self.skeleton[self._start :]) + piece[start : start + room]
+        text = text.decode("utf-8", "ignore").encode()
+        if match := _WHOLE_CHARACTERS.match(text):
+            text = match.group()
+        self.skeleton[self._start :] = text
+        self._cut = True
+
+    def _end(self) -> None:
+        """The string has ended; it may turn out to have been a name."""
+        text = bytes(self.skeleton[self._start : self._start + _LONGEST_NAME + 1])
+        self._parts.name = _name(text) if self._role is _Role.TEXT else b""
+        if self._role is _Role.PICTURE:
+            self._base64.close()
+        self._inside = False
+        self._keep(b'"')
+        self._start = len(self.skeleton)
+
+    def _keep(self, text: bytes) -> None:
+        self.skeleton += text
+        if len(self.skeleton) > MOST_SKELETON:
+            self.full = True
+
+    def _prune(self, superseded: list[int]) -> None:
+        for index in superseded:
+            self.blobs.pop(index, None)
+
+
+class _Parts:
+    """Where in the document we are, and which picture is of which part.
+
+    Attributes:
+        name: the last string, as long as it may be a name.
+        depth: objects and lists that are open.
+    """
+
+    def __init__(self) -> None:
+        self.name = b""
+        self.depth = 0
+        self._is_value = False  # the string that begins is the value of *name*
+        self._inline: set[int] = set()  # depths of open objects that are an inlineData
+        self._thought: set[int] = set()  # depths of open objects that hold "thought": true
+        self._open: list[tuple[int, int]] = []  # pictures whose part is open: index, depth of the part
+        self._best: tuple[int, bool] | None = None  # picture to keep of the closed parts: index, is a thought
+
+    def gap(self, gap: bytes) -> list[int]:
+        """Take what stood between two strings; the pictures that need not be kept any more."""
+        tokens = b"".join(gap.split())
+        if tokens.startswith(b":true") and self.name == b"thought":
+            self._thought.add(self.depth)
+        superseded: list[int] = []
+        for bracket in _BRACKETS.finditer(tokens):
+            if bracket.group() in b"{[":
+                self.depth += 1
+                if bracket.start() == 1 and tokens.startswith(b":{") and self.name in _INLINE:
+                    self._inline.add(self.depth)
+            else:
+                superseded += self._close()
+                self.depth -= 1
+        self._is_value = tokens == b":"
+        return superseded
+
+    def role(self) -> _Role:
+        """What the string is that begins here."""
+        if self._is_value and self.name in _SIGNATURE:
+            return _Role.SIGNATURE
+        picture = self._is_value and self.name == b"data" and self.depth in self._inline
+        return _Role.PICTURE if picture else _Role.TEXT
+
+    def picture(self, index: int) -> None:
+        """Picture *index* begins here."""
+        self._open.append((index, self.depth - 1))
+
+    def _close(self) -> list[int]:
+        closing = [index for index, part in self._open if part == self.depth]
+        superseded = [
+            loser for index in closing for loser in self._settle(index, self.depth in self._thought)
+        ]
+        self._open = [(index, part) for index, part in self._open if part != self.depth]
+        self._inline.discard(self.depth)
+        self._thought.discard(self.depth)
+        return superseded
+
+    def _settle(self, index: int, thought: bool) -> list[int]:
+        """The part of picture *index* is closed; which picture loses against which (gemini-api.md 0.5)."""
+        best, self._best = self._best, (index, thought)
+        if best is None:
+            return []
+        if thought and not best[1]:
+            self._best = best
+            return [index]
+        return [best[0]]
+
+
+def _name(text: bytes) -> bytes:
+    """*text*, the inside of a JSON string, as a name; empty when it is too long to be one we know."""
+    if len(text) > _LONGEST_NAME or b"\\" not in text:
+        return text[:_LONGEST_NAME]
+    try:
+        return str(json.loads(b'"%b"' % text)).encode("utf-8", "replace")
+    except ValueError:
+        return b""
+
+
+def _folded(gap: bytes) -> bytes:
+    """*gap* without most of its white space, if it is long; its tokens stay apart."""
+    if len(gap) < _FOLD_FROM:
+        return gap
+    before, after = (b" " if edge.isspace() else b"" for edge in (gap[:1], gap[-1:]))
+    return before + b" ".join(gap.split()) + after

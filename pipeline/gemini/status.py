@@ -1,0 +1,106 @@
+"""Verdicts of answers that are not a 200: by HTTP status, and what the error says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.edit import Verdict
+from pipeline.gemini.answer import Answer
+from pipeline.gemini.delay import asked_delay
+from pipeline.gemini.judgement import Judgement, Scope
+from pipeline.gemini.quota import SPEND_WINDOW, Limit, limit
+from pipeline.gemini.redact import redacted
+from pipeline.gemini.wire import Error
+
+
+def judge_status(answer: Answer) -> Judgement:
+    """Judge an answer whose status is not a success (gemini-api.md 4)."""
+    status = answer.status
+    if status in _EXACT:
+        return _EXACT[status](answer)
+    if 400 <= status < 500 and not answer.html:
+        # The API says that the request is at fault and charges nothing. Repeating it would meet the same, so the
+        # row fails at once, a person reads why, and five alike stop the job; nothing is spent on a guess.
+        return _bad_request(answer)
+    # A redirect is never followed with the key; a gateway's page is not the API's word; an unknown 5xx is a
+    # server's trouble. None of them is charged, and all may pass, within the bound on such tries.
+    return _overloaded(answer)
+
+
+def _judged(answer: Answer, verdict: Verdict, scope: Scope, **more: object) -> Judgement:
+    return Judgement(verdict=verdict, scope=scope, http_status=answer.status, detail=_said(answer), **more)  # type: ignore[arg-type]
+
+
+def _said(answer: Answer) -> str | None:
+    error = _error(answer)
+    said = (
+        f"{error.status}: {error.message}"
+        if error.status and error.message
+        else error.message or error.status
+    )
+    if not said and answer.html:
+        said = "a page of HTML instead of the API's answer"
+    return redacted(said) if said else None
+
+
+def _error(answer: Answer) -> Error:
+    return (answer.reply.error if answer.reply else None) or Error()
+
+
+def _bad_request(answer: Answer) -> Judgement:
+    return _judged(answer, Verdict.INVALID_REQUEST, Scope.ROW, counted=False, final=True)
+
+
+def _400(answer: Answer) -> Judgement:
+    error = _error(answer)
+    reasons = {detail.reason for detail in error.details}
+    # A bad key is a 400, not a 401; a wrong region or missing billing is one, too (gemini-api.md 4).
+    if "API_KEY_INVALID" in reasons or "api key not valid" in error.message.lower():
+        return _denied(answer)
+    if error.status == "FAILED_PRECONDITION":
+        return _denied(answer)
+    return _overloaded(answer) if answer.html else _bad_request(answer)
+
+
+def _denied(answer: Answer) -> Judgement:
+    return _judged(answer, Verdict.DENIED, Scope.ACCOUNT, counted=False)
+
+
+def _not_found(answer: Answer) -> Judgement:
+    return _judged(answer, Verdict.NOT_FOUND, Scope.MODEL, counted=False)
+
+
+def _timeout(answer: Answer) -> Judgement:
+    return _judged(answer, Verdict.TIMEOUT, Scope.ROW, unknown=True, retry_after=asked_delay(answer))
+
+
+def _overloaded(answer: Answer) -> Judgement:
+    return _judged(answer, Verdict.OVERLOADED, Scope.MODEL, counted=False, retry_after=asked_delay(answer))
+
+
+def _429(answer: Answer) -> Judgement:
+    which = limit(_error(answer))
+    if which is Limit.NOTHING_ALLOWED:
+        return _denied(answer)
+    if which is Limit.DAY:
+        # Its RetryInfo of some fifty seconds misleads (gemini-api.md 4): the quota comes back at midnight Pacific.
+        return _judged(answer, Verdict.QUOTA_EXHAUSTED, Scope.MODEL, counted=False)
+    delay = asked_delay(answer)
+    if which is Limit.SPEND:
+        delay = SPEND_WINDOW if delay is None else min(delay, SPEND_WINDOW)
+    return _judged(answer, Verdict.THROTTLED, Scope.MODEL, counted=False, retry_after=delay)
+
+
+_EXACT: dict[int, Callable[[Answer], Judgement]] = {
+    400: _400,
+    401: _denied,
+    402: _denied,
+    403: _denied,
+    404: _not_found,
+    407: _denied,  # the proxy wants a password: every call would meet it
+    408: _timeout,
+    413: _bad_request,  # gateways say it in HTML, and would say it again
+    429: _429,
+    499: _timeout,
+    504: _timeout,
+}

@@ -1,0 +1,158 @@
+"""How bytes travel: httpx over aiohttp, with proxies, certificates and sockets as this program needs them.
+
+Why aiohttp under httpx: with bodies of megabytes it costs a third of the CPU of httpx's own transport and a
+fraction of its memory (engineering.md 12).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import resource
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+import certifi
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+#: Seconds an idle connection is kept; Google keeps them longer, so that we are the ones who close.
+KEEPALIVE = 30.0
+#: Bytes of an answer that are read while it waits for its turn: the first read after a request, which asyncio
+#: would make 256 KiB. A thousand answers may wait; the rest of each stays in its socket.
+FIRST_READ = 16 << 10
+#: Bytes of an answer in one read and one piece, once it has its turn.
+READ = 128 << 10
+
+#: Descriptors beside the connections: inputs, store, Redis, logs. The usual soft limit of 1,024 is not enough
+#: for a thousand connections.
+_OTHER_FILES = 512
+
+_KEEPALIVE_OPTIONS = (
+    # Minutes of silence are normal while a picture is made; NAT gateways forget such connections.
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+)
+
+
+class _Socket(socket.socket):
+    """A socket whose first read after a write is small: aiohttp stops reading then, until somebody wants more."""
+
+    _first = True
+
+    def send(self, data: Buffer, flags: int = 0, /) -> int:
+        self._first = True
+        return super().send(data, flags)
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        size, self._first = min(size, FIRST_READ if self._first else READ), False
+        return super().recv(size, flags)
+
+    def recv_into(self, buffer: Buffer, size: int = 0, flags: int = 0, /) -> int:
+        size, self._first = min(size or READ, FIRST_READ if self._first else READ), False
+        return super().recv_into(buffer, min(size, memoryview(buffer).nbytes), flags)
+
+
+class Transport(AiohttpTransport):
+    """httpx's transport over aiohttp, which reads in larger pieces and closes what it opened."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request*; the answer's body is read in pieces of :data:`READ`."""
+        response = await super().handle_async_request(request)
+        response.stream.CHUNK_SIZE = READ  # type: ignore[union-attr]
+        return response
+
+
+def transport(url: httpx.URL, connections: int) -> Transport:
+    """A transport to *url* for *connections* at a time, through the proxy that the environment names.
+
+    Raises:
+        UsageError: the proxy or the certificates that the environment names cannot be used.
+    """
+    context = _certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=connections, ssl=context, keepalive_timeout=KEEPALIVE, socket_factory=_open_socket
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=False,
+            trust_env=False,  # it would read ~/.netrc; the proxy is given below
+            read_bufsize=1024,  # stop reading after the first read; a reader raises it
+        )
+
+    return Transport(verify=context, proxy=_proxy(url), client=session)
+
+
+def proxy_credentials(url: httpx.URL) -> dict[str, str]:
+    """Headers that a request to *url* must carry for its proxy: over plain HTTP the proxy reads them there."""
+    proxy = _proxy(url)
+    return dict(proxy.headers) if proxy and url.scheme == "http" else {}
+
+
+def room_for(connections: int) -> None:
+    """Let this process open files for *connections* and the rest of its work, as far as it is allowed to."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _open_socket(address: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol = address[:3]
+    opened = _Socket(family, kind, protocol)
+    for option in _KEEPALIVE_OPTIONS:
+        opened.setsockopt(*option)
+    return opened
+
+
+def _proxy(url: httpx.URL) -> httpx.Proxy | None:
+    """The proxy that the environment names for *url* (both cases, ``ALL_PROXY``, ``NO_PROXY``)."""
+    named = getproxies_environment()
+    address = named.get(url.scheme) or named.get("all")
+    if not address or proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    try:
+        proxy = httpx.URL(address if "://" in address else f"http://{address}")
+    except httpx.InvalidURL:
+        proxy = httpx.URL("")
+    if proxy.scheme not in ("http", "https") or not proxy.host:
+        shown = f"{proxy.scheme}://{proxy.host}" if proxy.host else "its value"
+        raise UsageError(
+            f"the environment's proxy ({shown}) is not http(s)://host:port, which is all that retouch can use"
+        )
+    headers = {}
+    if proxy.userinfo:
+        # Given as a header because aiohttp knows Latin-1 passwords only.
+        pair = f"{proxy.username}:{proxy.password}".encode()
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+    return httpx.Proxy(proxy.copy_with(userinfo=b""), headers=headers)
+
+
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` in place of certifi's list, as everywhere."""
+    file, folder = (os.environ.get(name) or None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    if not file and not folder:
+        return ssl.create_default_context(cafile=certifi.where())
+    try:
+        return ssl.create_default_context(cafile=file, capath=folder)
+    except (OSError, ssl.SSLError) as error:
+        named = " and ".join(f"{n}={v}" for n, v in (("SSL_CERT_FILE", file), ("SSL_CERT_DIR", folder)) if v)
+        raise UsageError(f"{named} cannot be read as certificates ({error}); mend or unset it") from None

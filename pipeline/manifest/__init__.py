@@ -1,0 +1,20 @@
+"""Manifests: files, folders, globs and standard input become edits and faults, streamed.
+
+The way of a row, one module a step::
+
+    place.py      what the argument names: file, folder, glob, standard input; which format
+    file.py       bytes and physical lines of one file, bounded; damage and encodings named
+    delimited.py  jsonl.py  parquet.py  pictures.py      one reader a format: rows as cells
+    columns.py    what the columns are called        values.py    cells to typed values
+    template.py   ``{column}`` in prompts            naming.py    ids and file names, unique in the job
+    reader.py     the row as a reader gives it       manifest.py  rows to edits, numbered
+    shards.py     edits cut into shards              spool.py     standard input to a file
+
+A new format is a new reader and a line in ``place.py``.
+"""
+
+from pipeline.manifest.file import Fingerprint
+from pipeline.manifest.manifest import Manifest, open_manifest
+from pipeline.manifest.spool import spool
+
+__all__ = ["Fingerprint", "Manifest", "open_manifest", "spool"]

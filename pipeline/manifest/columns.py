@@ -1,0 +1,50 @@
+"""What the columns are called: known ones in any case, all of them trimmed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pipeline.errors import ManifestError
+from pipeline.manifest import template
+
+#: The columns that mean something to the program; all others are carried through.
+KNOWN = frozenset({"image", "images", "prompt", "id", "model", "aspect_ratio", "image_size", "output"})
+
+
+def canonical(name: str) -> str:
+    """*name* trimmed, and in lower case if it is a known column's."""
+    trimmed = name.strip()
+    lowered = trimmed.casefold()
+    return lowered if lowered in KNOWN else trimmed
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """The names that occur more than once without regard to case; empty names do not count."""
+    counts = Counter(name.casefold() for name in names if name)
+    return [name for name, count in counts.items() if count > 1]
+
+
+def check_header(names: Sequence[str], shown: str, prompt: str | None) -> None:
+    """Raise unless *names* (canonical) can be the columns of a manifest.
+
+    A file without a header has its first row in this place. It must not pass because ``--prompt`` is given:
+    every row would be sent without its picture, and paid for.
+    """
+    again = repeated(names)
+    if again:
+        raise ManifestError(f"{shown}: two columns are called {listed(again)}; rename or remove one.")
+    if {"image", "images", "prompt"}.intersection(names):
+        return
+    if prompt and (KNOWN.intersection(names) or template.uses(prompt, names)):
+        return
+    raise ManifestError(
+        f"{shown}: no column is called image or prompt (found: {listed(names) or 'none'}); "
+        "write the columns' names into the first line."
+    )
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """*names* for a sentence, shortened."""
+    shown = [f'"{name[:40]}"' for name in names[:most] if name]
+    return ", ".join(shown) + (", …" if len(names) > most else "")

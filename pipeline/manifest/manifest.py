@@ -1,0 +1,156 @@
+"""Rows to edits: numbered, named, repeated; the way in for everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from pipeline.edit import Edit, Fault
+from pipeline.errors import ManifestError, UsageError
+from pipeline.manifest import template, values
+from pipeline.manifest.delimited import Delimited
+from pipeline.manifest.file import Fingerprint
+from pipeline.manifest.jsonl import JsonLines
+from pipeline.manifest.naming import LIKE_NUMBER, Labels, Named, Register, file_name
+from pipeline.manifest.parquet import Parquet
+from pipeline.manifest.pictures import Pictures
+from pipeline.manifest.place import Format, Place, locate
+from pipeline.manifest.reader import Raw, Reader
+
+
+class Manifest:
+    """A manifest that can be read: as often as needed, each time with the same result.
+
+    Attributes:
+        source: absolute path or glob, or ``-``.
+        root: the folder that ``Edit.images`` are relative to.
+        notes: what was left out without making a row invalid, a sentence each.
+    """
+
+    def __init__(
+        self, place: Place, reader: Reader, *, prompt: str | None, limit: int | None, repeat: int
+    ) -> None:
+        self.source = place.source
+        self.root = place.root
+        self._reader = reader
+        self._prompt = prompt
+        self._limit = limit
+        self._repeat = repeat
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._reader.notes
+
+    def edits(self, after: int = 0) -> Iterator[Edit]:
+        """All edits in order, streamed, those at fault too.
+
+        Args:
+            after: the last ``Edit.row`` that is not wanted: earlier rows are read for their ids alone.
+        """
+        register = Register(self._reserved)
+        for number, raw in enumerate(islice(self._reader.rows(), self._limit), 1):
+            faults: list[Fault] = []
+            explicit = values.name(raw.cells, "id", faults)
+            output = values.name(raw.cells, "output", faults)
+            named = register.admit(number, raw.line, explicit, output)
+            if number * self._repeat > after:
+                yield from self._edits(number, raw, named, faults, after)
+
+    def fingerprint(self) -> Fingerprint:
+        """Size and hash of the file's bytes; of a folder or glob: of its names, sizes and times."""
+        return self._reader.fingerprint()
+
+    def _edits(self, number: int, raw: Raw, named: Named, faults: list[Fault], after: int) -> Iterator[Edit]:
+        cells = values.read(raw, self._prompt)
+        faults = [*cells.faults, *faults, *named.faults]
+        first = (number - 1) * self._repeat
+        for variation in range(1, self._repeat + 1):
+            row = first + variation
+            if row <= after:
+                continue
+            suffix = f"-{variation}" if self._repeat > 1 else ""
+            yield Edit(
+                row=row,
+                line=raw.line,
+                id=named.id + suffix,
+                name=file_name(named.label + suffix),
+                prompt=cells.prompt,
+                images=cells.images,
+                model=cells.model,
+                aspect_ratio=cells.aspect_ratio,
+                image_size=cells.image_size,
+                extra=cells.extra,
+                faults=tuple(msgspec.structs.replace(fault, row=row, line=raw.line) for fault in faults),
+            )
+
+    def _reserved(self) -> Labels:
+        """The explicit ids of the whole manifest that look like a row's number.
+
+        Of the whole, whatever the limit: a job that goes on with a higher limit must find the same ids.
+        """
+        labels = Labels()
+        for value in self._reader.ids():
+            identity = values.name({"id": value}, "id")
+            if identity is not None and LIKE_NUMBER.fullmatch(identity):
+                labels.add(identity, 0)
+        return labels
+
+
+def open_manifest(
+    argument: str,
+    *,
+    prompt: str | None,
+    limit: int | None,
+    repeat: int = 1,
+    spooled: Path | None = None,
+) -> Manifest:
+    """The manifest that *argument* names; what cannot be read at all raises ManifestError at once.
+
+    Args:
+        argument: a path, a glob, or ``-`` for standard input.
+        prompt: for rows without their own; may hold ``{column}`` too.
+        limit: read only so many data rows.
+        repeat: how many variations of each row.
+        spooled: where standard input was put by :func:`pipeline.manifest.spool.spool`.
+    """
+    prompt = prompt if prompt and prompt.strip() else None
+    _check_options(prompt, limit, repeat)
+    place = locate(argument, spooled)
+    reader = _reader(place, prompt)
+    if next(reader.rows(), None) is None:
+        raise ManifestError(f"{argument} has no rows; write at least one below the header.")
+    return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
+
+
+def _check_options(prompt: str | None, limit: int | None, repeat: int) -> None:
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit {limit}: give a number of rows, 1 or more.")
+    if repeat < 1:
+        raise UsageError(f"--repeat {repeat}: give a number of variations, 1 or more.")
+    if prompt is None:
+        return
+    try:
+        template.check(prompt)
+    except template.TemplateError as error:
+        raise UsageError(f"--prompt: {error}") from error
+
+
+def _reader(place: Place, prompt: str | None) -> Reader:
+    if place.file is None:
+        if prompt is None:
+            raise ManifestError(
+                f'{place.source} says no prompt; add --prompt "what to do with each picture".'
+            )
+        return Pictures(place.root, place.pattern, place.source)
+    match place.format:
+        case Format.JSONL:
+            return JsonLines(place.file)
+        case Format.PARQUET:
+            return Parquet(place.file, prompt)
+        case Format.TSV:
+            return Delimited(place.file, "\t", prompt)
+        case _:
+            return Delimited(place.file, None, prompt)

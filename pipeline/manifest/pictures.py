@@ -1,0 +1,119 @@
+"""A folder of pictures, or a glob: every file is a row, in natural order (``img2`` before ``img10``)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.edit import Fault
+from pipeline.errors import ManifestError
+from pipeline.manifest.file import Fingerprint, bad_byte
+from pipeline.manifest.reader import Raw
+
+#: What is taken from a folder, where nobody said which files are meant. Whether a file is a picture is
+#: decided by its bytes, later; this only leaves out what lies beside pictures.
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"}
+    | {".tif", ".tiff", ".bmp", ".gif", ".jp2", ".tga", ".ico", ".ppm", ".pgm"}
+)
+
+_DIGITS = re.compile(r"\d+")
+
+
+class Pictures:
+    """Reader of a folder (*pattern* ``None``: its pictures, not those of folders in it) or of a glob.
+
+    The listing is made anew by every method: nothing of it stays in memory between them.
+    """
+
+    def __init__(self, root: Path, pattern: str | None, shown: str) -> None:
+        self._root = root
+        self._pattern = pattern
+        self._shown = shown
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self._pattern is not None:
+            return ()
+        left_out = [name for name in self._files() if not _is_picture(name)]
+        if not left_out:
+            return ()
+        which = f"{left_out[0]}" + (", …" if len(left_out) > 1 else "")
+        return (f"{self._shown}: left out {len(left_out)} that are no pictures by their names ({which}).",)
+
+    def rows(self) -> Iterator[Raw]:
+        names = self._listing()
+        if not names:
+            what = "no picture" if self._pattern is None else "no file"
+            raise ManifestError(f"{self._shown} matches {what}; name a folder with pictures, or a glob.")
+        for number, name in enumerate(names, 1):
+            faults = tuple(_name_faults(name, number))
+            yield Raw(number, {"image": name} if not faults else {}, faults, readable=not faults)
+
+    def ids(self) -> Iterator[object]:
+        return iter(())
+
+    def fingerprint(self) -> Fingerprint:
+        """Of names, sizes and times of the files: their bytes are looked at one by one when they are sent."""
+        digest = hashlib.sha256()
+        total = 0
+        for name in self._listing():
+            stat = self._stat(name)
+            entry = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape")
+            digest.update(entry)
+            total += len(entry)
+        return Fingerprint(bytes=total, sha256=digest.hexdigest())
+
+    def _stat(self, name: str) -> os.stat_result:
+        try:
+            return (self._root / name).stat()
+        except OSError as error:
+            raise ManifestError(f"{self._root / name} cannot be read: {error.strerror}.") from error
+
+    def _listing(self) -> list[str]:
+        names = list(self._matches() if self._pattern is not None else filter(_is_picture, self._files()))
+        names.sort()  # ties of the natural order (A.png, a.png) must not hang on the disk's order
+        names.sort(key=_natural)
+        return names
+
+    def _files(self) -> Iterator[str]:
+        try:
+            with os.scandir(self._root) as entries:
+                for entry in entries:
+                    if not entry.name.startswith(".") and entry.is_file():
+                        yield entry.name
+        except OSError as error:
+            raise ManifestError(f"{self._shown} cannot be read: {error.strerror}.") from error
+
+    def _matches(self) -> Iterator[str]:
+        # pathlib, as its ** does not follow links: a link to a folder above would list every picture again.
+        pattern = self._pattern or "*"
+        try:
+            for path in self._root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
+                relative = path.relative_to(self._root)
+                if not any(part.startswith(".") for part in relative.parts) and path.is_file():
+                    yield relative.as_posix()
+        except (OSError, ValueError, NotImplementedError) as error:
+            raise ManifestError(f"{self._shown} is not a pattern that can be matched: {error}.") from error
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a Path for each of a million names
+
+
+def _natural(name: str) -> str:
+    # One string, not a tuple of parts: a million names must not fill the memory.
+    return _DIGITS.sub(lambda digits: digits[0].zfill(20), name.casefold())
+
+
+def _name_faults(name: str, number: int) -> Iterator[Fault]:
+    if bad_byte(name) is not None:
+        message = "the file's name is not UTF-8; rename the file."
+    elif "\\" in name or name != name.strip():
+        message = f"the file name {name!r} begins or ends with a space or holds a backslash; rename the file."
+    else:
+        return
+    yield Fault(code="bad_name", message=message, line=number, column="image")

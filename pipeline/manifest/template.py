@@ -1,0 +1,78 @@
+"""``{column}`` in prompts; ``{{`` and ``}}`` are braces. Filled in once: braces in a value mean nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_BRACES = "write {{ and }} for braces that are meant as braces"
+
+
+class TemplateError(ValueError):
+    """The template cannot be filled in; *code* for the fault, ``str()`` is the sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def fill(template: str, cells: Mapping[str, Any]) -> str:
+    """*template* with its columns filled in from *cells*; raises :class:`TemplateError`."""
+    if "{" not in template and "}" not in template:
+        return template
+    return _TOKEN.sub(lambda token: _filled(token, cells), template)
+
+
+def check(template: str) -> None:
+    """Raise :class:`TemplateError` if *template* has a brace that belongs to nothing."""
+    for token in _TOKEN.finditer(template):
+        _refuse_stray(token)
+
+
+def uses(template: str, names: Iterable[str]) -> bool:
+    """Whether *template* names at least one column of *names*."""
+    known = {name.casefold() for name in names if name}
+    tokens = _TOKEN.finditer(template)
+    return any(token[1] is not None and token[1].strip().casefold() in known for token in tokens)
+
+
+def _filled(token: re.Match[str], cells: Mapping[str, Any]) -> str:
+    _refuse_stray(token)
+    if token[1] is None:
+        return token[0][0]
+    return _shown(_value(token[1].strip(), cells))
+
+
+def _refuse_stray(token: re.Match[str]) -> None:
+    if token[0] in {"{", "}"} or (token[1] is not None and not token[1].strip()):
+        around = token.string[max(0, token.start() - 10) : token.end() + 20]
+        raise TemplateError("stray_brace", f"a brace stands alone near {around!r}; {_BRACES}.")
+
+
+def _value(name: str, cells: Mapping[str, Any]) -> Any:
+    folded = name.casefold()
+    if folded == "prompt":
+        raise TemplateError("unknown_column", "{prompt} cannot stand in a prompt; name another column.")
+    if name in cells:
+        return cells[name]
+    for column, value in cells.items():
+        if column.casefold() == folded:
+            return value
+    columns = ", ".join(column[:40] for column in list(cells)[:12] if column != "prompt")
+    message = f"the prompt names {{{name[:40]}}}, which is no column of this row (there are: {columns})"
+    raise TemplateError("unknown_column", f"{message}; correct the name, or {_BRACES}.")
+
+
+def _shown(value: Any) -> str:
+    """*value* as it reads in a sentence: text as it is, nothing for null, lists with commas."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_shown(item) for item in value)
+    return msgspec.json.encode(value).decode()

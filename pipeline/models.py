@@ -1,0 +1,160 @@
+"""What each image model takes, makes and costs: the dated catalogue of ``models.toml``, typed.
+
+A model that is not in it is neither refused nor free: nothing is known of it, and its price is ``None``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from functools import cache, cached_property
+from importlib.resources import files
+
+import msgspec
+
+
+class ModelState(StrEnum):
+    """Where a model stands in its life."""
+
+    GA = "ga"
+    PREVIEW = "preview"
+    DEPRECATED = "deprecated"
+    SHUT = "shut"
+
+
+class Prices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars per million tokens, by kind; text and pictures of the input cost the same."""
+
+    input: float
+    output_text: float
+    thoughts: float
+    output_image: float
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One image model.
+
+    Attributes:
+        aliases: other ids that mean it.
+        announced: when its end was announced.
+        shut: when it was shut, or will be.
+        successor: id of the model to use instead.
+        sizes: legal values of ``imageSize``; empty: it takes none.
+        default_size: what it makes where no size is asked for.
+        ratios: legal values of ``aspectRatio``.
+        max_inputs: pictures in one request; ``None``: not known.
+        input_image_tokens: tokens that one picture of the input is billed at, in the dearer reading.
+        thinking_tokens: an allowance for one try; ours, not Google's.
+        image_tokens: tokens that one picture of the output is billed at, by size.
+        discounts: factor on every price by lane (``batch``, ``flex``); a lane that is missing has no known price.
+        confidence: ``H``, ``M`` or ``L``, as in gemini-api.md.
+    """
+
+    id: str
+    title: str
+    state: ModelState
+    confidence: str
+    sources: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    released: date | None = None
+    announced: date | None = None
+    deprecated: date | None = None
+    shut: date | None = None
+    successor: str | None = None
+    sizes: tuple[str, ...] = ()
+    default_size: str | None = None
+    ratios: tuple[str, ...] = ()
+    max_inputs: int | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    input_image_tokens: int | None = None
+    thinking_tokens: int = 0
+    image_tokens: dict[str, int] = {}
+    prices: Prices | None = None
+    discounts: dict[str, float] = {}
+    notes: str = ""
+
+    def fault(self, aspect_ratio: str | None, image_size: str | None, inputs: int) -> str | None:
+        """Why the API would refuse such a request, in one sentence with its mend; ``None`` if it should not.
+
+        Args:
+            aspect_ratio: as it would be sent; ``None``: not sent.
+            image_size: likewise.
+            inputs: how many pictures go in.
+        """
+        if self.state is ModelState.SHUT:
+            return self._shut()
+        return self._size_fault(image_size) or self._ratio_fault(aspect_ratio) or self._inputs_fault(inputs)
+
+    @property
+    def warning(self) -> str | None:
+        """What to know before using it, in one sentence; ``None`` where all is well."""
+        if self.state is not ModelState.DEPRECATED:
+            return None
+        end = f"will be shut on {self.shut}" if self.shut else "is deprecated and may stop answering"
+        return f"{self.id} {end}: use {self.successor}" if self.successor else f"{self.id} {end}"
+
+    def image_price(self, size: str, lane: str = "sync") -> float | None:
+        """Dollars for one picture of *size*, thinking and input aside; ``None`` where it is not known."""
+        factor = self.factor(lane)
+        if self.prices is None or factor is None or size not in self.image_tokens:
+            return None
+        return self.image_tokens[size] * self.prices.output_image * factor / 1e6
+
+    def factor(self, lane: str) -> float | None:
+        """What every price is multiplied by in *lane* (``sync``, ``batch``, ``flex``); ``None``: not known."""
+        return 1.0 if lane == "sync" else self.discounts.get(lane)
+
+    def _shut(self) -> str:
+        when = f" on {self.shut}" if self.shut else ""
+        mend = f"use {self.successor}" if self.successor else "`retouch models` lists those that answer"
+        return f"{self.id} was shut{when}: {mend}"
+
+    def _size_fault(self, size: str | None) -> str | None:
+        if size is None or size in self.sizes:
+            return None
+        if not self.sizes:
+            return f"{self.id} takes no image size (it makes about {self.default_size}): leave image_size out"
+        meant = size.strip().upper()
+        if meant in self.sizes:
+            return f"image size {size!r} must be written {meant!r}"
+        return f"{self.id} does not make image size {size!r}: use {_any_of(self.sizes)}"
+
+    def _ratio_fault(self, ratio: str | None) -> str | None:
+        if ratio is None or not self.ratios or ratio in self.ratios:
+            return None
+        meant = ratio.replace(" ", "").replace("x", ":").replace("/", ":")
+        if meant in self.ratios:
+            return f"aspect ratio {ratio!r} must be written {meant!r}"
+        return f"{self.id} does not make aspect ratio {ratio!r}: use {_any_of(self.ratios)}"
+
+    def _inputs_fault(self, inputs: int) -> str | None:
+        if self.max_inputs is None or inputs <= self.max_inputs:
+            return None
+        return f"{self.id} takes up to {self.max_inputs} pictures, and the row has {inputs}: leave some out"
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """All known models, as of a day; *default* is the id that is used where none is named."""
+
+    as_of: date
+    default: str
+    models: tuple[Model, ...]
+
+    def find(self, model_id: str) -> Model | None:
+        """The model of that id or alias, with or without ``models/``; ``None`` if it is not known."""
+        return self._by_id.get(model_id) or self._by_id.get(model_id.strip().removeprefix("models/"))
+
+    @cached_property
+    def _by_id(self) -> dict[str, Model]:
+        return {name: model for model in self.models for name in (model.id, *model.aliases)}
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue that came with the program, read once."""
+    return msgspec.toml.decode(files("pipeline").joinpath("models.toml").read_bytes(), type=Catalogue)
+
+
+def _any_of(values: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))

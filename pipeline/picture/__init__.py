@@ -1,0 +1,27 @@
+"""Pictures: what goes into a call (:func:`prepare`) and what came out of it (:func:`verify`).
+
+Everything here is synchronous and made to be called in a thread. Pillow is imported in this package alone,
+and its decoders only once a picture needs them.
+"""
+
+from pipeline.picture.answer import VerifiedPicture, unchanged, verify
+from pipeline.picture.decoder import BadPicture
+from pipeline.picture.kind import CONVERTED, SENT, check_kind, sniff
+from pipeline.picture.sent import MAX_BYTES, SentPicture, admit, discard, open_refused, prepare
+
+__all__ = [
+    "CONVERTED",
+    "MAX_BYTES",
+    "SENT",
+    "BadPicture",
+    "SentPicture",
+    "VerifiedPicture",
+    "admit",
+    "check_kind",
+    "discard",
+    "open_refused",
+    "prepare",
+    "sniff",
+    "unchanged",
+    "verify",
+]

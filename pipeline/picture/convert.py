@@ -1,0 +1,132 @@
+"""Pictures that the API does not take, made into PNG without loss.
+
+What stays: every pixel, alpha, palettes, 16 bits of grey, the colour profile. What is decided here:
+
+* An animation is its first frame.
+* An orientation tag is carried out on the pixels and then dropped, so that nobody can turn the picture twice.
+* CMYK, LAB and YCbCr have no place in PNG and become RGB, through the picture's own profile where it has one.
+* Camera raw files in TIFF's clothes are refused: what Pillow reads of them is their thumbnail.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+from PIL import Image
+
+from pipeline.errors import StoreError
+from pipeline.picture import decoder
+from pipeline.picture.decoder import BadPicture
+
+#: zlib's effort: half the default's time for about a tenth more bytes, which are read once.
+_COMPRESSION = 2
+
+#: Modes that PNG holds as they are.
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"})
+_VIA_RGBA = frozenset({"PA", "RGBa", "La"})
+_VIA_RGB = frozenset({"CMYK", "LAB", "YCbCr", "HSV", "RGBX"})
+
+_TIFF_SUBFILE_TYPE = 254
+_TIFF_DNG_VERSION = 50706
+
+
+class Converted(NamedTuple):
+    """A PNG in the spool folder, and its size in pixels."""
+
+    path: Path
+    width: int
+    height: int
+
+
+def to_png(file: IO[bytes], mime_type: str, spool: Path) -> Converted:
+    """Convert the picture in *file* into a new file in *spool*.
+
+    Raises:
+        BadPicture: it cannot be decoded, or PNG cannot hold it.
+        StoreError: *spool* cannot be written.
+    """
+    with decoder.opened(file, mime_type, decoder.MAX_DECODED_PIXELS) as image:
+        _refuse_raw(image)
+        decoder.load(image)
+        upright = _for_png(_turned(image))
+    return Converted(_written(upright, spool), upright.width, upright.height)
+
+
+def _refuse_raw(image: Image.Image) -> None:
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_TIFF_SUBFILE_TYPE) == 1 or _TIFF_DNG_VERSION in tags:
+        raise BadPicture("it is a camera's raw file", "unsupported")
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    # Pillow's TIFF decoder has turned the pixels and dropped the tag in loading; for the others this does it.
+    operations: Any = importlib.import_module("PIL.ImageOps")
+    return cast("Image.Image", operations.exif_transpose(image))
+
+
+def _for_png(image: Image.Image) -> Image.Image:
+    if image.mode in _PNG_MODES:
+        return image
+    if image.mode in _VIA_RGBA:
+        return image.convert("RGBA")
+    if image.mode in _VIA_RGB:
+        return _as_rgb(image)
+    if image.mode == "I" and _fits_16_bits(image):
+        return image.convert("I;16")
+    raise BadPicture(f"its pixels are of a kind that PNG cannot hold (mode {image.mode})", "unsupported")
+
+
+def _fits_16_bits(image: Image.Image) -> bool:
+    low, high = cast("tuple[int, int]", image.getextrema())
+    return low >= 0 and high <= 0xFFFF
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    rgb = (_through_profile(image, profile) if profile else None) or image.convert("RGB")
+    # The profile speaks of the colours that were; with it, a reader would convert a second time.
+    rgb.info.pop("icc_profile", None)
+    return rgb
+
+
+def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """*image* in sRGB as its own profile says; ``None`` where the profile is damaged or of another mode."""
+    cms: Any = importlib.import_module("PIL.ImageCms")
+    try:
+        source = cms.ImageCmsProfile(io.BytesIO(profile))
+        return cast(
+            "Image.Image | None",
+            cms.profileToProfile(image, source, cms.createProfile("sRGB"), outputMode="RGB"),
+        )
+    except (cms.PyCMSError, OSError, ValueError):
+        return None
+
+
+def _written(image: Image.Image, spool: Path) -> Path:
+    try:
+        spool.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(".png", "converted-", spool)
+    except OSError as error:
+        raise _spool_refused(spool, error) from error
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file, decoder.guarded():
+            image.save(file, "PNG", compress_level=_COMPRESSION)
+    except BadPicture as error:
+        path.unlink(missing_ok=True)
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno:
+            raise _spool_refused(spool, cause) from cause
+        raise
+    return path
+
+
+def _spool_refused(spool: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"The folder for temporary files, {spool}, refused a file ({error.strerror}): make room there"
+    )

@@ -1,0 +1,117 @@
+"""The one door to Pillow: a closed list of decoders, opened by what the bytes are, with every fault caught.
+
+Decoders are called directly rather than through ``Image.open``: nothing but the type that was sniffed can be
+reached, and the size is checked by us, since ``Image.open`` warns between one and two times its limit and
+Python's warnings cannot be caught in one thread alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import struct
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import IO, Any, cast
+
+from PIL import Image
+
+#: Where Pillow itself calls a picture a bomb (twice ``Image.MAX_IMAGE_PIXELS``); a file that is sent as it is
+#: and never decoded here may be as large.
+MAX_PIXELS = 178_956_970
+
+#: Decoded here, a picture costs four bytes a pixel: Pillow's own limit without a warning, 358 MB.
+MAX_DECODED_PIXELS = 89_478_485
+
+#: Above this, pictures are decoded two at a time: sixteen answers of 4K would stand in a gigabyte together.
+BIG_PIXELS = 4_500_000
+
+_DECODERS = {
+    "image/png": ("PIL.PngImagePlugin", "PngImageFile"),
+    "image/jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "image/webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "image/gif": ("PIL.GifImagePlugin", "GifImageFile"),
+    "image/bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "image/tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "image/avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "image/jp2": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    "image/x-portable-anymap": ("PIL.PpmImagePlugin", "PpmImageFile"),
+    "image/vnd.adobe.photoshop": ("PIL.PsdImagePlugin", "PsdImageFile"),
+    "image/x-icon": ("PIL.IcoImagePlugin", "IcoImageFile"),
+    "image/heic": ("pillow_heif", "HeifImageFile"),
+    "image/heif": ("pillow_heif", "HeifImageFile"),
+}
+
+_two_big_at_a_time = threading.BoundedSemaphore(2)
+
+# Raised instead of printed: a frame or tile larger than its picture is a bomb, never a line on stderr.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+class BadPicture(Exception):  # noqa: N818 - it names what the bytes are
+    """Bytes that are no whole picture.
+
+    Attributes:
+        code: ``unreadable``, ``bomb`` or ``unsupported``.
+        reason: half a sentence, such as "it is cut off".
+    """
+
+    def __init__(self, reason: str, code: str = "unreadable") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+@contextlib.contextmanager
+def opened(file: IO[bytes], mime_type: str, max_pixels: int) -> Iterator[Image.Image]:
+    """The picture in *file*, its header read and its size checked; closed at the end, *file* is not.
+
+    Raises:
+        BadPicture: whatever Pillow raised, inside the block too.
+    """
+    with guarded(), _decoder(mime_type)(file) as image:
+        check_pixels(image.width, image.height, max_pixels)
+        yield image
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Turn whatever a decoder raises on hostile bytes into :class:`BadPicture`."""
+    try:
+        yield
+    except BadPicture:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadPicture("it unpacks to more pixels than a picture has", "bomb") from error
+    except Exception as error:  # decoders raise struct.error, KeyError, MemoryError, anything
+        raise BadPicture(_reason(error)) from error
+
+
+def load(image: Image.Image) -> None:
+    """Decode every pixel of *image*; pictures over :data:`BIG_PIXELS` wait for their turn."""
+    if image.width * image.height <= BIG_PIXELS:
+        image.load()
+        return
+    with _two_big_at_a_time:
+        image.load()
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Refuse a picture of more than *max_pixels*."""
+    if width * height > max_pixels:
+        raise BadPicture(f"it unpacks to {width} x {height} pixels; the limit is {max_pixels:,}", "bomb")
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    cut = isinstance(error, EOFError | struct.error) or "truncated" in text or "buffer is not large" in text
+    return "it is cut off" if cut else f"it cannot be decoded ({text[:120] or type(error).__name__})"
+
+
+@cache
+def _decoder(mime_type: str) -> Callable[[IO[bytes]], Any]:
+    # Imported when first needed: the decoders together cost 100 ms at the start, and most jobs need one.
+    module, name = _DECODERS[mime_type]
+    return cast("Callable[[IO[bytes]], Any]", getattr(importlib.import_module(module), name))

@@ -1,0 +1,172 @@
+"""What a file is, by its first bytes; its name is never asked. Pure."""
+
+from __future__ import annotations
+
+from pipeline.errors import InvalidInput
+
+#: How many bytes :func:`sniff` looks at.
+HEAD = 64
+
+#: Taken by the API as they are (gemini-api.md 1.2, "Input mimes").
+SENT = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
+
+#: Converted without loss to PNG before they are sent.
+CONVERTED = frozenset(
+    {
+        "image/gif",
+        "image/bmp",
+        "image/tiff",
+        "image/avif",
+        "image/jp2",
+        "image/x-portable-anymap",
+        "image/vnd.adobe.photoshop",
+        "image/x-icon",
+    }
+)
+
+#: (offset, bytes, type); the first that fits wins.
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (8, b"CR\x02", "image/x-canon-cr2"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"II+\0", "image/tiff"),
+    (0, b"MM\0+", "image/tiff"),
+    (0, b"IIRO", "image/x-olympus-orf"),
+    (0, b"IIU\0", "image/x-panasonic-rw2"),
+    (0, b"FUJIFILMCCD-RAW", "image/x-fuji-raf"),
+    (0, b"8BPS", "image/vnd.adobe.photoshop"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
+    (0, b"\xff\x4f\xff\x51", "image/jp2"),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+    (0, b"\xff\x0a", "image/jxl"),
+    (0, b"\0\0\x01\0", "image/x-icon"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"%!PS", "application/postscript"),
+    (0, b"\xc5\xd0\xd3\xc6", "application/postscript"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xf3", "audio/mpeg"),
+    (0, b"\xff\xf2", "audio/mpeg"),
+    (0, b"\xff\xf1", "audio/aac"),
+    (0, b"\xff\xf9", "audio/aac"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"#!AMR", "audio/amr"),
+    (0, b"MThd", "audio/midi"),
+    (0, b"FLV\x01", "video/x-flv"),
+    (0, b"\0\0\x01\xba", "video/mpeg"),
+    (0, b"\0\0\x01\xb3", "video/mpeg"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "video/x-ms-asf"),
+    (4, b"moov", "video/quicktime"),
+    (4, b"mdat", "video/quicktime"),
+    (4, b"wide", "video/quicktime"),
+    (0, b"PK\x03\x04", "application/zip"),
+    (0, b"\x1f\x8b", "application/gzip"),
+)
+
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+
+#: Major brands of ISO base media files (heic, avif, mp4 and kin).
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "image/heic"),
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), "audio/mp4"),
+    b"qt  ": "video/quicktime",
+    b"crx ": "image/x-canon-cr3",
+}
+_GENERIC_BRANDS = (b"mif1", b"msf1", b"mif2", b"miaf")
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+
+_NAMES = {
+    "application/pdf": "a PDF",
+    "application/postscript": "a PostScript file",
+    "application/zip": "a ZIP archive",
+    "application/gzip": "a gzip archive",
+    "image/svg+xml": "an SVG drawing",
+    "text/html": "a web page",
+    "text/xml": "an XML file",
+    "image/jxl": "a JPEG XL picture",
+}
+_PHOTO_RAW = frozenset(
+    {
+        "image/x-canon-cr2",
+        "image/x-canon-cr3",
+        "image/x-olympus-orf",
+        "image/x-panasonic-rw2",
+        "image/x-fuji-raf",
+    }
+)
+_DOCUMENTS = frozenset({"application/pdf", "application/postscript", "image/svg+xml", "image/jxl"})
+
+
+def sniff(head: bytes) -> str | None:
+    """The media type of a file that begins with *head* (its first 64 bytes); ``None`` where unknown."""
+    for offset, signature, mime_type in _SIGNATURES:
+        if head.startswith(signature, offset):
+            return mime_type
+    if head[4:8] == b"ftyp":
+        return _iso_media(head)
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12])
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return "video/webm" if b"webm" in head else "video/x-matroska"
+    if head[:4] == b"FORM" and head[8:11] == b"AIF":
+        return "audio/aiff"
+    return _bitmap(head) or _markup(head)
+
+
+def check_kind(mime_type: str | None, name: str) -> str:
+    """*mime_type* again where a picture of that type can be sent, as it is or converted.
+
+    Raises:
+        InvalidInput: *name* is no picture, audio or video, or a picture that nothing here reads.
+    """
+    if mime_type in SENT or mime_type in CONVERTED:
+        return str(mime_type)
+    if mime_type is None:
+        raise InvalidInput("not_a_picture", f"{name} is not a picture: name a PNG, JPEG, WebP or HEIC file")
+    kind = mime_type.partition("/")[0]
+    if kind in ("audio", "video"):
+        article = "an audio file" if kind == "audio" else "a video"
+        raise InvalidInput("audio_or_video", f"{name} is {article} ({mime_type}): name a picture instead")
+    what = "a camera's raw file" if mime_type in _PHOTO_RAW else _NAMES.get(mime_type, mime_type)
+    if mime_type in _DOCUMENTS or mime_type in _PHOTO_RAW:
+        raise InvalidInput("unsupported", f"{name} is {what}, which cannot be sent: save it as PNG or JPEG")
+    raise InvalidInput(
+        "not_a_picture", f"{name} is {what}, not a picture: name a PNG, JPEG, WebP or HEIC file"
+    )
+
+
+def _iso_media(head: bytes) -> str:
+    major = head[8:12]
+    if major in _BRANDS:
+        return _BRANDS[major]
+    if major in _GENERIC_BRANDS:
+        # A still in the generic container: the compatible brands say which codec.
+        length = int.from_bytes(head[:4], "big")
+        brands = {head[at : at + 4] for at in range(16, min(length, len(head)) - 3, 4)}
+        if brands & {b"avif", b"avis"}:
+            return "image/avif"
+        return "image/heic" if brands & {b"heic", b"heix"} else "image/heif"
+    return "video/3gpp" if major[:3] in (b"3gp", b"3g2") else "video/mp4"
+
+
+def _bitmap(head: bytes) -> str | None:
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "image/bmp"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b"\n", b"\r", b" ", b"\t"):
+        return "image/x-portable-anymap"
+    return None
+
+
+def _markup(head: bytes) -> str | None:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")):
+        return "text/html"
+    if b"<svg" in text or text.startswith(b"<!doctype svg"):
+        return "image/svg+xml"
+    return "text/xml" if text.startswith(b"<?xml") else None

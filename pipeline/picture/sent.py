@@ -1,0 +1,241 @@
+"""What goes into a call: a file of a type that the API takes, its size, hash and dimensions.
+
+PNG, JPEG, WebP, HEIC and HEIF go untouched, and only their headers are read. Other pictures are converted
+into the spool folder; see :mod:`pipeline.picture.convert`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from pipeline.errors import InvalidInput
+from pipeline.picture import convert, decoder
+from pipeline.picture.decoder import BadPicture
+from pipeline.picture.kind import CONVERTED, HEAD, check_kind, sniff
+
+#: Largest picture, and largest sum of a row's pictures, in bytes. The API takes bodies of 100 MB since
+#: 2026-01-08 (gemini-api.md 1.2); base64 makes 93 MB of this, which leaves room for the prompt.
+MAX_BYTES = 70_000_000
+
+#: How a whole file ends, and in how many last bytes that is looked for: cameras append things to a JPEG.
+_ENDS = {"image/png": (b"IEND", 64), "image/jpeg": (b"\xff\xd9", 65_536)}
+
+#: Faults of the machine, which say nothing about a picture.
+_MACHINE = frozenset(
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ENOTCONN,
+        errno.EHOSTDOWN,
+        errno.ENODEV,
+        errno.ENXIO,
+    }
+)
+
+
+class SentPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is ready to be sent.
+
+    Attributes:
+        path: the file to read; the picture itself, or its conversion in the spool folder.
+        mime_type: type of what is sent; one of the API's.
+        bytes: size of what is sent.
+        sha256: hash of what is sent, in hex.
+        width: pixels as stored; a JPEG's orientation tag is left to the API, as the file is left alone.
+        height: pixels as stored.
+        original_sha256: hash of the picture that the row names, for the record.
+        original_mime_type: type of the picture that the row names.
+        temporary: *path* lies in the spool folder and is to be removed by :func:`discard`.
+    """
+
+    path: Path
+    mime_type: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    original_sha256: str
+    original_mime_type: str
+    temporary: bool = False
+
+
+def prepare(path: Path, spool: Path, *, name: str | None = None) -> SentPicture:
+    """Make the picture at *path* ready to be sent; *name* is what messages call it.
+
+    Blocks on the disk, so call it in a thread. What is converted is put into *spool*.
+
+    Raises:
+        InvalidInput: it can never be sent: ``missing``, ``empty``, ``not_a_picture``, ``audio_or_video``,
+            ``unsupported``, ``too_large``, ``bomb`` or ``unreadable``.
+        OSError: the machine is at fault and not the picture: too many open files, a disk that has gone.
+        StoreError: the spool folder refused the conversion.
+    """
+    shown = name or str(path)
+    try:
+        with regular_file(path, shown) as (file, size):
+            mime_type = admit(file.read(HEAD), size, shown)
+            sha256 = _sha256(file)
+            if mime_type in CONVERTED:
+                return _converted(file, mime_type, sha256, spool)
+            width, height = _measured(file, mime_type, size)
+    except BadPicture as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _MACHINE:
+            raise error.__cause__ from error
+        mend = "save it again as PNG or JPEG, smaller if need be"
+        raise InvalidInput(error.code, f"{shown} cannot be sent: {error.reason}; {mend}") from error
+    return SentPicture(
+        path=path,
+        mime_type=mime_type,
+        bytes=size,
+        sha256=sha256,
+        width=width,
+        height=height,
+        original_sha256=sha256,
+        original_mime_type=mime_type,
+    )
+
+
+def discard(pictures: Iterable[SentPicture]) -> None:
+    """Remove what was put into the spool folder for *pictures*; may be repeated."""
+    for picture in pictures:
+        if picture.temporary:
+            with suppress(OSError):
+                picture.path.unlink()
+
+
+@contextmanager
+def regular_file(path: Path | str, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """*path* opened, and its size in bytes; folders, pipes and devices are refused without waiting on them.
+
+    Raises:
+        InvalidInput: ``missing``, ``not_a_picture`` or ``unreadable``.
+    """
+    try:
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    except (OSError, ValueError) as error:
+        raise open_refused(error, name) from error
+    with file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise InvalidInput("not_a_picture", f"{name} is not a file: name a picture file")
+        yield file, status.st_size
+
+
+def admit(head: bytes, size: int, name: str) -> str:
+    """The type of a file of *size* bytes that begins with *head*; no more is known of it.
+
+    Raises:
+        InvalidInput: ``empty``, ``not_a_picture``, ``audio_or_video``, ``unsupported`` or ``too_large``.
+    """
+    if not size:
+        raise InvalidInput("empty", f"{name} is empty: copy the picture again")
+    mime_type = check_kind(sniff(head), name)
+    _check_bytes(size, name)
+    return mime_type
+
+
+def open_refused(error: OSError | ValueError, name: str) -> InvalidInput:
+    """Why the system would not open *name*.
+
+    Raises:
+        OSError: *error* again, where it speaks of the machine and not of the file.
+    """
+    code = getattr(error, "errno", None)
+    if code in _MACHINE:
+        raise error
+    if code in (errno.ENOENT, errno.ENOTDIR):
+        return InvalidInput("missing", f"{name} does not exist: mend the path, or put the file there")
+    if code in (errno.EACCES, errno.EPERM):
+        return InvalidInput("unreadable", f"{name} may not be read: give this user the right to read it")
+    if code == errno.EISDIR:
+        return InvalidInput("not_a_picture", f"{name} is a folder: name a picture file")
+    why = getattr(error, "strerror", None) or "its name cannot be a file's"
+    return InvalidInput("unreadable", f"{name[:200]} cannot be opened ({why}): mend the path")
+
+
+def _check_bytes(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        limit = f"{MAX_BYTES / 1e6:.0f} MB fit into a request"
+        raise InvalidInput("too_large", f"{name} has {size / 1e6:.1f} MB, and {limit}: make it smaller")
+
+
+def _sha256(file: IO[bytes]) -> str:
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)
+    return digest
+
+
+def _converted(file: IO[bytes], mime_type: str, sha256: str, spool: Path) -> SentPicture:
+    png = convert.to_png(file, mime_type, spool)
+    try:
+        size = png.path.stat().st_size
+        _check_bytes(size, f"{png.path.name}, converted to PNG,")
+        with png.path.open("rb") as result:
+            digest = _sha256(result)
+    except BaseException:
+        png.path.unlink(missing_ok=True)
+        raise
+    return SentPicture(
+        path=png.path,
+        mime_type="image/png",
+        bytes=size,
+        sha256=digest,
+        width=png.width,
+        height=png.height,
+        original_sha256=sha256,
+        original_mime_type=mime_type,
+        temporary=True,
+    )
+
+
+def _measured(file: IO[bytes], mime_type: str, size: int) -> tuple[int, int]:
+    """Width and height from the header. A file that seems cut off is decoded whole, to be sure of it."""
+    doubtful = _seems_cut_off(file, mime_type, size)
+    file.seek(0)
+    limit = decoder.MAX_DECODED_PIXELS if doubtful else decoder.MAX_PIXELS
+    with decoder.opened(file, mime_type, limit) as image:
+        width, height = image.size
+        if doubtful:
+            decoder.load(image)
+    return width, height
+
+
+def _seems_cut_off(file: IO[bytes], mime_type: str, size: int) -> bool:
+    """Whether the end is not where it should be; a few short reads. WebP's decoder sees it in the header."""
+    if mime_type in ("image/heic", "image/heif"):
+        return _boxes_end(file, size) > size
+    end = _ENDS.get(mime_type)
+    if end is None:
+        return False
+    mark, tail = end
+    file.seek(max(0, size - tail))
+    return mark not in file.read(tail)
+
+
+def _boxes_end(file: IO[bytes], size: int) -> int:
+    """Where the top-level boxes of an ISO media file say that it ends; libheif looks at some files only."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(16)
+        length = int.from_bytes(header[:4], "big")
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length < 8:
+            break
+        at += length
+    return at

@@ -1,0 +1,78 @@
+"""What calls cost, in US dollars: after the fact from the usage that came back, before it as an estimate.
+
+Pure arithmetic on the prices of ``models.toml``. Floats are enough: a token costs at least $2.5e-7, results are
+rounded to :data:`DECIMALS`, and sums of a million such numbers are right to far less than a cent.
+"""
+
+from __future__ import annotations
+
+from pipeline.edit import Tokens
+from pipeline.models import Model, catalogue
+
+#: Of a dollar; a billionth, so that no single token is rounded away.
+DECIMALS = 9
+
+#: Characters of a prompt to one token. English has about four; half of that is on the safe side for scripts
+#: that are dearer, and the prompt is next to nothing of the price.
+_CHARS_PER_TOKEN = 2
+
+#: What the model says beside its picture ("Here is the edited image ...").
+_CHATTER_TOKENS = 50
+
+
+def cost(model: Model | str | None, tokens: Tokens, *, lane: str = "sync") -> float | None:
+    """Dollars for a call that used *tokens*; ``None`` where the price is not known, never 0 for that.
+
+    Each kind has its own price: pictures cost four and more times what text does, and thoughts count as text
+    output. Drafts are billed as pictures (gemini-api.md 1.2), and the usage counts them as such.
+
+    Args:
+        model: a model, or its id.
+        tokens: usage by kind.
+        lane: ``sync``, ``batch`` or ``flex``.
+    """
+    known = _known(model)
+    factor = known.factor(lane) if known else None
+    if known is None or known.prices is None or factor is None:
+        return None
+    prices = known.prices
+    micro = (
+        tokens.input * prices.input
+        + tokens.output_text * prices.output_text
+        + tokens.thoughts * prices.thoughts
+        + tokens.output_image * prices.output_image
+    )
+    return round(micro * factor / 1e6, DECIMALS)
+
+
+def estimate(
+    model: Model | str | None, image_size: str | None, inputs: int, prompt_chars: int, *, lane: str = "sync"
+) -> float | None:
+    """Dollars to set aside for one try; ``None`` where the price is not known.
+
+    One picture of *image_size* (of the model's default without it; of the dearest size where it is unknown), the
+    pictures and the prompt that go in, the model's allowance for thinking and a line of text. Meant to be on the
+    safe side: a try that draws drafts may cost more, most cost less.
+
+    Args:
+        model: a model, or its id.
+        image_size: as it would be sent; ``None``: not sent.
+        inputs: how many pictures go in.
+        prompt_chars: length of the prompt.
+        lane: ``sync``, ``batch`` or ``flex``.
+    """
+    known = _known(model)
+    if known is None or not known.image_tokens:
+        return None
+    size = image_size or known.default_size or ""
+    tokens = Tokens(
+        input=inputs * (known.input_image_tokens or 0) + -(-prompt_chars // _CHARS_PER_TOKEN),
+        output_text=_CHATTER_TOKENS,
+        thoughts=known.thinking_tokens,
+        output_image=known.image_tokens.get(size) or max(known.image_tokens.values()),
+    )
+    return cost(known, tokens, lane=lane)
+
+
+def _known(model: Model | str | None) -> Model | None:
+    return catalogue().find(model) if isinstance(model, str) else model

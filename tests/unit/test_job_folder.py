@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pipeline.edit import Attempt, Edit, History, Outcome, Record, Totals, Variant, Verdict, utc
+from pipeline.errors import JobError, ManifestError
+from pipeline.job.folder import Intent, JobFolder
+from pipeline.job.hold import held, is_held
+from pipeline.job.planning import Planner
+from pipeline.job.registry import Entry, entries, find, newest_unfinished, register
+from pipeline.job.results import exact_totals, write_results
+from pipeline.job.spec import Spec, differences, identity, new_id
+from pipeline.manifest import open_manifest
+from pipeline.store import open_store
+
+
+def spec(**fields) -> Spec:
+    values = {
+        "job": "20261122-000000-abcdef",
+        "out": "/out",
+        "manifest": "/m.csv",
+        "root": "/",
+        "model": "gemini-nano-banana-2.1",
+        "created_at": utc(0),
+    }
+    return Spec(**(values | fields))
+
+
+def edit(row: int, **fields) -> Edit:
+    return Edit(row=row, line=row + 1, id=str(row), name=str(row), prompt="p", **fields)
+
+
+def record(row: int, outcome: Outcome = Outcome.DONE, **fields) -> Record:
+    return Record(id=str(row), row=row, line=row + 1, outcome=outcome, settled_at=utc(0), **fields)
+
+
+def intent(row: int, n: int, history: History | None = None) -> Intent:
+    return Intent(
+        row=row, n=n, variant=Variant.PLAIN, model="m", started_at=utc(0), history=history or History()
+    )
+
+
+@pytest.fixture(params=["disk", "memory"])
+def folder(request, tmp_path) -> JobFolder:
+    return JobFolder.at("memory:///" if request.param == "memory" else str(tmp_path / "job"))
+
+
+async def test_a_specification_is_frozen(folder):
+    assert await folder.spec() is None
+    assert await folder.create(spec())
+    assert not await folder.create(spec(prompt="another"))
+    assert (await folder.spec()).prompt is None
+
+
+async def test_a_strangers_folder_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+
+    with pytest.raises(JobError, match=r"holds other files \(holiday.jpg"):
+        await JobFolder.at(str(tmp_path)).create(spec())
+
+
+async def test_a_job_json_of_somebody_else_is_refused(tmp_path):
+    (tmp_path / "job.json").write_text('{"name": "another program"}')
+
+    with pytest.raises(JobError, match="not a job of retouch"):
+        await JobFolder.at(str(tmp_path)).spec()
+
+
+async def test_a_settled_row_cannot_be_settled_again(folder):
+    assert await folder.put_record(1, record(1))
+    assert not await folder.put_record(1, record(1, Outcome.FAILED))
+    assert await folder.put_intent(1, intent(2, 1))
+    assert not await folder.put_intent(1, intent(2, 1))
+    assert await folder.put_picture("a", "png", b"one") == "images/a.png"
+    assert await folder.put_picture("a", "png", b"two") is None
+    assert await folder.store.get("images/a.png") == b"one"
+    assert await folder.find_picture("a") == "images/a.png"
+    assert await folder.find_picture("b") is None
+
+
+async def test_an_open_shard_tells_settled_interrupted_and_answered_rows_apart(folder):
+    tried = History().after(
+        Attempt(
+            n=1,
+            started_at=utc(0),
+            seconds=1,
+            verdict=Verdict.TEXT_ONLY,
+            counted=True,
+            prompt_variant=Variant.PLAIN,
+        )
+    )
+    await folder.add_plan(1, [edit(row) for row in range(1, 6)])
+    await folder.put_record(1, record(1))
+    await folder.put_intent(1, intent(1, 1))
+    await folder.put_intent(1, intent(2, 1))
+    await folder.put_intent(1, intent(2, 2, tried))
+    await folder.put_intent(1, intent(3, 1))
+    await folder.put_tried(1, 3, tried)
+    await folder.put_intent(1, intent(4, 1))
+    await folder.put_tried(1, 4, tried)
+    await folder.put_intent(1, intent(4, 2, tried))
+
+    opened = await folder.open_shard(1)
+
+    assert [row.row for row in opened.edits] == [1, 2, 3, 4, 5]
+    assert set(opened.records) == {1}
+    assert {row: found.n for row, found in opened.intents.items()} == {2: 2, 4: 2}
+    assert set(opened.tried) == {3}
+    totals = await folder.totals(1)
+    # Row 2 and row 4: one answered call and one without; row 3: one answered.
+    assert (totals.calls, totals.calls_unknown) == (5, 2)
+
+
+async def test_folding_keeps_the_records_and_drops_the_small_files(folder):
+    await folder.add_plan(1, [edit(1), edit(2)])
+    for row in (2, 1):
+        await folder.put_intent(1, intent(row, 1))
+        await folder.put_record(1, record(row, cost_usd=0.5, calls=1))
+
+    totals = await folder.fold(1, [record(2, cost_usd=0.5, calls=1), record(1, cost_usd=0.5, calls=1)])
+
+    assert totals == await folder.folded(1) == await folder.totals(1)
+    assert (totals.settled, totals.calls, totals.cost_usd) == (2, 2, 1.0)
+    assert await folder.open_shard(1) is None
+    assert await folder.store.names(".retouch/shards/000001/r1") == ["folded", "plan"]
+    lines = (await folder.settled_lines(1)).splitlines()
+    assert [msgspec.json.decode(line, type=Record).row for line in lines] == [1, 2]
+
+
+async def test_totals_of_an_untouched_shard_are_nothing(folder):
+    await folder.add_plan(1, [edit(1)])
+
+    assert await folder.totals(1) == Totals()
+    assert await exact_totals(folder, 1) == Totals()
+
+
+def planner(tmp_path, rows: int, folder: JobFolder, **fields) -> Planner:
+    manifest = tmp_path / "m.csv"
+    if not manifest.exists():
+        manifest.write_text("image,prompt\n" + "".join(f"{n}.png,edit {n}\n" for n in range(1, rows + 1)))
+    asked = spec(manifest=str(manifest), shard_rows=10, **fields)
+    read = open_manifest(str(manifest), prompt=None, limit=asked.limit)
+    return Planner(folder, read, asked)
+
+
+async def numbers_of(planning: Planner) -> list[int]:
+    return [number async for number in planning.numbers()]
+
+
+async def test_a_manifest_is_cut_into_shards(tmp_path, folder):
+    planning = planner(tmp_path, 25, folder)
+
+    planned = await planning.read()
+
+    assert (planned.rows, planned.shards) == (25, 3)
+    assert planned.cost_usd > 25 * 0.0336
+    assert await numbers_of(planning) == [1, 2, 3]
+    assert [row.row for row in await folder.plan(3)] == [21, 22, 23, 24, 25]
+
+
+async def test_planning_goes_on_after_the_last_whole_shard(tmp_path, folder):
+    await planner(tmp_path, 25, folder).read()
+    before = await folder.plan(1)
+    await folder.store.delete([".retouch/planned", ".retouch/shards/000003/r1/plan"])
+
+    planned = await planner(tmp_path, 25, folder).read()
+
+    assert (planned.rows, planned.shards) == (25, 3)
+    assert await folder.plan(1) == before
+    assert [row.row for row in await folder.plan(3)] == [21, 22, 23, 24, 25]
+
+
+async def test_a_larger_limit_adds_rows_and_a_smaller_one_takes_none_back(tmp_path, folder):
+    assert (await planner(tmp_path, 25, folder, limit=12).read()).rows == 12
+    assert (await planner(tmp_path, 25, folder, limit=5).read()).rows == 12
+    planned = await planner(tmp_path, 25, folder, limit=None).read()
+
+    rows = [row.row for shard in range(1, planned.shards + 1) for row in await folder.plan(shard)]
+    assert rows == list(range(1, 26))
+
+
+async def test_a_changed_manifest_is_refused(tmp_path, folder):
+    await planner(tmp_path, 25, folder).read()
+    (tmp_path / "m.csv").write_text("image,prompt\nother.png,p\n")
+
+    with pytest.raises(JobError, match="has changed since"):
+        await planner(tmp_path, 0, folder).read()
+
+
+async def test_those_who_wait_for_shards_are_told_when_reading_fails(tmp_path, folder):
+    planning = planner(tmp_path, 25, folder)
+    (tmp_path / "m.csv").unlink()
+
+    with pytest.raises((ManifestError, OSError)):
+        await planning.read()
+
+    assert await numbers_of(planning) == []
+
+
+def test_what_may_differ_and_what_may_not():
+    there = spec()
+
+    assert differences(there, spec(limit=5, rpm=1, max_in_flight=2, budget=3, timeout=4)) == []
+    assert differences(there, spec(prompt="x", aspect_ratio="1:1")) == ["--prompt", "--aspect-ratio"]
+    assert differences(there, spec(manifest="/other.csv")) == ["manifest"]
+    assert identity(there) == identity(spec(limit=5)) != identity(spec(prompt="x"))
+    assert new_id(there, 0) == f"19700101-000000-{identity(there)}"
+
+
+async def test_the_newest_unfinished_job_is_taken_up(tmp_path):
+    registry = open_store(tmp_path / "store")
+    wanted = spec()
+    for second in (0, 10):
+        job = new_id(wanted, second)
+        folder = JobFolder.at(f"{registry.url}/{job}")
+        await folder.create(msgspec.structs.replace(wanted, job=job, out=folder.store.url))
+        await register(registry, Entry(job=job, out=folder.store.url))
+
+    newest = await newest_unfinished(registry, wanted)
+
+    assert newest.job == new_id(wanted, 10)
+    assert await newest_unfinished(registry, spec(prompt="another")) is None
+    assert [entry.job for entry in await entries(registry)] == [new_id(wanted, 0), new_id(wanted, 10)]
+    assert await find(registry, newest.job) == newest
+    assert (await find(registry, newest.out)).job == newest.job
+    with pytest.raises(JobError, match="no job 'nonsense'"):
+        await find(registry, "nonsense")
+
+
+async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_path):
+    from pipeline.edit import State
+    from pipeline.progress import status_of
+
+    folder = JobFolder.at(str(tmp_path / "job"))
+    await folder.add_plan(1, [edit(1), edit(2)])
+    await folder.add_plan(2, [edit(3)])
+    await folder.put_record(1, record(2))
+    await folder.fold(2, [record(3)])
+    totals = await exact_totals(folder, 2)
+    status = status_of(totals, job="j", out="o", state=State.PAUSED, rows=3)
+
+    await write_results(folder, 2, status, spec(root=str(tmp_path)))
+
+    lines = (tmp_path / "job/results.jsonl").read_bytes().splitlines()
+    assert [msgspec.json.decode(line)["row"] for line in lines] == [2, 3]
+    assert (tmp_path / "job/results.csv").read_text("utf-8-sig").count("\n") == 3
+    assert "<html" in (tmp_path / "job/report.html").read_text()
+    assert status.outcomes == {
+        "done": 2,
+        "blocked": 0,
+        "failed": 0,
+        "invalid": 0,
+        "cancelled": 0,
+        "pending": 1,
+    }
+
+
+def test_a_folder_has_one_run_at_a_time(tmp_path):
+    store = open_store(tmp_path)
+    assert not is_held(store)
+    with held(store):
+        assert is_held(store)
+        with pytest.raises(JobError, match="is held by process"), held(store):
+            pass
+    assert not is_held(store)

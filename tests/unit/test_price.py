@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.edit import Tokens
+from pipeline.models import ModelState, catalogue
+from pipeline.price import cost, estimate
+
+DEFAULT = "gemini-nano-banana-2.1"
+PRICED = [model for model in catalogue().models if model.state is not ModelState.SHUT]
+counts = st.integers(0, 100_000)
+
+
+def test_each_kind_of_token_has_its_own_price():
+    tokens = Tokens(input=1_000_000, output_text=1_000_000, thoughts=1_000_000, output_image=1_000_000)
+
+    assert cost(DEFAULT, tokens) == 1.5 + 7.5 + 7.5 + 30
+
+
+def test_pictures_are_not_priced_as_text():
+    assert cost(DEFAULT, Tokens(output_image=1120, total=1120)) == pytest.approx(0.0336)
+    assert cost(DEFAULT, Tokens(output_text=1120, total=1120)) == pytest.approx(0.0084)
+
+
+def test_thoughts_are_priced_as_text():
+    assert cost(DEFAULT, Tokens(thoughts=1000)) == cost(DEFAULT, Tokens(output_text=1000)) == 0.0075
+
+
+def test_4k_of_the_default_is_3780_tokens():
+    assert catalogue().find(DEFAULT).image_tokens["4K"] == 3780
+    assert cost(DEFAULT, Tokens(output_image=3780)) == pytest.approx(0.1134)
+
+
+def test_one_token_is_not_rounded_away():
+    assert cost("gemini-3.1-flash-lite-image", Tokens(input=1)) == 2.5e-7
+
+
+@pytest.mark.parametrize("unknown", ["gemini-9-image", "gemini-3-pro-image-preview", None])
+def test_an_unknown_price_is_none_and_never_nothing(unknown):
+    assert cost(unknown, Tokens(input=5, output_image=1120)) is None
+    assert cost(unknown, Tokens()) is None
+    assert estimate(unknown, "1K", 1, 100) is None
+
+
+def test_batch_costs_half_and_an_unlisted_lane_is_not_known():
+    tokens = Tokens(input=1000, output_image=1120, thoughts=300)
+
+    assert cost(DEFAULT, tokens, lane="batch") == pytest.approx(cost(DEFAULT, tokens) / 2)
+    assert cost(DEFAULT, tokens, lane="flex") is None
+    assert cost("gemini-3-pro-image", tokens, lane="flex") == cost("gemini-3-pro-image", tokens, lane="batch")
+
+
+@given(counts, counts, counts, counts, st.sampled_from(PRICED))
+def test_a_cost_is_the_sum_of_its_kinds(asked, text, thoughts, image, model):
+    kinds = [
+        Tokens(input=asked),
+        Tokens(output_text=text),
+        Tokens(thoughts=thoughts),
+        Tokens(output_image=image),
+    ]
+    whole = Tokens(input=asked, output_text=text, thoughts=thoughts, output_image=image)
+
+    assert cost(model, whole) == pytest.approx(sum(cost(model, kind) for kind in kinds), abs=1e-8)
+
+
+@pytest.mark.parametrize("model", PRICED, ids=[model.id for model in PRICED])
+def test_an_estimate_covers_an_ordinary_try_and_is_not_wild(model):
+    for size in model.image_tokens:
+        ordinary = Tokens(
+            input=model.input_image_tokens + 60,
+            output_text=20,
+            thoughts=model.thinking_tokens * 2 // 3,
+            output_image=model.image_tokens[size],
+        )
+        asked = estimate(model, size, 1, 200)
+        assert cost(model, ordinary) < asked < 1.5 * model.image_price(size)
+
+
+def test_an_estimate_grows_with_all_that_is_sent():
+    one = estimate(DEFAULT, None, 1, 100)
+
+    assert one == estimate(DEFAULT, "1K", 1, 100)
+    assert estimate(DEFAULT, None, 2, 100) > one
+    assert estimate(DEFAULT, None, 1, 100_000) > one
+    assert estimate(DEFAULT, "2K", 1, 100) > one
+    assert estimate(DEFAULT, "9K", 1, 100) == estimate(DEFAULT, "4K", 1, 100)
