@@ -39,7 +39,9 @@ def main() -> int:
         environment = _environment(redis)
         with _process("emulator", _emulator(), environment) as url:
             environment |= {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "demo"}
-            with _process("worker", [*_retouch("worker"), "--max-in-flight", "8"], environment, announces=False):
+            with _process(
+                "worker", [*_retouch("worker"), "--max-in-flight", "8"], environment, announces=False
+            ):
                 return _commands(environment)
 
 
@@ -58,7 +60,9 @@ def _commands(environment: dict[str, str]) -> int:
     return watched.returncode
 
 
-def _type(environment: dict[str, str], *words: str, capture: bool = False) -> subprocess.CompletedProcess[bytes]:
+def _type(
+    environment: dict[str, str], *words: str, capture: bool = False
+) -> subprocess.CompletedProcess[bytes]:
     _say(f"\n$ retouch {shlex.join(words)}")
     done = subprocess.run(  # noqa: S603 - our own command
         _retouch(*words), env=environment, check=False, stdout=subprocess.PIPE if capture else None
@@ -70,7 +74,7 @@ def _type(environment: dict[str, str], *words: str, capture: bool = False) -> su
 
 
 def _retouch(*words: str) -> list[str]:
-    return [sys.executable, "-m", "jobs.cli", *words]
+    return [sys.executable, "-m", "jobs", *words]
 
 
 def _emulator() -> list[str]:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 import time
+from pathlib import Path
 
 import msgspec
 
 from jobs.asked import Asked
-from pipeline.edit import utc
+from pipeline.edit import State, utc
 from pipeline.errors import JobError
-from pipeline.job.folder import JobFolder
-from pipeline.job.registry import Entry, find_exact, newest_unfinished, register
+from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
+from pipeline.job.registry import Entry, find_exact, last_status, newest_unfinished, register
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
-from pipeline.manifest import Manifest
+from pipeline.manifest import Manifest, open_manifest, spool
 from pipeline.store import Store, open_store
 
+SPOOL = "manifest.jsonl"
 
-async def open_job(asked: Asked, manifest: Manifest, *, submitted: bool = False) -> tuple[JobFolder, Spec]:
+
+def opened_manifest(asked: Asked, scratch: Path) -> Manifest:
+    """The manifest that *asked* names; standard input is spooled to *scratch* first.
+
+    Raises:
+        ManifestError: it cannot be read at all.
+    """
+    spooled = spool(sys.stdin.buffer, scratch / SPOOL) if asked.manifest == "-" else None
+    return open_manifest(
+        asked.manifest, prompt=asked.prompt, limit=asked.limit, repeat=asked.repeat, spooled=spooled
+    )
+
+
+async def open_job(
+    asked: Asked, manifest: Manifest, scratch: Path, *, submitted: bool = False
+) -> tuple[JobFolder, Spec]:
     """The folder and the specification of the job that *asked* means.
 
     With ``--out`` it is that folder; else the newest unfinished job of the same manifest and options, else a new
@@ -32,12 +51,34 @@ async def open_job(asked: Asked, manifest: Manifest, *, submitted: bool = False)
         folder, spec = await _at(asked.out, wanted)
     else:
         folder, spec = await _newest_or_new(registry, wanted, manifest)
-    known = await find_exact(registry, spec.job)
     entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
+    known = await find_exact(registry, spec.job)
     if known != entry:
+        await _check_hands(known, folder, submitted=submitted)
         await register(registry, entry)
+    if manifest.source == "-":
+        await _keep_spooled(scratch, folder)
     adjusted = {name: getattr(wanted, name) for name in ADJUSTABLE}
     return folder, msgspec.structs.replace(spec, **adjusted)
+
+
+async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
+    """A job is in the hands of the workers or of one run, never of both."""
+    status = await last_status(folder)
+    ended = status is not None and status.state in (State.FINISHED, State.CANCELLED)
+    if known is not None and known.submitted and not submitted and not ended:
+        raise JobError(
+            f"job {known.job} was handed to the workers: watch it with `retouch watch {known.job}`, "
+            f"or end it with `retouch cancel {known.job}`"
+        )
+
+
+async def _keep_spooled(scratch: Path, folder: JobFolder) -> None:
+    """Standard input comes once: what was read of it stays with the job."""
+    if await folder.store.get(SPOOLED_MANIFEST, 1) is None:
+        copy = scratch / "manifest.copy"
+        await asyncio.to_thread(shutil.copyfile, scratch / SPOOL, copy)
+        await folder.store.put_file(SPOOLED_MANIFEST, copy)
 
 
 async def _at(out: str, wanted: Spec) -> tuple[JobFolder, Spec]:

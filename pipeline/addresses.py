@@ -11,7 +11,9 @@ import httpx
 from pipeline.errors import InvalidInput
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_RELAYS_6TO4 = ipaddress.IPv4Network("192.88.99.0/24")
+#: Counted as global by some versions of ``ipaddress``: protocol assignments (a cloud's metadata service lives
+#: at 192.0.0.192) and the relays of 6to4.
+_SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))
 
 
 #: Says of an address whether it may be connected to.
@@ -63,7 +65,7 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
-    elif ip in _RELAYS_6TO4:
+    elif any(ip in network for network in _SPECIAL):
         return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 

@@ -50,7 +50,14 @@ class Scanner:
         full: a bound was passed; what comes further is not looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        most_decoded: int = MOST_DECODED,
+        most_skeleton: int = MOST_SKELETON,
+        most_text: int = MOST_TEXT,
+    ) -> None:
+        self._most_decoded, self._most_skeleton, self._most_text = most_decoded, most_skeleton, most_text
         self.skeleton = bytearray()
         self.blobs: dict[int, Blob] = {}
         self.full = False
@@ -133,12 +140,12 @@ class Scanner:
 
     def _decode(self, piece: bytes, start: int, stop: int) -> None:
         self._decoded += self._base64.feed(piece, start, stop)
-        if self._decoded > MOST_DECODED:
+        if self._decoded > self._most_decoded:
             self._base64.spoil()
             self.full = True
 
     def _text(self, piece: bytes, start: int, stop: int) -> None:
-        room = MOST_TEXT - (len(self.skeleton) - self._start)
+        room = self._most_text - (len(self.skeleton) - self._start)
         if stop - start <= room:
             self._keep(piece[start:stop])
             return
@@ -161,7 +168,7 @@ class Scanner:
 
     def _keep(self, text: bytes) -> None:
         self.skeleton += text
-        if len(self.skeleton) > MOST_SKELETON:
+        if len(self.skeleton) > self._most_skeleton:
             self.full = True
 
     def _prune(self, superseded: list[int]) -> None:

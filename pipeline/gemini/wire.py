@@ -152,8 +152,12 @@ def _fit(kind: Any, value: Any) -> Any:
         )
     if issubclass(kind, msgspec.Struct):
         return _read(kind, value) if isinstance(value, dict) else None
-    if kind is str and isinstance(value, int | float):
-        return str(value)
+    if kind is bool:
+        return value is True
+    if kind is str:
+        # A lone surrogate could not be written to a record.
+        told = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else None
+        return told.encode("utf-8", "replace").decode() if told is not None else None
     try:
         return msgspec.convert(value, kind, strict=False)
     except ValueError:

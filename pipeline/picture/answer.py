@@ -51,9 +51,7 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
     if mime_type == "image/png":
         _check_png_end(view)
     file = io.BytesIO(data) if isinstance(data, bytes) else cast("IO[bytes]", _Window(view))
-    with decoder.opened(file, mime_type, decoder.MAX_DECODED_PIXELS) as image:
-        decoder.load(image)
-        width, height = image.size
+    width, height = decoder.decode(file, mime_type, decoder.MAX_DECODED_PIXELS)
     return VerifiedPicture(
         mime_type=mime_type,
         extension=extension,

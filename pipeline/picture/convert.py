@@ -52,9 +52,10 @@ def to_png(file: IO[bytes], mime_type: str, spool: Path) -> Converted:
     """
     with decoder.opened(file, mime_type, decoder.MAX_DECODED_PIXELS) as image:
         _refuse_raw(image)
-        decoder.load(image)
-        upright = _for_png(_turned(image))
-    return Converted(_written(upright, spool), upright.width, upright.height)
+        with decoder.turn(image):
+            image.load()
+            upright = _for_png(_turned(image))
+            return Converted(_written(upright, spool), upright.width, upright.height)
 
 
 def _refuse_raw(image: Image.Image) -> None:

@@ -18,6 +18,8 @@ from typing import IO, Any, cast
 
 from PIL import Image
 
+from pipeline.errors import RetouchError
+
 #: Where Pillow itself calls a picture a bomb (twice ``Image.MAX_IMAGE_PIXELS``); a file that is sent as it is
 #: and never decoded here may be as large.
 MAX_PIXELS = 178_956_970
@@ -81,7 +83,7 @@ def guarded() -> Iterator[None]:
     """Turn whatever a decoder raises on hostile bytes into :class:`BadPicture`."""
     try:
         yield
-    except BadPicture:
+    except (BadPicture, RetouchError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadPicture("it unpacks to more pixels than a picture has", "bomb") from error
@@ -89,13 +91,28 @@ def guarded() -> Iterator[None]:
         raise BadPicture(_reason(error)) from error
 
 
-def load(image: Image.Image) -> None:
-    """Decode every pixel of *image*; pictures over :data:`BIG_PIXELS` wait for their turn."""
+def decode(file: IO[bytes], mime_type: str, max_pixels: int) -> tuple[int, int]:
+    """Decode every pixel of the picture in *file* and let them go at once; its width and height.
+
+    Raises:
+        BadPicture: it cannot be decoded whole.
+    """
+    with opened(file, mime_type, max_pixels) as image:
+        size = image.size
+        with turn(image):
+            image.load()
+            image.close()
+    return size
+
+
+@contextlib.contextmanager
+def turn(image: Image.Image) -> Iterator[None]:
+    """Wait until *image* may take up memory; pictures up to :data:`BIG_PIXELS` need not wait."""
     if image.width * image.height <= BIG_PIXELS:
-        image.load()
+        yield
         return
     with _two_big_at_a_time:
-        image.load()
+        yield
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

@@ -206,12 +206,10 @@ def _measured(file: IO[bytes], mime_type: str, size: int) -> tuple[int, int]:
     """Width and height from the header. A file that seems cut off is decoded whole, to be sure of it."""
     doubtful = _seems_cut_off(file, mime_type, size)
     file.seek(0)
-    limit = decoder.MAX_DECODED_PIXELS if doubtful else decoder.MAX_PIXELS
-    with decoder.opened(file, mime_type, limit) as image:
-        width, height = image.size
-        if doubtful:
-            decoder.load(image)
-    return width, height
+    if doubtful:
+        return decoder.decode(file, mime_type, decoder.MAX_DECODED_PIXELS)
+    with decoder.opened(file, mime_type, decoder.MAX_PIXELS) as image:
+        return image.size
 
 
 def _seems_cut_off(file: IO[bytes], mime_type: str, size: int) -> bool:

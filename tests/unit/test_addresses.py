@@ -73,7 +73,6 @@ def test_everything_else_is_not(address):
         "[::1]",
         "[::ffff:127.0.0.1]",
         "[64:ff9b::7f00:1]",
-        "0177.0.0.1",
         "0x7f.0.0.1",
         "0x7f000001",
         "2130706433",
@@ -105,6 +104,7 @@ def test_what_is_private_by_its_spelling_is_refused_without_resolving(host):
         ("http://exa mple.com/\n", "bad_url"),
         ("http://user:pass/word@host:port/a", "bad_url"),
         ("http://[::1/a", "bad_url"),
+        ("http://0177.0.0.1/a", "bad_url"),
     ],
 )
 def test_what_cannot_be_fetched_is_said_without_secrets(url, code):

@@ -318,7 +318,7 @@ async def test_a_public_name_is_fetched_from_the_address_that_was_judged(site, t
         "http://inside.test:{port}/secret",
         "//inside.test:{port}/secret",
         "http://[::ffff:127.0.0.2]:{port}/secret",
-        "http://0177.0.0.2:{port}/secret",
+        "http://2130706434:{port}/secret",
     ],
 )
 async def test_a_redirect_inside_is_refused(site, tmp_path, target):

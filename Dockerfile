@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+# retouch in a container: `docker build -t retouch .`, then `docker run --rm retouch --help`.
+# The final stage holds Python, the locked dependencies and the program; no compiler, no uv, no source tree, no key.
+
+FROM python:3.13-slim AS build
+# The uv that wrote uv.lock; wheels only, so that nothing is compiled on any architecture.
+RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+ENV UV_PROJECT_ENVIRONMENT=/opt/retouch \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy
+WORKDIR /src
+# Dependencies are a layer of their own: they change seldom, and take nearly all the time.
+COPY pyproject.toml uv.lock ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --frozen --no-dev --no-install-project --no-build
+COPY LICENSE README.md ./
+COPY pipeline ./pipeline
+COPY workers ./workers
+COPY jobs ./jobs
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --frozen --no-dev --no-editable
+
+FROM python:3.13-slim
+# A fixed number, so that folders of the host can be given to it: `chown 10001 jobs`.
+RUN groupadd --gid 10001 retouch \
+ && useradd --uid 10001 --gid retouch --home-dir /data --no-create-home --shell /usr/sbin/nologin retouch \
+ && install -d -o retouch -g retouch /data /data/jobs
+COPY --from=build /opt/retouch /opt/retouch
+# Nothing is written outside /data and /tmp: the root file system may be read-only.
+ENV PATH=/opt/retouch/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp \
+    RETOUCH_STORE=/data/jobs
+USER retouch
+WORKDIR /data
+VOLUME /data
+# The first SIGTERM lets calls in flight finish: give it time (docker stop --time 330).
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["retouch"]
+CMD ["worker"]

@@ -1,0 +1,65 @@
+"""``retouch cancel``: calls in flight are let finish, all other rows are settled as cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from jobs import environment
+from jobs.live import View, open_view
+from jobs.standing import spec_of, standings, the_job
+from jobs.watch import follow
+from jobs.words import ENDED
+from pipeline.edit import State, Status
+from pipeline.errors import BrokerError
+from pipeline.job.folder import JobFolder
+from pipeline.job.registry import Entry
+from pipeline.ports import Wanted
+from workers.submitting import announce
+
+#: Seconds beyond a call's own timeout in which a job must have come to rest.
+_GRACE = 30.0
+
+_NOT_YET = (
+    "Not cancelled yet, but no new call is begun: whoever takes the job up settles the rest as cancelled."
+)
+
+
+def cancel(*, job: str, json: bool) -> int:
+    """Cancel *job* and wait until it is; 0 once nothing more will be called for."""
+    view = open_view(json=json)
+    try:
+        status = asyncio.run(_cancel(job, view))
+        view.close(status)
+    finally:
+        view.close()
+    return 0
+
+
+async def _cancel(job: str, view: View) -> Status:
+    entry = await the_job(job)
+    folder = JobFolder.at(entry.out)
+    spec = await spec_of(entry, folder)
+    async with standings() as known:
+        before = await known.of(entry)
+        if before.status.state in ENDED:
+            view.say(f"{entry.job} has ended already ({before.status.state}): there is nothing to cancel.")
+            return before.status
+        wanted = msgspec.structs.replace(await folder.wanted(), state=State.CANCELLED)
+        # First what lasts, then who should know: a worker that misses the word reads the file.
+        await folder.want(wanted)
+        if entry.submitted:
+            await _announce(entry, wanted, view)
+        after = await follow(entry, known, view, until=ENDED, seconds=spec.timeout + _GRACE)
+    if after.status.state not in ENDED:
+        view.say(_NOT_YET)
+    return after.status
+
+
+async def _announce(entry: Entry, wanted: Wanted, view: View) -> None:
+    try:
+        if not await announce(environment.redis_url(), entry.job, wanted):
+            view.say("Redis does not know this job: submit it again, and its rows are settled as cancelled.")
+    except BrokerError as error:
+        view.say(f"{error}. The wish is stored: workers follow it when they take the job up again.")

@@ -1,0 +1,141 @@
+"""``retouch check``: every fault with its line, the calls, their cost and time. Changes nothing, calls nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jobs import output
+from jobs.asked import Asked
+from jobs.opening import opened_manifest
+from jobs.options import asked_for
+from jobs.survey import Estimate, Survey
+from jobs.words import duration, printable
+from pipeline.edit import Fault
+from pipeline.errors import KeyMissing
+from pipeline.gemini.access import access
+from pipeline.inputs import Roots, root_map
+from pipeline.manifest import Manifest
+from pipeline.report.words import money, plural
+
+#: Faults that are printed for people; --json gives all.
+SHOWN = 50
+
+#: Bytes of faults that are held in memory before they go to disk: a manifest may be at fault in every row.
+_IN_MEMORY = 8 * 1024 * 1024
+
+
+def check(*, json: bool, **values: Any) -> int:
+    """Check the manifest; 0 without faults, 1 with some."""
+    asked = asked_for(values)
+    with opened(asked) as manifest:
+        survey = survey_of(asked, manifest)
+        return _as_json(survey, manifest) if json else _for_people(survey, manifest)
+
+
+@contextmanager
+def opened(asked: Asked) -> Iterator[Manifest]:
+    """The manifest, and standard input spooled, for the length of a block."""
+    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        yield opened_manifest(asked, Path(scratch))
+
+
+def survey_of(asked: Asked, manifest: Manifest) -> Survey:
+    """A survey of *manifest*, whose pictures are where this machine sees them."""
+    roots = Roots(
+        root=manifest.root,
+        allow_outside=asked.allow_outside,
+        allow_private_urls=asked.allow_private_urls,
+        root_map=root_map(os.environ.get("RETOUCH_ROOT_MAP", "")),
+    )
+    return Survey(asked, roots)
+
+
+def tell_faults(survey: Survey, manifest: Manifest, tell: Callable[[str], None]) -> int:
+    """Read the whole manifest, telling the first :data:`SHOWN` faults as they are found; how many there are."""
+    count = 0
+    for edit in manifest.edits():
+        for fault in survey.faults(edit):
+            count += 1
+            if count <= SHOWN:
+                tell(fault_line(fault, manifest))
+    if count > SHOWN:
+        tell(f"… and {plural(count - SHOWN, 'more fault')}; `retouch check --json` names all")
+    return count
+
+
+def fault_line(fault: Fault, manifest: Manifest) -> str:
+    """``manifest.csv:12: column image: missing: …``, as compilers write it, so that editors can jump there."""
+    name = "stdin" if manifest.source == "-" else Path(manifest.source).name
+    where = name if fault.line is None else f"{name}:{fault.line}"
+    column = ""
+    if fault.column:
+        column = f"{fault.column}: " if fault.column.startswith("--") else f"column {fault.column}: "
+    return printable(f"{where}: {column}{fault.code}: {fault.message}")
+
+
+def estimate_lines(estimate: Estimate, asked: Asked) -> list[str]:
+    """The estimate, for people."""
+    if not estimate.calls:
+        return [f"{plural(estimate.rows, 'row')}, none of which can be sent"]
+    cost = "cost unknown" if estimate.cost_usd is None else f"about {money(estimate.cost_usd)}"
+    bound = {
+        "slots": f"--max-in-flight {asked.max_in_flight}",
+        "rpm": f"--rpm {asked.rpm:g}" if asked.rpm else "--rpm",
+        "budget": f"--budget {asked.budget:g}, which will not do for all" if asked.budget else "--budget",
+    }[estimate.binding or "slots"]
+    rows, calls = plural(estimate.rows, "row"), plural(estimate.calls, "call")
+    return [
+        f"{rows}, {calls} if every row is done at its first try, {cost}",
+        f"about {duration(estimate.seconds)}, bound by {bound}",
+    ]
+
+
+def _for_people(survey: Survey, manifest: Manifest) -> int:
+    count = tell_faults(survey, manifest, output.write_line)
+    for note in [*manifest.notes, *survey.notes(), *_key_note()]:
+        output.write_line(f"note: {printable(note)}")
+    for line in estimate_lines(survey.estimate(), survey.asked):
+        output.write_line(line)
+    faults = f"{plural(count, 'fault')} in {plural(survey.faulty, 'row')}"
+    output.write_line(f"{faults}: settled as invalid, and not called for" if count else "no faults")
+    return 1 if count else 0
+
+
+def _key_note() -> list[str]:
+    try:
+        access()
+    except KeyMissing as error:
+        return [str(error)]
+    return []
+
+
+def _as_json(survey: Survey, manifest: Manifest) -> int:
+    """The object of ``contract.md``, written when the manifest is read: a half of it would help nobody."""
+    count = 0
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as faults:
+        for edit in manifest.edits():
+            for fault in survey.faults(edit):
+                faults.write(b"," if count else b"")
+                faults.write(msgspec.json.encode(fault))
+                count += 1
+        estimate = survey.estimate()
+        rest = {
+            "calls": estimate.calls,
+            "cost_usd": None if estimate.cost_usd is None else round(estimate.cost_usd, 6),
+            "seconds": round(estimate.seconds, 1),
+            "binding_limit": estimate.binding,
+            "notes": [*manifest.notes, *survey.notes()],
+        }
+        output.write(b'{"rows":%d,"faults":[' % estimate.rows)
+        faults.seek(0)
+        while block := faults.read(1 << 20):
+            output.write(block)
+        output.write(b"]," + msgspec.json.encode(rest)[1:] + b"\n")
+    return 1 if count else 0

@@ -1,0 +1,179 @@
+"""The command line: how commands are found, and what becomes of their errors.
+
+Exit codes are ``contract.md``'s: 0, 1, 2, 3, 130. An internal error ends with 70 (``EX_SOFTWARE`` of sysexits.h),
+so that a script never takes a fault of the program for the state of a job.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+from jobs import environment, logs, output
+from jobs.command import WIDTH, log_params, write_examples
+from jobs.commands import COMMANDS
+from pipeline.errors import RetouchError
+
+INTERRUPTED = 130
+INTERNAL = 70
+
+log = logging.getLogger("retouch.cli")
+
+
+_EXAMPLES = (
+    "retouch check shop.csv                     every fault, the cost and the time",
+    "retouch run shop.csv --limit 5             the first five, in this process",
+    "retouch run photos/ --prompt 'white background' --budget 20",
+    "retouch submit shop.csv                    for `retouch worker`, on this machine or others",
+    "retouch results JOB --outcome failed       what went wrong",
+)
+
+_HELP = """Edit pictures in bulk through Google's Gemini: nothing lost, nothing paid for twice.
+
+The key is read from GEMINI_API_KEY or GOOGLE_API_KEY. RETOUCH_STORE says where job folders go (./retouch-jobs),
+RETOUCH_REDIS_URL where submitted jobs are (redis://localhost:6379/0). Every option has a RETOUCH_... variable; a
+.env in the working folder is read. JOB is a job's id, or its folder.
+"""
+
+_CODES = """Exit codes: 0 every row is done; 1 ended, some rows are not done (check: faults found); 2 bad usage,
+nothing was called; 3 a person is needed; 130 interrupted; 70 an internal error.
+
+Completion: eval "$(_RETOUCH_COMPLETE=bash_source retouch)" in ~/.bashrc; zsh_source and fish_source likewise.
+"""
+
+
+def main() -> NoReturn:
+    """The console script ``retouch``."""
+    sys.exit(command_line(sys.argv[1:]))
+
+
+def command_line(arguments: Sequence[str]) -> int:
+    """Carry out *arguments*; the exit code. Every error leaves as one sentence on standard error."""
+    options = logs.LogOptions()
+    try:
+        environment.read_dotenv()
+        return int(_carried_out(arguments, options) or 0)
+    except click.Abort:
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        output.say(error.format_message())
+        return 2
+    except click.ClickException as error:
+        output.say(logs.masked(f"retouch: {_usage(error)}"))
+        return 2
+    except RetouchError as error:
+        output.say(logs.masked(f"retouch: {error}"))
+        log.debug("where it came from:", exc_info=error)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the boundary: a person gets a sentence, never a traceback
+        return _internal(error, options)
+
+
+def _carried_out(arguments: Sequence[str], options: logs.LogOptions) -> int | None:
+    code: int | None = retouch().main(
+        list(arguments), prog_name="retouch", standalone_mode=False, obj=options
+    )
+    return code
+
+
+def retouch() -> click.Group:
+    """The program as click knows it."""
+    return _Retouch(
+        "retouch",
+        help=_HELP,
+        epilog=_CODES,
+        params=[*log_params(), _version()],
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+    )
+
+
+class _Retouch(click.Group):
+    """Finds commands in :data:`COMMANDS`, and declares only the one that is meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's call
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        listed = COMMANDS.get(cmd_name)
+        return None if listed is None else listed.declare()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, listed.text) for name, listed in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, _EXAMPLES)
+        super().format_epilog(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [
+            CompletionItem(name, help=listed.text)
+            for name, listed in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _version() -> click.Option:
+    def show(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
+            from importlib.metadata import version  # noqa: PLC0415 - 30 ms that only --version needs
+
+            output.write_line(f"retouch {version('retouch')}")
+            output.flush()
+            ctx.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version and exit.",
+    )
+
+
+def _usage(error: click.ClickException) -> str:
+    """One sentence: the option or the variable at fault, what is wrong with it, and where help is."""
+    context = getattr(error, "ctx", None)
+    hint = f" (try `{context.command_path} --help`)" if context else ""
+    if isinstance(error, click.BadParameter) and error.param is not None and error.message:
+        return f"{_source(error)}: {error.message}{hint}"
+    return f"{error.format_message().rstrip('.')}{hint}"
+
+
+def _source(error: click.BadParameter) -> str:
+    param, context = error.param, error.ctx
+    if param is None or param.name is None:
+        return "value"
+    from_environment = click.core.ParameterSource.ENVIRONMENT
+    if context is not None and context.get_parameter_source(param.name) is from_environment:
+        return str(param.envvar)
+    return param.opts[0] if isinstance(param, click.Option) else param.name.upper()
+
+
+def _internal(error: Exception, options: logs.LogOptions) -> int:
+    output.say(
+        logs.masked(
+            f"retouch: internal error: {type(error).__name__}: {error}. What was settled is kept. Please report it"
+            + (":" if options.debug else "; --debug shows where it came from.")
+        )
+    )
+    if options.debug:
+        import traceback  # noqa: PLC0415 - nobody else needs it
+
+        output.say(logs.masked("".join(traceback.format_exception(error))))
+    return INTERNAL

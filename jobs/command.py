@@ -1,0 +1,160 @@
+"""How a command is declared: options with their environment twins, examples, and what every command takes.
+
+A command is a function that takes its options by name and returns an exit code (``None``: 0). It is named as
+``module:function`` and imported when it is called. This is the one place where modules are imported late: ``run``
+must make its first call in little more than the time that its transport takes to import, so that no command may
+pay for what another needs (Celery, Redis, pyarrow), and neither help nor completion for any of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from jobs import logs, output
+from jobs.environment import PREFIX
+from jobs.values import YesNo
+
+#: Wide enough for a sentence and its variable, narrow enough for a terminal.
+WIDTH = 100
+
+
+def option(*declarations: str, env: str | None = None, **settings: Any) -> click.Option:
+    """An option that can also be set by its ``RETOUCH_…`` variable, which its help shows.
+
+    Args:
+        declarations: as click takes them, such as ``"--rpm"``.
+        env: the variable, when it is not the option's own name.
+        settings: as click takes them.
+    """
+    made = _Option(declarations, show_envvar=True, **settings)
+    made.envvar = env or PREFIX + made.name.upper()
+    made.show_default = made.default is not None and not made.is_flag and "default" in settings
+    return made
+
+
+def switch(name: str, *, env: str | None = None, **settings: Any) -> click.Option:
+    """A flag ``--name``, with ``--no-name`` to take back what the environment set."""
+    return option(f"--{name}/--no-{name}", env=env, default=False, type=YesNo(), **settings)
+
+
+def json_option(what: str) -> click.Option:
+    """The ``--json`` of a command that prints *what*."""
+    return switch("json", help=f"Print {what} as JSON, alone on standard output.")
+
+
+class Command(click.Command):
+    """A command with examples, and with ``-v``, ``--debug`` and ``--log-file``.
+
+    Args:
+        work: ``module:function``, which is called with the values of *params*.
+        params: its options and arguments.
+        examples: real command lines, shown in its help.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: str,
+        params: list[click.Parameter],
+        *,
+        text: str,
+        examples: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(
+            name,
+            callback=_Late(work),
+            params=[*params, *log_params()],
+            help=text,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+        )
+        self.examples = examples
+
+    def invoke(self, ctx: click.Context) -> Any:
+        logs.begin(ctx.ensure_object(logs.LogOptions))
+        try:
+            code = super().invoke(ctx)
+            output.flush()
+        except BrokenPipeError:
+            output.hush()
+            return 0
+        return code
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        write_examples(formatter, self.examples)
+
+
+class _Late:
+    """A function that is imported when it is called."""
+
+    def __init__(self, path: str) -> None:
+        self.module, _, self.function = path.partition(":")
+
+    def __call__(self, **values: Any) -> int | None:
+        function = getattr(importlib.import_module(self.module), self.function)
+        code: int | None = function(**values)
+        return code
+
+
+def write_examples(formatter: click.HelpFormatter, examples: tuple[str, ...]) -> None:
+    """A section of command lines, as they are: wrapped ones could not be copied."""
+    if examples:
+        with formatter.section("Examples"):
+            for example in examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+def log_params() -> list[click.Parameter]:
+    """What is accepted before and after the name of every command."""
+    return [
+        option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            type=YesNo(),
+            expose_value=False,
+            callback=_verbose,
+            help="Say more.",
+        ),
+        option(
+            "--debug",
+            is_flag=True,
+            type=YesNo(),
+            expose_value=False,
+            callback=_debug,
+            help="Say everything, and show where an internal error came from.",
+        ),
+        option(
+            "--log-file",
+            type=click.Path(dir_okay=False),
+            expose_value=False,
+            callback=_log_file,
+            help="Write logs to this file, too.",
+        ),
+    ]
+
+
+class _Option(click.Option):
+    def get_help_spec(self, ctx: click.Context) -> str:
+        """``--[no-]reuse``: the pair in half its length."""
+        spec = super().get_help_spec(ctx)
+        if self.secondary_opts:
+            return self.opts[0].replace("--", "--[no-]", 1)
+        return spec
+
+
+def _verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    options = ctx.ensure_object(logs.LogOptions)
+    options.verbose = options.verbose or value
+
+
+def _debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    options = ctx.ensure_object(logs.LogOptions)
+    options.debug = options.debug or value
+
+
+def _log_file(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    options = ctx.ensure_object(logs.LogOptions)
+    options.file = value or options.file

@@ -1,0 +1,234 @@
+"""Every command as it is typed: its options, its help, its examples, and where its work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import click
+
+from jobs.command import Command, json_option, option, switch
+from jobs.options import job_params, slots_option
+from jobs.values import Number, Rule, Text, YesNo
+
+_JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
+_MANIFEST = """MANIFEST is a CSV, TSV, JSONL or Parquet file, a folder of images, a glob, or - for JSONL on
+    standard input."""
+
+_OUTCOMES = ("done", "blocked", "failed", "invalid", "cancelled")
+
+
+class Listed(NamedTuple):
+    """A command of the table: its line in the help, and what declares it."""
+
+    text: str
+    declare: Callable[[], Command]
+
+
+def _run() -> Command:
+    return Command(
+        "run",
+        "jobs.run_command:run_here",
+        [*job_params(), json_option("the status at the end")],
+        text=f"""Edit a whole manifest in this process; no Redis, no worker.
+
+    {_MANIFEST} The same command goes on where it was stopped, and calls only for rows that are not settled.
+    """,
+        examples=(
+            "retouch run shop.csv",
+            "retouch run shop.csv --limit 5 --out trial",
+            "retouch run 'photos/*.jpg' --prompt 'remove the background' --budget 20",
+            "retouch run shop.csv --max-in-flight 200 --rpm 500 --yes --json > status.json",
+        ),
+    )
+
+
+def _check() -> Command:
+    return Command(
+        "check",
+        "jobs.check:check",
+        [*job_params(), json_option("faults and estimates")],
+        text=f"""Find everything that can be known before money is spent: every fault with its line, the number
+    of calls, their cost and time. Changes nothing, calls nothing, fetches no URL.
+
+    {_MANIFEST} Exit code: 0 no faults, 1 some, 2 the manifest cannot be read.
+    """,
+        examples=(
+            "retouch check shop.csv",
+            "retouch check photos/ --prompt 'white background' --model gemini-nano-banana-2.1-pro",
+            "retouch check shop.csv --json | jq '.faults[] | .message'",
+        ),
+    )
+
+
+def _submit() -> Command:
+    return Command(
+        "submit",
+        "jobs.submit:submit",
+        [
+            *job_params(),
+            switch("upload", help="Copy the pictures into the job folder, for workers that cannot see them."),
+            json_option("job, out and rows"),
+        ],
+        text=f"""Hand a job to the workers, and print its id. Submitting to a folder that is there resumes it.
+
+    {_MANIFEST} Exit code: 0 once it is queued.
+    """,
+        examples=(
+            "retouch submit shop.csv --out s3://bucket/spring",
+            "retouch watch $(retouch submit shop.csv --yes)",
+            "retouch submit shop.csv --upload --budget 50 --json",
+        ),
+    )
+
+
+def _worker() -> Command:
+    return Command(
+        "worker",
+        "jobs.worker:work",
+        [slots_option("Calls at the same time in this process; the smaller of this and the job's holds.")],
+        text="""Start a worker: it takes rows of every submitted job, until it is stopped.
+
+    The first Ctrl-C or SIGTERM lets calls in flight finish; another worker goes on with the rest. Start as many as
+    you like, on as many machines as can reach Redis and the store.
+    """,
+        examples=(
+            "retouch worker",
+            "RETOUCH_REDIS_URL=redis://broker:6379/0 retouch worker --max-in-flight 200",
+        ),
+    )
+
+
+def _status() -> Command:
+    return Command(
+        "status",
+        "jobs.status:show",
+        [_job(required=False), json_option("one status object, or a list of all")],
+        text=f"Show how one job stands, or all of them, the newest last.\n\n{_JOB}",
+        examples=("retouch status", "retouch status 20260801-120000-ab12cd --json"),
+    )
+
+
+def _watch() -> Command:
+    return Command(
+        "watch",
+        "jobs.watch:watch",
+        [_job(), json_option("the status at the end")],
+        text=f"""Watch a job to its end. Ctrl-C ends the watching alone, and not the job.
+
+    {_JOB} Exit code: as `retouch run`.
+    """,
+        examples=("retouch watch 20260801-120000-ab12cd", "retouch watch s3://bucket/spring"),
+    )
+
+
+def _results() -> Command:
+    return Command(
+        "results",
+        "jobs.results:show",
+        [
+            _job(),
+            option("--outcome", type=click.Choice(_OUTCOMES), help="Rows of this outcome alone."),
+            switch("json", help="Print whole records, a line of JSON each."),
+            switch("csv", help="Print the table of results.csv."),
+        ],
+        text=f"Print what came of each row, in the manifest's order, as far as it is settled.\n\n{_JOB}",
+        examples=(
+            "retouch results JOB --outcome failed",
+            "retouch results JOB --json | jq -r 'select(.cost_usd > 0.1) | .id'",
+            "retouch results JOB --csv > results.csv",
+        ),
+    )
+
+
+def _cancel() -> Command:
+    return Command(
+        "cancel",
+        "jobs.cancel:cancel",
+        [_job(), json_option("the status afterwards")],
+        text=f"Cancel a job: calls in flight are let finish, all other rows are settled as cancelled.\n\n{_JOB}",
+        examples=("retouch cancel 20260801-120000-ab12cd",),
+    )
+
+
+def _report() -> Command:
+    return Command(
+        "report",
+        "jobs.report:rewrite",
+        [_job(), json_option("the status")],
+        text=f"Write results.jsonl, results.csv and report.html anew from what is settled.\n\n{_JOB}",
+        examples=("retouch report 20260801-120000-ab12cd",),
+    )
+
+
+def _models() -> Command:
+    return Command(
+        "models",
+        "jobs.models:show",
+        [json_option("the catalogue")],
+        text="Show the image models: their state, sizes, aspect ratios and prices, and of which day that is.",
+        examples=("retouch models", "retouch models --json | jq -r '.models[].id'"),
+    )
+
+
+def _emulator() -> Command:
+    def own(name: str, **settings: object) -> click.Option:
+        variable = "RETOUCH_EMULATOR_" + name.removeprefix("--").upper().replace("-", "_")
+        return option(name, env=variable, **settings)
+
+    return Command(
+        "emulator",
+        "jobs.emulator:serve",
+        [
+            own("--host", default="127.0.0.1", help="Where to listen."),
+            own("--port", type=Number(int, least=0), default=8080, help="0 takes a free one."),
+            own("--latency", default="0", help="Seconds: 2.5, uniform:1:3 or lognormal:12:0.5."),
+            own("--rules", type=click.Path(dir_okay=False), help="Faults to order, in TOML or JSON."),
+            own(
+                "--fault",
+                type=Rule(),
+                multiple=True,
+                help="One rule, such as 'text_only every=3'; repeatable.",
+            ),
+            own("--rpm", type=Number(int, least=1), help="Calls in any minute; more get a 429."),
+            own("--key", type=Text(), help="The only key that is let in."),
+            own("--format", type=click.Choice(("png", "jpeg")), default="png", help="Of the pictures."),
+            own("--shrink", type=Number(int, least=1), default=1, help="Divides the edges of the pictures."),
+            own("--seed", type=Number(int), default=0, help="Of latencies and chances."),
+            own("--ledger", type=click.Path(dir_okay=False), help="Write every call here, as JSON lines."),
+            own(
+                "--canned",
+                is_flag=True,
+                type=YesNo(),
+                help="One prebuilt body for every call, for benchmarks.",
+            ),
+            own("--certificate", type=click.Path(dir_okay=False), help="PEM, for https."),
+            own("--private-key", type=click.Path(dir_okay=False), help="PEM, for https."),
+        ],
+        text="""Start a local stand-in for the API. It edits pictures visibly, orders faults, and keeps a ledger of
+    every call at /ledger. Its URL is printed first; give it to retouch as GOOGLE_GEMINI_BASE_URL.
+    """,
+        examples=(
+            "retouch emulator --latency lognormal:12:0.5 --fault 'text_only every=10'",
+            "GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8080 GEMINI_API_KEY=any retouch run shop.csv",
+        ),
+    )
+
+
+def _job(*, required: bool = True) -> click.Argument:
+    return click.Argument(["job"], required=required, type=Text())
+
+
+COMMANDS = {
+    "run": Listed("Edit a whole manifest in this process.", _run),
+    "check": Listed("Find every fault, the cost and the time, before money is spent.", _check),
+    "submit": Listed("Hand a job to the workers.", _submit),
+    "worker": Listed("Start a worker, which takes jobs from Redis.", _worker),
+    "status": Listed("Show how one job stands, or all of them.", _status),
+    "watch": Listed("Watch a job to its end.", _watch),
+    "results": Listed("Print what came of each row, as far as it is settled.", _results),
+    "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
+    "report": Listed("Write results and report anew from what is settled.", _report),
+    "models": Listed("Show what each model takes, makes and costs.", _models),
+    "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),
+}

@@ -1,0 +1,48 @@
+"""What the environment says: ``.env`` in the working folder, and the variables that have no option."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.errors import UsageError
+
+#: Every option's variable begins so.
+PREFIX = "RETOUCH_"
+
+DOTENV = ".env"
+DEFAULT_STORE = "./retouch-jobs"
+DEFAULT_REDIS_URL = "redis://localhost:6379/0"
+
+#: Variables whose values are secrets, and those that may carry a password in a URL.
+KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+URLS_WITH_PASSWORDS = ("RETOUCH_REDIS_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+def read_dotenv() -> None:
+    """Take over what ``.env`` says and the environment does not; ``RETOUCH_DOTENV`` names another file, or none.
+
+    Raises:
+        UsageError: the file is there and cannot be read.
+    """
+    path = Path(os.environ.get("RETOUCH_DOTENV", DOTENV))
+    if not path.is_file():
+        return
+    # Costs 50 ms, and most folders have no such file.
+    from dotenv import load_dotenv  # noqa: PLC0415
+
+    try:
+        load_dotenv(path, override=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"{path.absolute()}: cannot be read ({reason}); mend or remove it") from error
+
+
+def store() -> str:
+    """Where job folders and the registry of jobs are."""
+    return os.environ.get("RETOUCH_STORE") or DEFAULT_STORE
+
+
+def redis_url() -> str:
+    """The broker and live state of submitted jobs."""
+    return os.environ.get("RETOUCH_REDIS_URL") or DEFAULT_REDIS_URL

@@ -1,0 +1,159 @@
+"""What a person sees while a job runs: a live view in a terminal, plain lines elsewhere, JSON for scripts.
+
+Everything here goes to standard error; only the JSON of ``--json`` goes to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from jobs import output, words
+from jobs.logs import masked
+from pipeline.edit import State, Status
+
+#: Seconds between two plain lines of a job whose state does not change.
+LINES_EVERY = 10.0
+
+#: Terminals that cannot move their cursor.
+_DUMB = frozenset({"", "dumb", "unknown"})
+
+
+class View(Protocol):
+    """What ``run`` and ``watch`` tell a person; every method may be called from any thread."""
+
+    def update(self, status: Status) -> None:
+        """Show *status*; call it as often as you like, it draws no more often than anyone can read."""
+        ...
+
+    def say(self, text: str) -> None:
+        """A line of talk."""
+        ...
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a terminal to ask at."""
+        ...
+
+    def ask(self, question: str) -> bool | None:
+        """The answer; ``None`` when there is no terminal to ask at. Waits, so call it in a thread.
+
+        :meth:`close` ends the wait, with ``False``: so that Ctrl-C is not held up by an open question.
+        """
+        ...
+
+    def close(self, status: Status | None = None) -> None:
+        """Give the terminal back; with *status*, say what came of the job. A second call does nothing."""
+        ...
+
+
+def open_view(*, json: bool = False) -> View:
+    """The view that fits: *json* for scripts, else by what standard error is."""
+    if json:
+        return JsonView()
+    if sys.stderr.isatty() and os.environ.get("TERM", "") not in _DUMB:
+        # 150 ms of imports that only a terminal needs.
+        from jobs.screen import Screen  # noqa: PLC0415
+
+        return Screen()
+    return Lines()
+
+
+class _Talk:
+    """What the forms without a live view have in common."""
+
+    def __init__(self) -> None:
+        self._question = Question()
+        self._closed = False
+
+    def say(self, text: str) -> None:
+        output.say(masked(text))
+
+    @property
+    def can_ask(self) -> bool:
+        return self._question.possible
+
+    def ask(self, question: str) -> bool | None:
+        return self._question.ask(question)
+
+    def close(self, status: Status | None = None) -> None:
+        self._question.abandon()
+        if not self._closed and status is not None:
+            self._conclude(status)
+        self._closed = True
+
+    def _conclude(self, status: Status) -> None:
+        raise NotImplementedError
+
+
+class Lines(_Talk):
+    """Plain lines: the first, one when the state changes, else one in ten seconds; a summary at the end.
+
+    Args:
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: State | None = None
+        self._at = 0.0
+
+    def update(self, status: Status) -> None:
+        # The reason of a state may count seconds down: only the state itself is news.
+        if self._closed or (status.state is self._said and self._clock() - self._at < LINES_EVERY):
+            return
+        self._said, self._at = status.state, self._clock()
+        self.say(words.one_line(status))
+
+    def _conclude(self, status: Status) -> None:
+        for line in words.summary(status):
+            self.say(line)
+
+
+class JsonView(_Talk):
+    """For scripts: no progress; talk on standard error, the last status on standard output."""
+
+    def update(self, status: Status) -> None:
+        """Nobody looks."""
+
+    def _conclude(self, status: Status) -> None:
+        try:
+            output.write_json(status)
+            output.flush()
+        except BrokenPipeError:
+            # The exit code still tells how the job ended.
+            output.hush()
+
+
+class Question:
+    """A question at the terminal that can be abandoned while it waits."""
+
+    def __init__(self) -> None:
+        self._abandoned = threading.Event()
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is a terminal to read from and to write to."""
+        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def ask(self, question: str) -> bool | None:
+        """The answer; ``None`` without a terminal."""
+        if not self.possible:
+            return None
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        # A plain readline() in a thread would keep the process alive until somebody presses Enter.
+        while not self._abandoned.is_set():
+            if select.select([sys.stdin], [], [], 0.2)[0]:
+                return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return False
+
+    def abandon(self) -> None:
+        """Let a question that still waits end with no."""
+        self._abandoned.set()

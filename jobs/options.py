@@ -1,0 +1,114 @@
+"""The options of ``run``, ``check`` and ``submit``, and what is asked for with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from jobs import environment
+from jobs.asked import Asked
+from jobs.command import option, switch
+from jobs.values import Number, Text
+
+#: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
+DEFAULT_MODEL = "gemini-nano-banana-2.1"
+
+_DEFAULTS = Asked(manifest="", model=DEFAULT_MODEL)
+
+
+def job_params() -> list[click.Parameter]:
+    """MANIFEST and the options of ``contract.md``, in the order in which help shows them."""
+    return [
+        click.Argument(["manifest"], type=Text()),
+        *_what(),
+        *_how_fast(),
+        *_how_far(),
+        *_allowed(),
+        *_answers(),
+    ]
+
+
+def slots_option(text: str) -> click.Option:
+    """``--max-in-flight``, of jobs and of workers."""
+    default = _DEFAULTS.max_in_flight
+    return option("--max-in-flight", type=Number(int, least=1), default=default, metavar="N", help=text)
+
+
+def asked_for(values: dict[str, Any]) -> Asked:
+    """What the command line and the environment ask for; values that no one job knows are passed over."""
+    known = {name: value for name, value in values.items() if name in Asked.__struct_fields__}
+    return msgspec.structs.replace(_DEFAULTS, store=environment.store(), **known)
+
+
+def _what() -> list[click.Parameter]:
+    return [
+        option(
+            "--out",
+            type=Text(),
+            metavar="FOLDER",
+            help="The job folder itself, a path or a URL (s3://…, gs://…). Without it: <RETOUCH_STORE>/<job>.",
+        ),
+        option("--prompt", type=Text(), help="What to do, for rows without a prompt; may hold {column}."),
+        option("--model", type=Text(), default=DEFAULT_MODEL, help="The image model: see `retouch models`."),
+        option("--aspect-ratio", type=Text(), metavar="W:H", help="Such as 16:9; not sent unless given."),
+        option("--image-size", type=Text(), metavar="SIZE", help="Such as 2K; not sent unless given."),
+    ]
+
+
+def _how_fast() -> list[click.Parameter]:
+    return [
+        slots_option("Calls at the same time, in each process."),
+        option("--rpm", type=Number(float, above=0, none=True), help="Calls a minute, over all processes."),
+        option(
+            "--timeout",
+            type=Number(float, above=0),
+            default=_DEFAULTS.timeout,
+            metavar="SECONDS",
+            help="How long one call may take.",
+        ),
+    ]
+
+
+def _how_far() -> list[click.Parameter]:
+    return [
+        option(
+            "--budget", type=Number(float, least=0, none=True), metavar="USD", help="Never pass this cost."
+        ),
+        option(
+            "--attempts",
+            type=Number(int, least=1),
+            default=_DEFAULTS.attempts,
+            help="Tries for each row; waits for a busy API are not counted.",
+        ),
+        option("--limit", type=Number(int, least=1, none=True), metavar="N", help="The first N rows alone."),
+        option(
+            "--repeat",
+            type=Number(int, least=1),
+            default=_DEFAULTS.repeat,
+            metavar="N",
+            help="N variations of each row, named <id>-1 to <id>-N.",
+        ),
+        switch("reuse", help="Take equal edits from earlier jobs of the store, and merge equal rows."),
+    ]
+
+
+def _allowed() -> list[click.Parameter]:
+    return [
+        switch("allow-outside", help="Let paths leave the manifest's folder."),
+        switch("allow-private-urls", help="Let URLs name private addresses."),
+    ]
+
+
+def _answers() -> list[click.Parameter]:
+    return [
+        option(
+            "--confirm-above",
+            type=Number(float, least=0),
+            default=_DEFAULTS.confirm_above,
+            metavar="USD",
+            help="Ask before a job that costs more.",
+        ),
+        switch("yes", help="The answer to every question."),
+    ]

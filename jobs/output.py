@@ -1,0 +1,42 @@
+"""Standard output, which is for data alone; talk goes to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import msgspec
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def write(data: bytes) -> None:
+    """Bytes to standard output; raises BrokenPipeError when nobody reads on."""
+    sys.stdout.buffer.write(data)
+
+
+def write_line(text: str) -> None:
+    """A line to standard output."""
+    write(f"{text}\n".encode())
+
+
+def write_json(value: Any) -> None:
+    """*value* as one line of JSON."""
+    write(msgspec.json.encode(value) + b"\n")
+
+
+def flush() -> None:
+    """Hand over what was written; raises BrokenPipeError when nobody reads on."""
+    sys.stdout.flush()
+
+
+def hush() -> None:
+    """Nobody reads on, as in ``retouch results JOB | head``: what is still to come goes nowhere, quietly."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,80 @@
+"""``retouch results``: what came of each row, as far as it is settled."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from jobs import output
+from jobs.standing import the_job
+from jobs.words import printable
+from pipeline.edit import Outcome, Record
+from pipeline.job.folder import JobFolder
+from pipeline.job.results import records_in
+from pipeline.report import write_csv
+
+#: Shards that are read ahead: enough to hide the way to an object store.
+_AHEAD = 16
+
+
+class _Ended(msgspec.Struct):
+    """As much of a record as a filter needs; the rest is passed over undecoded."""
+
+    outcome: Outcome
+
+
+_ended = msgspec.json.Decoder(_Ended)
+_record = msgspec.json.Decoder(Record)
+
+
+def show(*, job: str, outcome: str | None, json: bool, csv: bool) -> None:
+    """Print the records of *job*; as CSV, as JSON lines, or for people."""
+    wanted = Outcome(outcome) if outcome else None
+    if csv:
+        asyncio.run(_print_table(job, wanted))
+    else:
+        asyncio.run(_print_lines(job, wanted, raw=json))
+
+
+async def _print_lines(job: str, outcome: Outcome | None, *, raw: bool) -> None:
+    folder = JobFolder.at((await the_job(job)).out)
+    async for lines in _settled(folder, outcome):
+        for line in lines:
+            output.write(line if raw else _for_people(_record.decode(line)))
+
+
+async def _print_table(job: str, outcome: Outcome | None) -> None:
+    folder = JobFolder.at((await the_job(job)).out)
+    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        spool = Path(scratch, "results.jsonl")
+        with spool.open("wb") as file:  # noqa: ASYNC230 - nothing else runs here
+            async for lines in _settled(folder, outcome):
+                file.writelines(lines)
+        write_csv(records_in(spool), sys.stdout.buffer)
+
+
+async def _settled(folder: JobFolder, outcome: Outcome | None) -> AsyncIterator[list[bytes]]:
+    """The lines of one shard after another, in the manifest's order; a few shards are read ahead."""
+    shards = iter(range(1, await folder.shards_planned() + 1))
+    reading = deque(asyncio.ensure_future(folder.settled_lines(shard)) for shard in islice(shards, _AHEAD))
+    try:
+        while reading:
+            lines = (await reading.popleft()).splitlines(keepends=True)
+            if (shard := next(shards, None)) is not None:
+                reading.append(asyncio.ensure_future(folder.settled_lines(shard)))
+            yield [line for line in lines if outcome is None or _ended.decode(line).outcome is outcome]
+    finally:
+        for task in reading:
+            task.cancel()
+
+
+def _for_people(record: Record) -> bytes:
+    detail = record.reason or ", ".join(picture.path for picture in record.images)
+    return f"{printable(record.id):<24} {record.outcome:<9} {printable(detail)}\n".encode()

@@ -1,0 +1,90 @@
+"""``retouch status``: how one job stands, or all of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jobs import output, words
+from jobs.standing import Standing, Standings, registry, standings, the_job
+from pipeline.edit import Outcome, Status
+from pipeline.errors import RetouchError
+from pipeline.job.registry import Entry, entries
+from pipeline.report.words import money, number
+
+_HEADER: tuple[str, ...] = ("JOB", "STATE", "ROWS", "DONE", "NOT DONE", "PENDING", "COST", "FOLDER")
+
+#: Jobs that are looked at together.
+_TOGETHER = 16
+
+
+def show(*, job: str | None, json: bool) -> None:
+    """Print how *job* stands, or every job of the store."""
+    asyncio.run(_show_one(job, json=json) if job else _show_all(json=json))
+
+
+async def _show_one(job: str, *, json: bool) -> None:
+    async with standings() as known:
+        standing = await known.of(await the_job(job))
+    if standing.note:
+        output.say(f"Note: {standing.note}.")
+    if json:
+        output.write_json(standing.status)
+    else:
+        for line in words.details(standing.status):
+            output.write_line(line)
+
+
+async def _show_all(*, json: bool) -> None:
+    async with standings() as known:
+        found = await _all(known, await entries(registry()))
+    for note in {standing.note for standing in found if standing.note}:
+        output.say(f"Note: {note}.")
+    if json:
+        output.write_json([standing.status for standing in found])
+    elif not found:
+        output.say(f"No jobs in {registry().url} yet: `retouch run` and `retouch submit` begin one.")
+    else:
+        for line in _table([standing.status for standing in found]):
+            output.write_line(line)
+
+
+async def _all(known: Standings, jobs: list[Entry]) -> list[Standing]:
+    """Those of *jobs* that can be read; one that cannot is named, and hides no other."""
+    together = asyncio.Semaphore(_TOGETHER)
+
+    async def one(entry: Entry) -> Standing | None:
+        async with together:
+            try:
+                return await known.of(entry)
+            except RetouchError as error:
+                output.say(f"{entry.job}: {error}")
+                return None
+
+    return [standing for standing in await asyncio.gather(*map(one, jobs)) if standing]
+
+
+def _table(statuses: list[Status]) -> list[str]:
+    rows = [_HEADER, *map(_cells, statuses)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_aligned(row, widths) for row in rows]
+
+
+def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
+    """Words to the left, figures to the right; the folder last and as it is, since it is long."""
+    words_of = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+    figures = [cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:-1], strict=True)]
+    return "  ".join((*words_of, *figures, row[-1]))
+
+
+def _cells(status: Status) -> tuple[str, ...]:
+    not_done = sum(status.outcomes.get(outcome.value) or 0 for outcome in words.NOT_DONE)
+    return (
+        status.job,
+        str(status.state),
+        "?" if status.rows is None else f"{status.rows:,}",
+        number(status.outcomes.get(Outcome.DONE.value) or 0),
+        f"{not_done:,}",
+        "?" if status.outcomes.get("pending") is None else number(status.outcomes["pending"]),
+        money(status.cost_usd),
+        status.out,
+    )

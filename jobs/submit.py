@@ -1,0 +1,102 @@
+"""``retouch submit``: hand a job to the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jobs import environment, output
+from jobs.asked import Asked
+from jobs.check import survey_of, tell_faults
+from jobs.live import View, open_view
+from jobs.opening import open_job, opened_manifest
+from jobs.options import asked_for
+from jobs.survey import Survey
+from pipeline.errors import UsageError
+from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.hold import held
+from pipeline.job.inputs import upload
+from pipeline.job.planning import Planner
+from pipeline.job.spec import Spec
+from pipeline.manifest import Manifest
+from pipeline.report.words import money, plural
+from workers.connection import check as check_redis
+from workers.status import NO_WORKER
+from workers.submitting import hand_over
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """What ``submit --json`` prints."""
+
+    job: str
+    out: str
+    rows: int
+
+
+def submit(*, json: bool, **values: Any) -> int:
+    """Queue the job; 0 once it is."""
+    view = open_view(json=json)
+    try:
+        submitted = asyncio.run(_submit(asked_for(values), view))
+    finally:
+        view.close()
+    if json:
+        output.write_json(submitted)
+    else:
+        output.write_line(submitted.job)
+    return 0
+
+
+async def _submit(asked: Asked, view: View) -> Submitted:
+    # First of all: a person who has no Redis should not wait for a manifest of a million rows.
+    check_redis(environment.redis_url())
+    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
+        _confirm(_surveyed(asked, manifest, view), asked, view)
+        folder, spec = await open_job(asked, manifest, Path(scratch), submitted=True)
+        with held(folder.store):
+            planned = await _planned(folder, spec, manifest, asked)
+    handed = await hand_over(environment.redis_url(), folder, spec)
+    if not handed.workers:
+        view.say(f"Queued, but {NO_WORKER}.")
+    view.say(f"Watch it: retouch watch {spec.job}")
+    return Submitted(spec.job, folder.store.url, planned.rows)
+
+
+def _surveyed(asked: Asked, manifest: Manifest, view: View) -> Survey:
+    survey = survey_of(asked, manifest)
+    if tell_faults(survey, manifest, view.say):
+        view.say(f"{plural(survey.faulty, 'row')} at fault: settled as invalid, and not called for.")
+    for note in [*manifest.notes, *survey.notes()]:
+        view.say(f"note: {note}")
+    return survey
+
+
+def _confirm(survey: Survey, asked: Asked, view: View) -> None:
+    """Ask before more is spent than ``--confirm-above``.
+
+    Raises:
+        UsageError: the answer is no, or there is nobody to give it.
+    """
+    cost = survey.cost_usd
+    if cost is None:
+        view.say("The price of a model is not known, so that the cost cannot be estimated.")
+        return
+    if asked.yes or cost <= asked.confirm_above:
+        return
+    question = f"{plural(survey.calls, 'call')}, about {money(cost)}. Go on?"
+    answer = view.ask(question)
+    if answer is None:
+        raise UsageError(f"{question} There is no terminal to ask on: say --yes, or raise --confirm-above")
+    if not answer:
+        raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
+
+
+async def _planned(folder: JobFolder, spec: Spec, manifest: Manifest, asked: Asked) -> Planned:
+    if asked.upload:
+        await upload(folder, manifest.edits(), survey_of(asked, manifest).roots)
+    return await Planner(folder, manifest, spec).read()

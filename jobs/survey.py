@@ -1,0 +1,183 @@
+"""Everything that can be known of a manifest before money is spent: faults, calls, cost and time.
+
+Rows pass through one by one; of a million rows eight bytes each are kept, to see which are equal.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+
+from jobs.asked import Asked
+from pipeline.edit import Edit, Fault
+from pipeline.inputs import Roots, glance
+from pipeline.models import catalogue
+from pipeline.price import estimate
+
+#: Seconds that one call is guessed to take: the default model was measured at 15 to 40 (gemini-api.md, 1.2).
+CALL_SECONDS = 25.0
+
+#: Rows that are compared with each other; beyond it, equal rows are not told of.
+_COMPARED = 4_000_000
+
+#: Models whose notes are kept: a manifest may name a new one in every row.
+_NOTED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a job will take if every row is done at its first try.
+
+    Attributes:
+        rows: all rows, those at fault too.
+        calls: rows that can be sent.
+        cost_usd: ``None`` where a price is unknown.
+        binding: what the time depends on: ``slots``, ``rpm`` or ``budget``; ``None`` without calls.
+    """
+
+    rows: int
+    calls: int
+    cost_usd: float | None
+    seconds: float
+    binding: str | None
+
+
+@dataclass
+class Survey:
+    """Reads the edits of a manifest once.
+
+    Attributes:
+        rows: how many were read.
+        calls: how many of them can be sent.
+        faulty: how many cannot.
+        cost_usd: the price of the calls so far; ``None`` once one is unknown.
+    """
+
+    asked: Asked
+    roots: Roots
+    rows: int = 0
+    calls: int = 0
+    faulty: int = 0
+    cost_usd: float | None = 0.0
+    _models: dict[str, None] = field(default_factory=dict)
+    _hashes: array[int] = field(default_factory=lambda: array("q"))
+    _told: set[Fault] = field(default_factory=set)
+
+    def faults(self, edit: Edit) -> Iterator[Fault]:
+        """Count *edit*; what is wrong with it. What is wrong with an option is said once for all rows."""
+        found = [*edit.faults, *glance(edit, self.roots)]
+        of_options = self._option_faults(edit)
+        self.rows += 1
+        if found or of_options:
+            self.faulty += 1
+        else:
+            self._count(edit)
+        yield from found
+        for fault in of_options:
+            if fault.row is not None:
+                yield fault
+            elif fault not in self._told:
+                self._told.add(fault)
+                yield fault
+
+    def estimate(self) -> Estimate:
+        """What the rows that were read will take."""
+        seconds, binding = _time(self.calls, self.cost_usd, self.asked)
+        return Estimate(
+            rows=self.rows, calls=self.calls, cost_usd=self.cost_usd, seconds=seconds, binding=binding
+        )
+
+    def notes(self) -> list[str]:
+        """What is no fault and yet good to know, a sentence each."""
+        notes = [note for model in self._models if (note := _note_on(model))]
+        equal = self._equal_rows()
+        if equal:
+            rows = "1 row equals" if equal == 1 else f"{equal:,} rows equal"
+            notes.append(
+                f"{rows} an earlier row in pictures, prompt and options: a variation, paid for again"
+            )
+        return notes
+
+    def _option_faults(self, edit: Edit) -> list[Fault]:
+        asked = self.asked
+        own = edit.model or edit.aspect_ratio or edit.image_size
+        said = _options_said(
+            edit.model or asked.model,
+            edit.aspect_ratio or asked.aspect_ratio,
+            edit.image_size or asked.image_size,
+            len(edit.images),
+        )
+        return [
+            Fault(code="option", message=message, row=edit.row, line=edit.line, column=column)
+            if own or column == "images"
+            else Fault(code="option", message=message, column="--" + column.replace("_", "-"))
+            for column, message in said
+        ]
+
+    def _count(self, edit: Edit) -> None:
+        self.calls += 1
+        model = edit.model or self.asked.model
+        if model not in self._models and len(self._models) < _NOTED:
+            self._models[model] = None
+        size = edit.image_size or self.asked.image_size
+        price = _price(model, size, len(edit.images), len(edit.prompt))
+        self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
+        # Of a row's own variations, which --repeat asks for, only the first is compared.
+        if (edit.row - 1) % self.asked.repeat == 0 and len(self._hashes) < _COMPARED:
+            self._hashes.append(hash((edit.prompt, edit.images, model, edit.aspect_ratio, size)))
+
+    def _equal_rows(self) -> int:
+        return sum(left == right for left, right in pairwise(sorted(self._hashes)))
+
+
+@lru_cache(maxsize=4096)
+def _options_said(
+    model: str, ratio: str | None, size: str | None, inputs: int
+) -> tuple[tuple[str, str], ...]:
+    """Column and message of each option that the model does not take."""
+    known = catalogue().find(model)
+    if known is None:
+        return ()
+    shut = known.fault(None, None, 0)
+    if shut:
+        return (("model", shut),)
+    said = {
+        "image_size": known.fault(None, size, 0),
+        "aspect_ratio": known.fault(ratio, None, 0),
+        "images": known.fault(None, None, inputs),
+    }
+    return tuple((column, message) for column, message in said.items() if message)
+
+
+@lru_cache(maxsize=4096)
+def _price(model: str, size: str | None, inputs: int, prompt_chars: int) -> float | None:
+    return estimate(model, size, inputs, prompt_chars)
+
+
+def _note_on(model: str) -> str | None:
+    known = catalogue().find(model)
+    if known is None:
+        return (
+            f"{model} is not in the catalogue of {catalogue().as_of}: its options are not checked and its price is "
+            "unknown; `retouch models` lists those that are"
+        )
+    return known.warning
+
+
+def _time(calls: int, cost_usd: float | None, asked: Asked) -> tuple[float, str | None]:
+    """Seconds for *calls*, and what they depend on."""
+    affordable = calls
+    if asked.budget is not None and cost_usd and cost_usd > asked.budget:
+        affordable = int(calls * asked.budget / cost_usd)
+    by_slots = -(-affordable // asked.max_in_flight) * CALL_SECONDS
+    # The last call of a minute's share still takes its own time.
+    by_rpm = (affordable - 1) * 60.0 / asked.rpm + CALL_SECONDS if asked.rpm and affordable else 0.0
+    seconds = max(by_slots, by_rpm)
+    if not calls:
+        return 0.0, None
+    if affordable < calls:
+        return seconds, "budget"
+    return seconds, "rpm" if by_rpm > by_slots else "slots"

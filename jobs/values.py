@@ -1,0 +1,84 @@
+"""The types of option values; each refuses in one sentence, with the value and what is meant."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+
+class Number(click.ParamType[Any]):
+    """A finite number within bounds.
+
+    Args:
+        kind: ``int`` or ``float``.
+        least: the smallest value that is meant.
+        above: a bound that is not itself meant.
+        none: the word ``none`` takes back what the environment set.
+    """
+
+    def __init__(
+        self,
+        kind: type[int] | type[float],
+        *,
+        least: float | None = None,
+        above: float | None = None,
+        none: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.name = "integer" if kind is int else "number"
+        self.least = least
+        self.above = above
+        self.none = none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and self.none and value.strip().lower() == "none":
+            return None
+        try:
+            number = self.kind(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not {self._meant()}", param, ctx)
+        if not math.isfinite(number) or not self._within(number):
+            self.fail(f"{value} is not {self._meant()}", param, ctx)
+        return number
+
+    def _within(self, number: float) -> bool:
+        return (self.least is None or number >= self.least) and (self.above is None or number > self.above)
+
+    def _meant(self) -> str:
+        what = "a whole number" if self.kind is int else "a number"
+        if self.least is not None:
+            what += f" of {self.least} or more"
+        if self.above is not None:
+            what += f" above {self.above}"
+        return what + (", or none" if self.none else "")
+
+
+class YesNo(click.types.BoolParamType):
+    """A switch as the environment sets it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        meant = self.str_to_bool(value)
+        if meant is None:
+            self.fail(f"{value!r} is neither yes nor no: say 1 or 0", param, ctx)
+        return meant
+
+
+class Text(click.ParamType[str]):
+    """Text that is not empty: an empty one is a shell variable that was not set."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if not text.strip():
+            self.fail("is empty: give a value, or leave the option out", param, ctx)
+        return text
+
+
+class Rule(Text):
+    """A rule of the emulator; several in the variable are separated by semicolons, since a rule holds spaces."""
+
+    name = "rule"
+    envvar_list_splitter = ";"

@@ -1,0 +1,140 @@
+"""A job's status in words, for terminals; pure.
+
+Figures are written as the report writes them (:mod:`pipeline.report.words`).
+"""
+
+from __future__ import annotations
+
+from pipeline.edit import Outcome, State, Status
+from pipeline.report.words import money, number, plural
+
+#: States in which nothing more happens by itself.
+ENDED = frozenset({State.FINISHED, State.CANCELLED})
+STOPPED = ENDED | {State.HALTED, State.PAUSED}
+
+#: The outcomes beside done, in the order in which people ask for them.
+NOT_DONE = (Outcome.BLOCKED, Outcome.FAILED, Outcome.INVALID, Outcome.CANCELLED)
+
+
+def duration(seconds: float) -> str:
+    """A time to wait: two units, as a person says it."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} days {hours % 24} h"
+
+
+def settled(status: Status) -> int:
+    """How many rows have their record."""
+    return sum(status.outcomes.get(outcome.value) or 0 for outcome in Outcome)
+
+
+def share_settled(status: Status) -> float | None:
+    """From 0 to 1; ``None`` until the manifest is read."""
+    if status.rows is None:
+        return None
+    return settled(status) / status.rows if status.rows else 1.0
+
+
+def rows_line(status: Status) -> str:
+    """``1,234 of 10,000 rows (12 %)``."""
+    if status.rows is None:
+        return f"{plural(settled(status), 'row')}; the manifest is still being read"
+    # Rounded down: 100 % is said of a whole job only.
+    percent = int(100 * (share_settled(status) or 0))
+    return f"{settled(status):,} of {plural(status.rows, 'row')} ({percent} %)"
+
+
+def pace_line(status: Status) -> str:
+    """Calls in flight, pictures a minute, cost so far, time left: those that say something now."""
+    parts = []
+    if status.state not in ENDED:
+        parts.append(f"{number(status.in_flight)} in flight")
+        if status.images_per_minute is not None:
+            parts.append(f"{status.images_per_minute:,.1f} pictures a minute")
+    parts.append(f"{money(status.cost_usd)} so far" if status.state not in ENDED else money(status.cost_usd))
+    if status.eta_seconds is not None:
+        parts.append(f"{duration(status.eta_seconds)} left")
+    return " · ".join(parts)
+
+
+def state_line(status: Status) -> str:
+    """The state and its reason."""
+    return f"{status.state}: {printable(status.state_reason)}" if status.state_reason else str(status.state)
+
+
+def outcomes_line(status: Status) -> str:
+    """``1,180 done, 20 blocked``; what is 0 is left out, done is not."""
+    parts = [f"{status.outcomes.get('done') or 0:,} done"]
+    parts += [f"{count:,} {outcome}" for outcome in NOT_DONE if (count := status.outcomes.get(outcome.value))]
+    return ", ".join(parts)
+
+
+def one_line(status: Status) -> str:
+    """Everything about a running job in a line, for logs and for where there is no terminal."""
+    return f"{state_line(status)} · {rows_line(status)} · {outcomes_line(status)} · {pace_line(status)}"
+
+
+def summary(status: Status) -> list[str]:
+    """What came of a job, where it is, and what to do next; one line each."""
+    rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "and not all rows are read"
+    figures = f"{plural(status.calls, 'call')}, {_cost(status)}"
+    lines = [f"{status.job} {state_line(status)}", f"{outcomes_line(status)}, {rows}; {figures}"]
+    if status.calls_unknown:
+        lines.append(_unknown(status))
+    lines.append(f"in {status.out}: results.csv, report.html, images/")
+    return lines + next_steps(status)
+
+
+def details(status: Status) -> list[str]:
+    """How a job stands, for who asks once."""
+    if status.state in STOPPED:
+        return summary(status)
+    lines = [
+        f"{status.job} {state_line(status)}",
+        rows_line(status),
+        outcomes_line(status),
+        pace_line(status),
+    ]
+    if status.calls_unknown:
+        lines.append(_unknown(status))
+    return [*lines, f"folder: {status.out}"]
+
+
+def next_steps(status: Status) -> list[str]:
+    """What a person can do now."""
+    look = f"`retouch results {status.job} --outcome"
+    steps = {
+        Outcome.FAILED: f"{look} failed` says why",
+        Outcome.BLOCKED: f"{look} blocked` says why",
+        Outcome.INVALID: f"{look} invalid` names line and fault",
+    }
+    lines = [
+        f"{count:,} {outcome}: {step}"
+        for outcome, step in steps.items()
+        if (count := status.outcomes.get(outcome.value))
+    ]
+    if status.state is State.HALTED:
+        lines.append("when that is mended, the same command goes on from here")
+    elif status.state not in ENDED and not status.state_reason:
+        lines.append("the same command goes on from here; what is settled is never called for again")
+    return lines
+
+
+def _unknown(status: Status) -> str:
+    return f"{plural(status.calls_unknown, 'call')} had no answer and may have been paid for"
+
+
+def _cost(status: Status) -> str:
+    return "cost unknown" if status.cost_usd is None else money(status.cost_usd)
+
+
+def printable(text: str) -> str:
+    """*text* on one line without control characters: a manifest or an API may hold what moves a cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)

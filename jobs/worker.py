@@ -1,0 +1,11 @@
+"""``retouch worker``: a worker in this process, until it is stopped."""
+
+from __future__ import annotations
+
+from jobs import environment
+from workers.worker import main
+
+
+def work(*, max_in_flight: int) -> int:
+    """Take jobs from Redis; the exit code."""
+    return main(max_in_flight=max_in_flight, redis_url=environment.redis_url())

@@ -1,0 +1,99 @@
+"""Every form of ``pipeline.store.Store`` keeps the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pipeline.errors import StoreError
+from pipeline.store import DiskStore, ObjectStore, open_store
+
+
+@pytest.fixture(params=["disk", "object"])
+def store(request, tmp_path):
+    return DiskStore(tmp_path / "store") if request.param == "disk" else ObjectStore("memory://")
+
+
+async def test_what_is_not_there(store):
+    assert await store.get("a/b") is None
+    assert await store.get("a/b", 10) is None
+    assert await store.names("a") == []
+    await store.delete(["a/b"])
+
+
+async def test_put_replaces(store):
+    await store.put("a/b", b"one")
+    await store.put("a/b", b"two")
+    assert await store.get("a/b") == b"two"
+
+
+async def test_put_new_never_replaces(store):
+    assert await store.put_new("a/b", b"one")
+    assert not await store.put_new("a/b", b"two")
+    assert await store.get("a/b") == b"one"
+
+
+async def test_of_many_writers_one_wins(store):
+    won = await asyncio.gather(*(store.put_new("a", bytes([number])) for number in range(20)))
+    assert sum(won) == 1
+    assert await store.get("a") == bytes([won.index(True)])
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+async def test_any_kind_of_bytes(store, kind):
+    await store.put("a", kind(b"data"))
+    assert await store.get("a") == b"data"
+
+
+async def test_an_empty_file_is_a_file(store):
+    assert await store.put_new("a", b"")
+    assert await store.get("a") == b""
+
+
+async def test_the_first_bytes(store):
+    await store.put("a", b"0123456789")
+    assert await store.get("a", 4) == b"0123"
+    assert await store.get("a", 40) == b"0123456789"
+
+
+async def test_names_are_those_directly_inside(store):
+    for path in ("f/b", "f/a", "f/sub/c", "other/d"):
+        await store.put(path, b"x")
+    assert await store.names("f") == ["a", "b", "sub"]
+    assert set(await store.names("")) >= {"f", "other"}
+
+
+async def test_delete(store):
+    await store.put("a", b"x")
+    await store.put("b", b"y")
+    await store.delete(["a", "never"])
+    assert await store.get("a") is None
+    assert await store.get("b") == b"y"
+
+
+async def test_put_file_uses_the_file_up(store, tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"large")
+    await store.put("a", b"old")
+    await store.put_file("a", source)
+    assert await store.get("a") == b"large"
+    assert not source.exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "100%25", "x~row2"])
+async def test_names_with_unusual_characters(store, name):
+    await store.put(f"f/{name}", b"x")
+    assert await store.get(f"f/{name}") == b"x"
+    assert await store.names("f") == [name]
+
+
+def test_a_store_that_cannot_be():
+    with pytest.raises(StoreError, match="no store"):
+        open_store("carrier-pigeon://coop")
+
+
+def test_which_store_a_location_is(tmp_path):
+    assert isinstance(open_store(tmp_path), DiskStore)
+    assert isinstance(open_store(f"file://{tmp_path}"), DiskStore)
+    assert isinstance(open_store("memory:///"), ObjectStore)

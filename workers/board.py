@@ -1,0 +1,221 @@
+"""The board: where workers agree on who does what. Each method is one round trip and one script in Redis.
+
+Methods raise :class:`pipeline.errors.BrokerError` when Redis is out of reach; each can be repeated.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from pipeline.edit import State, Totals
+from pipeline.ports import Wanted
+from workers.connection import reaching
+from workers.keys import of_job, shard_name
+from workers.scripts import Scripts
+from workers.sums import sums_of
+
+#: Seconds without a heartbeat after which a worker counts as gone; people hear of it within ten.
+PRESENCE = 6.0
+#: Messages published ahead for each worker thread, and at least.
+AHEAD, FEWEST = 2, 4
+#: Seconds that a message may be under way between its publishing and its place in the queue.
+UNDER_WAY = 5.0
+
+_wanted = msgspec.json.Decoder(Wanted)
+
+
+def worker_name() -> str:
+    """A name for this process that no other has, before or after it."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A shard that is ours for the time of a lease; *token* grows with each claim. *out*: the job's folder."""
+
+    token: str
+    out: str
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """A shard whose message is to be published; an *urgent* one goes before the others."""
+
+    job: str
+    shard: int
+    urgent: bool
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A lease that a heartbeat renews; *totals*: how far its shard has come, ``None``: as it was."""
+
+    job: str
+    shard: int
+    token: str
+    totals: Totals | None = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What a worker says of itself; *jobs*: calls in flight, pictures a minute, what it waits for."""
+
+    threads: int = 0
+    slots: int = 0
+    jobs: dict[str, tuple[int, float, str | None]] = {}
+
+
+class News(msgspec.Struct, frozen=True):
+    """Where a job stands and what is wanted of it; *state* is ``None`` when Redis does not know it.
+
+    *hold*: seconds for which the API wants to be left alone.
+    """
+
+    state: State | None
+    reason: str | None
+    wanted: Wanted
+    hold: float = 0.0
+
+
+class Board:
+    """What all workers share of all jobs."""
+
+    def __init__(self, redis: Redis, worker: str = "") -> None:
+        self.redis = redis
+        self.worker = worker
+        self._scripts = Scripts(redis)
+
+    async def open(
+        self, job: str, out: str, rows: int, shards: int, wanted: Wanted, folded: Mapping[int, Totals]
+    ) -> bool:
+        """Put a job on the board, or let the one that is there go on; whether it was put there anew.
+
+        Args:
+            job: its id.
+            out: its folder.
+            rows: how many there are.
+            shards: how many there are.
+            wanted: what ``control.json`` says.
+            folded: the totals of the shards that are settled already.
+        """
+        settled = [text for shard, totals in folded.items() for text in (shard_name(shard), sums_of(totals))]
+        said = msgspec.json.encode(wanted).decode()
+        return bool(await self._run("open", job, out, rows, shards, said, *settled))
+
+    async def knows(self, job: str) -> bool:
+        """Whether the job is on the board and not ended."""
+        with reaching(self.redis):
+            state = await self.redis.hget(of_job(job, "head"), "state")
+        return state is not None and state not in (State.FINISHED, State.CANCELLED)
+
+    async def claim(self, job: str, shard: int, lease: float) -> Claim | None:
+        """Take the lease of *shard* for *lease* seconds; ``None`` when it is not to be had."""
+        answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
+        return Claim(*answer) if answer else None
+
+    async def release(
+        self, job: str, shard: int, token: str, delay: float = 0.0, reason: str | None = None
+    ) -> None:
+        """Give *shard* back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
+        await self._run("release", job, shard_name(shard), token, _milliseconds(delay), reason or "")
+
+    async def decline(self, job: str, shard: int, delay: float) -> None:
+        """Leave *shard*, whose message came to us, to others; it gets a new message after *delay*."""
+        await self._run("decline", job, shard_name(shard), _milliseconds(delay))
+
+    async def fold(self, job: str, shard: int, token: str, totals: Totals) -> bool:
+        """Say that *shard* is folded; whether it was the job's last."""
+        return int(await self._run("fold", job, shard_name(shard), token, sums_of(totals))) == 2
+
+    async def finish(self, job: str, token: str, state: State, at: int) -> None:
+        """Say that the job is ended: its results are written. *at*: milliseconds by the server's clock."""
+        await self._run("finish", job, token, state, at)
+
+    async def stop(self, job: str, state: State, reason: str | None) -> bool:
+        """Halt or pause the job; false when it was stopped already."""
+        return bool(await self._run("stop", job, state, reason or ""))
+
+    async def want(self, job: str, wanted: Wanted) -> bool:
+        """Announce what ``control.json`` says already; false when the job is not on the board."""
+        return bool(await self._run("want", job, wanted.state, msgspec.json.encode(wanted).decode()))
+
+    async def beat(
+        self, lease: float, card: Card, leases: Sequence[Held], jobs: Mapping[str, str]
+    ) -> tuple[list[bool], dict[str, News]]:
+        """We are alive and hold *leases*: which of them are still ours, and news of *jobs*.
+
+        Args:
+            lease: seconds for which each is renewed.
+            card: what is shown of this worker.
+            leases: all that this process holds.
+            jobs: those with shards here, each with this worker's money as Redis keeps it (empty: as it was).
+        """
+        said = {
+            "worker": self.worker,
+            "ttl": _milliseconds(PRESENCE),
+            "card": msgspec.json.encode(card).decode(),
+            "lease": _milliseconds(lease),
+            "leases": [_entry(held) for held in leases],
+            "jobs": list(jobs.items()),
+        }
+        kept, news = await self._run("beat", msgspec.json.encode(said).decode())
+        return [flag == 1 for flag in kept], dict(zip(jobs, map(_news, news), strict=True))
+
+    async def leave(self) -> None:
+        """This worker is gone."""
+        await self._run("beat", msgspec.json.encode(_gone(self.worker)).decode())
+
+    async def sweep(self) -> list[Hint]:
+        """The shards whose messages are to be published now, by us and nobody else."""
+        found = await self._run("sweep", AHEAD, FEWEST, _milliseconds(UNDER_WAY))
+        return [Hint(job, int(shard), bool(urgent)) for job, shard, urgent in found]
+
+    async def reporter(self, job: str, seconds: float) -> bool:
+        """Whether we are the one who writes the job's ``report.json`` for the next *seconds*."""
+        with reaching(self.redis):
+            key = of_job(job, "report")
+            return bool(await self.redis.set(key, self.worker, nx=True, px=_milliseconds(seconds)))
+
+    async def turn(self, job: str, model: str, rpm: float | None) -> float:
+        """Book the start of a call; the seconds until then."""
+        return int(await self._run("turn", job, model, "" if rpm is None else rpm)) / 1000
+
+    async def hold(self, job: str, model: str, seconds: float) -> None:
+        """Let nobody call *model* for *seconds*."""
+        await self._run("hold", job, model, _milliseconds(seconds))
+
+    async def held(self, job: str) -> float:
+        """Seconds for which the job's longest hold lasts."""
+        return int(await self._run("held", job)) / 1000
+
+    async def reserve(self, job: str, sums: str, price: int, limit: int) -> str:
+        """Set *price* aside beside this worker's *sums*: ``yes``, ``later``, ``no``, or ``again``."""
+        return str(await self._run("reserve", job, self.worker, sums, price, limit))
+
+    async def _run(self, name: str, *arguments: str | int | float) -> Any:
+        with reaching(self.redis):
+            return await self._scripts.run(name, *arguments)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _entry(held: Held) -> tuple[str, str, str, str]:
+    sums = "" if held.totals is None else sums_of(held.totals)
+    return held.job, shard_name(held.shard), held.token, sums
+
+
+def _news(said: Sequence[str]) -> News:
+    state, reason, wanted, hold = said
+    return News(
+        State(state) if state else None, reason or None, _wanted.decode(wanted or "{}"), int(hold) / 1000
+    )
+
+
+def _gone(worker: str) -> dict[str, object]:
+    card = msgspec.json.encode(Card()).decode()
+    return {"worker": worker, "ttl": 0, "card": card, "lease": 0, "leases": [], "jobs": []}

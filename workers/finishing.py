@@ -1,0 +1,56 @@
+"""The report of a submitted job: kept fresh while it runs, written with the results at its end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.edit import State, utc
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder
+from pipeline.job.results import write_results, write_status
+from pipeline.job.spec import Spec
+from workers.board import Board
+from workers.lease import RedisLease
+from workers.status import look, read_status
+
+#: Seconds between two writings of report.json: so much may a reader without Redis be behind.
+FRESH = 10.0
+
+_ENDED = (State.FINISHED, State.CANCELLED)
+
+
+async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease) -> None:
+    """Write results and report, then say that the job is ended. Whoever repeats it writes the same.
+
+    Raises:
+        JobError: Redis has forgotten the job.
+        StoreError: something could not be written.
+    """
+    seen = await look(board.redis, spec.job)
+    if seen is None:
+        raise JobError(f"Redis has forgotten job {spec.job}: submit it again")
+    state = State.CANCELLED if seen.wanted.state is State.CANCELLED else State.FINISHED
+    status = msgspec.structs.replace(
+        seen.status, state=state, state_reason=None, finished_at=utc(seen.now / 1000), eta_seconds=None
+    )
+    await write_results(folder, seen.shards, status, spec)
+    if lease.held():
+        await board.finish(spec.job, lease.token, state, seen.now)
+
+
+async def freshen(board: Board, folder: JobFolder, job: str) -> None:
+    """Write report.json, if no other worker has just done so.
+
+    Raises:
+        StoreError: it could not be written.
+    """
+    if not await board.reporter(job, FRESH):
+        return
+    status = await read_status(board.redis, job)
+    if status is None or status.state in _ENDED:
+        return
+    await write_status(folder, status)
+    # The end may have been written while we wrote: what is last in the file must be the end.
+    after = await read_status(board.redis, job)
+    if after is not None and after.state in _ENDED:
+        await write_status(folder, after)

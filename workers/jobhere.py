@@ -1,0 +1,142 @@
+"""One job in this worker process: what its shards share, and how it hears what is wanted of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pipeline.brake import Brake
+from pipeline.edit import State
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder
+from pipeline.job.inputs import inputs_of
+from pipeline.job.spec import Spec
+from pipeline.jobrun import JobRun
+from pipeline.models import catalogue
+from pipeline.ports import Wanted
+from pipeline.progress import LocalProgress
+from workers.board import News
+from workers.budget import Purse, RedisBudget
+from workers.lease import RedisLease
+from workers.pace import RedisPace
+from workers.progress import ShardProgress
+from workers.slots import JobSlots
+from workers.tools import Tools
+
+#: A hold that is shorter is not worth a word.
+_WORTH_A_WORD = 2.0
+
+CANCELLED = "cancelled by `retouch cancel`"
+
+
+@dataclasses.dataclass(eq=False)
+class Holding:
+    """A shard whose lease this process holds; *progress* is ``None`` for the last step of a job."""
+
+    job: str
+    shard: int
+    lease: RedisLease
+    progress: ShardProgress | None = None
+
+
+class JobHere:
+    """The job as this process works on it; built once and shared by its shards here.
+
+    Attributes:
+        brake: stops it in this process.
+        shards: how many of them are at work here; without any the job is let go.
+        announced: all workers know that the job was stopped.
+    """
+
+    def __init__(self, tools: Tools, folder: JobFolder, spec: Spec, wanted: Wanted) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.wanted = wanted
+        self.brake = Brake()
+        self.shards = 0
+        self.announced = False
+        self.figures = LocalProgress()
+        self._hold = 0.0
+        purse = tools.purses.setdefault(spec.job, Purse())
+        self._pace = RedisPace(tools.board, spec.job, spec.rpm, self.brake)
+        self._budget = RedisBudget(tools.board, spec.job, spec.budget, self.brake, purse)
+        slots = min(wanted.max_in_flight or spec.max_in_flight, tools.settings.slots)
+        self._run = JobRun(
+            folder=folder,
+            spec=spec,
+            client=tools.client,
+            inputs=inputs_of(spec, tools.scratch, tools.fetcher),
+            catalogue=catalogue(),
+            pace=self._pace,
+            budget=self._budget,
+            progress=self.figures,
+            slots=JobSlots(slots, tools.slots),
+            decoders=tools.decoders,
+            brake=self.brake,
+            timeout=spec.timeout,
+        )
+        self._runs = [self._run]
+        self._want(wanted)
+
+    @classmethod
+    async def open(cls, tools: Tools, out: str) -> JobHere:
+        """The job in the folder *out*.
+
+        Raises:
+            JobError: there is no job any more.
+            StoreError: the folder cannot be read.
+        """
+        folder = JobFolder.at(out)
+        spec = await folder.spec()
+        if spec is None:
+            raise JobError(
+                f"{out}: this worker finds no job there; is the folder on storage that it can see?"
+            )
+        here = cls(tools, folder, spec, await folder.wanted())
+        if here.wanted.state is State.CANCELLED:
+            here.brake.stop(State.CANCELLED, CANCELLED)
+        return here
+
+    def run(self, progress: ShardProgress) -> JobRun:
+        """What the rows of one shard share: everything, but that the shard's figures are counted apart."""
+        run = dataclasses.replace(self._run, progress=progress)
+        # One store, one trouble: while a put of one shard fails, the calls of the others are held back too.
+        run.keeper = self._run.keeper
+        run.timeout = self._run.timeout
+        self._runs.append(run)
+        return run
+
+    def hear(self, news: News) -> None:
+        """Do what is wanted, and stop when another worker has stopped the job."""
+        self._hold = news.hold
+        if news.state is None:
+            return
+        self._want(news.wanted)
+        if news.wanted.state is State.CANCELLED:
+            self.brake.stop(State.CANCELLED, CANCELLED)
+        elif news.state in (State.HALTED, State.PAUSED) and not self.brake.stopped:
+            self.brake.stop(news.state, news.reason)
+            self.announced = True
+
+    def ordered(self) -> tuple[State, str | None] | None:
+        """The state that a row here has brought the job to, as long as others do not know it."""
+        if self.brake.state in (State.HALTED, State.PAUSED) and not self.announced:
+            return self.brake.state, self.brake.reason
+        return None
+
+    def line(self) -> tuple[int, float, str | None]:
+        """Calls in flight, pictures a minute, and what the job waits for."""
+        waits = self.figures.waiting_for
+        if waits is None and self._hold > _WORTH_A_WORD:
+            waits = f"the API asked for a pause; calls go on in {self._hold:.0f} s"
+        return self.figures.in_flight, self.figures.images_per_minute(), waits
+
+    def leave(self, run: JobRun) -> None:
+        """The shard of *run* is over."""
+        self._runs.remove(run)
+
+    def _want(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._pace.rpm = self.spec.rpm if wanted.rpm is None else wanted.rpm
+        self._budget.limit = self.spec.budget if wanted.budget is None else wanted.budget
+        for run in self._runs:
+            run.timeout = self.spec.timeout if wanted.timeout is None else wanted.timeout

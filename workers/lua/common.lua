@@ -1,0 +1,79 @@
+-- What several scripts use. workers/scripts.py puts the names of keys.py and then this before each of them.
+
+-- Milliseconds by the server's clock, the only one that all workers share.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function count(number)
+  return string.format('%.0f', number)
+end
+
+-- Let the keys of a job live on for a month.
+local function touch(job)
+  for _, part in ipairs(PARTS) do
+    if part ~= 'report' then redis.call('PEXPIRE', key(job, part), MONTH) end
+  end
+  redis.call('PEXPIRE', ACTIVE, MONTH)
+  redis.call('PEXPIRE', TURN, MONTH)
+end
+
+local function goes_on(state)
+  return state == 'queued' or state == 'running' or state == 'waiting'
+end
+
+-- Whether a shard of the job may be claimed: it goes on, or its rest is to be settled as cancelled.
+-- The last step is owed to a job whose rows are all settled, whatever has stopped it meanwhile.
+local function takeable(job, shard)
+  local head = redis.call('HMGET', key(job, 'head'), 'state', 'want')
+  local state, want = head[1], head[2]
+  if not state or state == 'finished' or state == 'cancelled' then return false end
+  return shard == FINISH or want == 'cancelled' or (want == 'running' and goes_on(state))
+end
+
+local function owned(job, shard, token)
+  return redis.call('HGET', key(job, 'owners'), shard) == token
+end
+
+local function drop_lease(job, shard)
+  redis.call('ZREM', key(job, 'leases'), shard)
+  redis.call('HDEL', key(job, 'owners'), shard)
+end
+
+local function alive(worker, at)
+  local card = redis.call('HGET', WORKERS, worker)
+  return card and tonumber(string.match(card, '^%d+')) > at
+end
+
+-- Replace a shard's part in the job's sums by the JSON object `new` and move the sums by the difference.
+local function move_sums(job, shard, new)
+  local shards, head = key(job, 'shards'), key(job, 'head')
+  local old = redis.call('HGET', shards, shard)
+  if old == new then return end
+  local was, is = old and cjson.decode(old) or {}, cjson.decode(new)
+  for name, value in pairs(is) do
+    local more = value - (was[name] or 0)
+    if more ~= 0 then redis.call('HINCRBY', head, name, count(more)) end
+    was[name] = nil
+  end
+  for name, value in pairs(was) do
+    redis.call('HINCRBY', head, name, count(-value))
+  end
+  redis.call('HSET', shards, shard, new)
+end
+
+-- Milliseconds for which the longest hold of a job still lasts.
+local function longest_hold(job, at)
+  local longest, pace = 0, redis.call('HGETALL', key(job, 'pace'))
+  for index = 1, #pace, 2 do
+    if string.sub(pace[index], 1, 5) == 'held:' then longest = math.max(longest, tonumber(pace[index + 1]) - at) end
+  end
+  return longest
+end
+
+-- What a worker has set aside, has spent, and how often it has said so.
+local function money(said)
+  local aside, spent, times = string.match(said or '0 0 0', '^(%d+) (%d+) (%d+)$')
+  return tonumber(aside), tonumber(spent), tonumber(times)
+end

@@ -1,0 +1,3 @@
+-- Milliseconds for which the longest hold of a job still lasts.
+-- ARGV: job.
+return count(longest_hold(ARGV[1], now()))

@@ -1,0 +1,13 @@
+-- Give a shard back; nobody takes it before `delay` has passed. Answers 1 when it was ours.
+-- With a reason the job waits for it, unless others still work on the job.
+-- ARGV: job, shard, token, milliseconds of delay, reason or ''.
+local job, shard, token, delay, reason = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+if not owned(job, shard, token) then return 0 end
+drop_lease(job, shard)
+redis.call('ZADD', key(job, 'todo'), now() + delay, shard)
+local head = key(job, 'head')
+if reason ~= '' and redis.call('ZCARD', key(job, 'leases')) == 0 and goes_on(redis.call('HGET', head, 'state')) then
+  redis.call('HSET', head, 'state', 'waiting', 'state_reason', reason)
+end
+touch(job)
+return 1

@@ -1,0 +1,30 @@
+"""The pace that all workers of a job keep together."""
+
+from __future__ import annotations
+
+from pipeline.brake import Brake
+from workers.board import Board
+from workers.patience import patiently
+
+
+class RedisPace:
+    """:class:`pipeline.ports.Pace` over Redis: one cell rate a job, one hold a model, the server's clock.
+
+    Attributes:
+        rpm: calls a minute over all workers; may be changed while the job runs.
+    """
+
+    def __init__(self, board: Board, job: str, rpm: float | None, brake: Brake) -> None:
+        self.rpm = rpm
+        self._board = board
+        self._job = job
+        self._brake = brake
+
+    async def turn(self, model: str) -> float:
+        return await patiently(lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0)
+
+    async def hold(self, model: str, seconds: float) -> None:
+        await patiently(lambda: self._board.hold(self._job, model, seconds), self._brake, None)
+
+    async def held(self) -> float:
+        return await patiently(lambda: self._board.held(self._job), self._brake, 0.0)

@@ -1,0 +1,54 @@
+"""How far a shard has come, for those who watch."""
+
+from __future__ import annotations
+
+from pipeline.edit import Attempt, Record, Totals
+from pipeline.progress import LocalProgress
+
+
+class ShardProgress:
+    """:class:`pipeline.ports.Progress` of one shard; the heartbeat carries its totals to Redis.
+
+    The totals are the shard's in whole, those of earlier workers included: saying them again changes nothing, and
+    whoever takes the shard over replaces them by what the job folder says.
+
+    Args:
+        job: the figures of all shards of the job in this process, which are counted along.
+    """
+
+    def __init__(self, job: LocalProgress) -> None:
+        self._job = job
+        self._own = LocalProgress()
+        self._said: Totals | None = None
+
+    @property
+    def totals(self) -> Totals:
+        """What is settled and called in this shard so far."""
+        return self._own.totals
+
+    def call_begun(self) -> None:
+        self._own.call_begun()
+        self._job.call_begun()
+
+    def call_ended(self, attempt: Attempt) -> None:
+        self._own.call_ended(attempt)
+        self._job.call_ended(attempt)
+
+    def row_settled(self, record: Record) -> None:
+        self._own.row_settled(record)
+        self._job.row_settled(record)
+
+    def found(self, totals: Totals) -> None:
+        self._own.found(totals)
+
+    def waiting(self, reason: str | None) -> None:
+        self._job.waiting(reason)
+
+    def changed(self) -> Totals | None:
+        """The totals, when they are not as they were last said."""
+        return None if self.totals == self._said else self.totals
+
+    def said(self, totals: Totals | None) -> None:
+        """The heartbeat has said *totals*."""
+        if totals is not None:
+            self._said = totals

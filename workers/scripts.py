@@ -1,0 +1,46 @@
+"""The scripts that run in Redis: every change of more than one key is one of them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from workers.keys import for_lua
+
+NAMES = (
+    "open",
+    "claim",
+    "release",
+    "decline",
+    "fold",
+    "finish",
+    "stop",
+    "want",
+    "beat",
+    "sweep",
+    "turn",
+    "hold",
+    "held",
+    "reserve",
+)
+
+
+class Scripts:
+    """Each script by its name, registered with *redis* once; ``await scripts.run("claim", job, shard)``."""
+
+    def __init__(self, redis: Redis) -> None:
+        common = for_lua() + "\n" + _source("common")
+        self._scripts: dict[str, AsyncScript] = {
+            name: redis.register_script(f"{common}\n{_source(name)}") for name in NAMES
+        }
+
+    async def run(self, name: str, *arguments: str | int | float) -> Any:
+        """The answer of the script *name*."""
+        return await self._scripts[name](args=list(arguments))
+
+
+def _source(name: str) -> str:
+    return files("workers").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

@@ -1,0 +1,112 @@
+"""Where a submitted job stands, in three Redis commands whatever its size."""
+
+from __future__ import annotations
+
+import msgspec
+from redis.asyncio import Redis
+
+from pipeline.edit import State, Status, utc
+from pipeline.ports import Wanted
+from pipeline.progress import status_of
+from workers.board import Card
+from workers.connection import reaching
+from workers.keys import WORKERS, of_job
+from workers.sums import totals_in
+
+NO_WORKER = "no worker is consuming: start `retouch worker`"
+
+_LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
+
+_card = msgspec.json.Decoder(Card)
+_wanted = msgspec.json.Decoder(Wanted)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A job as the board shows it; *now* is the server's time in milliseconds."""
+
+    status: Status
+    wanted: Wanted
+    shards: int
+    workers: int
+    now: int
+
+
+async def read_status(redis: Redis, job: str) -> Status | None:
+    """The status object of *job*; ``None`` when Redis does not know it.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+    """
+    seen = await look(redis, job)
+    return seen.status if seen else None
+
+
+async def look(redis: Redis, job: str) -> Seen | None:
+    """:func:`read_status`, and what else the same three commands tell."""
+    with reaching(redis):
+        pipe = redis.pipeline(transaction=False)
+        pipe.hgetall(of_job(job, "head"))
+        pipe.hgetall(WORKERS)
+        pipe.time()
+        head, cards, (seconds, micros) = await pipe.execute()
+    if "state" not in head:
+        return None
+    now = int(seconds) * 1000 + int(micros) // 1000
+    living = _living(cards, now)
+    return Seen(
+        status=_status(job, head, living),
+        wanted=_wanted.decode(head["wanted"]),
+        shards=int(head["shards"]),
+        workers=len(living),
+        now=now,
+    )
+
+
+async def workers_alive(redis: Redis) -> int:
+    """How many workers are there to take messages.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+    """
+    with reaching(redis):
+        pipe = redis.pipeline(transaction=False)
+        pipe.hgetall(WORKERS)
+        pipe.time()
+        cards, (seconds, micros) = await pipe.execute()
+    return len(_living(cards, int(seconds) * 1000 + int(micros) // 1000))
+
+
+def _living(cards: dict[str, str], now: int) -> list[Card]:
+    parted = [text.partition(" ") for text in cards.values()]
+    return [_card.decode(card) for until, _, card in parted if int(until) > now]
+
+
+def _status(job: str, head: dict[str, str], living: list[Card]) -> Status:
+    here = [card.jobs[job] for card in living if job in card.jobs]
+    state, reason = _state(head, bool(living), [waits for *_, waits in here if waits])
+    return status_of(
+        totals_in(head),
+        job=job,
+        out=head["out"],
+        state=state,
+        state_reason=reason,
+        rows=int(head["rows"]),
+        in_flight=sum(in_flight for in_flight, *_ in here),
+        images_per_minute=sum(minute for _, minute, _ in here),
+        submitted_at=_time(head, "submitted_at"),
+        started_at=_time(head, "started_at"),
+        finished_at=_time(head, "finished_at"),
+    )
+
+
+def _state(head: dict[str, str], manned: bool, waits: list[str]) -> tuple[State, str | None]:
+    state = State(head["state"])
+    if state in _LIVE and not manned:
+        return state, NO_WORKER
+    if state is State.RUNNING and waits:
+        return State.WAITING, waits[0]
+    return state, head.get("state_reason") or None
+
+
+def _time(head: dict[str, str], name: str) -> str | None:
+    return utc(int(head[name]) / 1000) if name in head else None

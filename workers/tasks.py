@@ -1,0 +1,19 @@
+"""The one task, of a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from celery import Celery, Task
+
+from workers.app import TASK_OPTIONS
+
+
+def add_shard_task(app: Celery, settle: Callable[[str, int], None]) -> Task:
+    """Register the task that settles a shard; *settle* returns when nothing more can be done for it here."""
+
+    def shard(job: str, number: int) -> None:
+        # A hint: whether the shard is still to be settled, and by whom, is the lease's to say.
+        settle(job, number)
+
+    return app.task(**TASK_OPTIONS)(shard)

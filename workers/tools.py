@@ -1,0 +1,65 @@
+"""What all jobs of a worker process use together."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.fetch import Fetcher
+from pipeline.gemini.client import Client
+from pipeline.jobrun import Caller
+from pipeline.local import DECODERS
+from workers.board import Board, worker_name
+from workers.budget import Purse
+from workers.connection import connect
+from workers.settings import Settings
+
+
+@dataclass(kw_only=True)
+class Tools:
+    """The process's edges: Redis, the API, downloads, threads that decode, and its slots.
+
+    Attributes:
+        slots: bounds the calls in flight over all jobs.
+        scratch: folder for what is fetched or converted.
+        purses: the money of each job that this process has worked on; a few hundred bytes each.
+    """
+
+    settings: Settings
+    board: Board
+    client: Caller
+    fetcher: Fetcher
+    decoders: Executor
+    slots: asyncio.Semaphore
+    scratch: Path
+    purses: dict[str, Purse] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Tools]:
+    """The tools of this process, closed at the end of the block."""
+    redis = connect(settings.redis_url)
+    decoders = ThreadPoolExecutor(DECODERS, "decode")
+    try:
+        with tempfile.TemporaryDirectory(prefix="retouch-worker-") as scratch:
+            async with (
+                Client(key=settings.key, base_url=settings.base_url, max_in_flight=settings.slots) as client,
+                Fetcher() as fetcher,
+            ):
+                yield Tools(
+                    settings=settings,
+                    board=Board(redis, worker_name()),
+                    client=client,
+                    fetcher=fetcher,
+                    decoders=decoders,
+                    slots=asyncio.Semaphore(settings.slots),
+                    scratch=Path(scratch),
+                )
+    finally:
+        decoders.shutdown(wait=False, cancel_futures=True)
+        await redis.aclose()

@@ -1,0 +1,121 @@
+"""``retouch worker``: a Celery worker in this process, with the right settings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+
+from pipeline.errors import BrokerError
+from pipeline.gemini.access import access
+from workers.app import make_app, publish
+from workers.board import Hint
+from workers.connection import check
+from workers.loop import LoopThread
+from workers.rounds import Heart, sweep_for_ever
+from workers.settings import Settings, lease_seconds
+from workers.station import Station
+from workers.tasks import add_shard_task
+from workers.tools import opened
+
+log = logging.getLogger("retouch.worker")
+
+
+def main(max_in_flight: int = 64, redis_url: str = "redis://localhost:6379/0") -> int:
+    """Work until told to end; the exit code.
+
+    SIGTERM and Ctrl-C begin no call any more, let those in flight finish, give the rest of their shards back and
+    end; the second of them ends at once, and the leases run out.
+
+    Args:
+        max_in_flight: calls in flight over all jobs.
+        redis_url: the broker.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+        KeyMissing: there is no API key.
+        UsageError: a setting cannot be meant.
+    """
+    keys = access()
+    settings = Settings(
+        redis_url=redis_url,
+        slots=max_in_flight,
+        lease=lease_seconds(),
+        key=keys.key,
+        base_url=keys.base_url,
+    )
+    check(redis_url)
+    return _consume(settings)
+
+
+def _consume(settings: Settings) -> int:
+    app = make_app(settings.redis_url)
+    with LoopThread() as loop:
+        open_station = station_at_work(settings, partial(publish, app))
+        station = loop.run(open_station.__aenter__())
+        try:
+            add_shard_task(app, lambda job, shard: loop.run(station.settle(job, shard)))
+            with _stopping(lambda: loop.soon(station.stop)):
+                return _celery(app, settings, station.tools.board.worker)
+        finally:
+            loop.run(open_station.__aexit__(None, None, None))
+
+
+@asynccontextmanager
+async def station_at_work(
+    settings: Settings, publish: Callable[[Sequence[Hint]], None]
+) -> AsyncIterator[Station]:
+    """A station whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone."""
+    async with opened(settings) as tools:
+        station = Station(tools)
+        heart = Heart(station)
+        rounds = [
+            asyncio.create_task(heart.run()),
+            asyncio.create_task(sweep_for_ever(station, publish)),
+        ]
+        try:
+            yield station
+        finally:
+            for task in rounds:
+                task.cancel()
+            await asyncio.gather(*rounds, return_exceptions=True)
+            with contextlib.suppress(BrokerError):
+                await heart.beat()
+                await tools.board.leave()
+
+
+@contextlib.contextmanager
+def _stopping(stop: Callable[[], None]) -> Any:
+    def on_signal(**_: object) -> None:
+        stop()
+
+    worker_shutting_down.connect(on_signal, weak=False)
+    try:
+        yield
+    finally:
+        worker_shutting_down.disconnect(on_signal)
+
+
+def _celery(app: Celery, settings: Settings, name: str) -> int:
+    """Consume until told to end."""
+    worker = app.Worker(
+        hostname=f"retouch@{name}",
+        pool_cls=app.conf.worker_pool,
+        concurrency=settings.threads,
+        loglevel=log.getEffectiveLevel(),
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    log.info("worker_ready slots=%s threads=%s pid=%s", settings.slots, settings.threads, os.getpid())
+    worker.start()
+    return int(worker.exitcode or 0)
