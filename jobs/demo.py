@@ -26,7 +26,7 @@ RESULTS = "demo"
 #: What the API is known for: it talks instead of drawing, it is overloaded, it asks to wait a little.
 FAULTS = (
     "text_only contains=seamless times=1",
-    "status code=503 contains=Hubble times=1",
+    "status code=503 contains=galaxies times=1",
     "no_image contains=red times=1",
     "rate_limited retry_delay=1.5 contains=banner times=1",
 )
@@ -40,7 +40,7 @@ def main() -> int:
         with _process("emulator", _emulator(), environment) as url:
             environment |= {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "demo"}
             with _process(
-                "worker", [*_retouch("worker"), "--max-in-flight", "8"], environment, announces=False
+                "worker", [*_retouch("worker"), "--max-in-flight", "4"], environment, announces=False
             ):
                 return _commands(environment)
 
@@ -51,7 +51,7 @@ def _commands(environment: dict[str, str]) -> int:
     submitted = _type(environment, "submit", MANIFEST, "--json", capture=True)
     job = msgspec.json.decode(submitted.stdout)
     watched = _type(environment, "watch", job["job"])
-    _type(environment, "results", job["job"], "--csv", capture=True)
+    _type(environment, "results", job["job"])
     _say("")
     _say("Open the report to see every picture before and after:")
     _say(f"  {Path(job['out'], 'report.html')}")
@@ -79,7 +79,7 @@ def _retouch(*words: str) -> list[str]:
 
 def _emulator() -> list[str]:
     faults = [word for fault in FAULTS for word in ("--fault", fault)]
-    return [*_retouch("emulator"), "--port", "0", "--latency", "lognormal:1.5:0.4", *faults]
+    return [*_retouch("emulator"), "--port", "0", "--latency", "lognormal:3:0.4", *faults]
 
 
 def _environment(redis: str) -> dict[str, str]:

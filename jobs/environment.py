@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 #: Every option's variable begins so.
 PREFIX = "RETOUCH_"
 
+#: The file that is read, unless ``RETOUCH_DOTENV`` names another; empty: none (tests and the demo).
 DOTENV = ".env"
 DEFAULT_STORE = "./retouch-jobs"
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
@@ -20,22 +21,22 @@ URLS_WITH_PASSWORDS = ("RETOUCH_REDIS_URL", "HTTPS_PROXY", "https_proxy", "HTTP_
 
 
 def read_dotenv() -> None:
-    """Take over what ``.env`` says and the environment does not; ``RETOUCH_DOTENV`` names another file, or none.
+    """Take over what ``.env`` says and the environment does not.
 
     Raises:
         UsageError: the file is there and cannot be read.
     """
-    path = Path(os.environ.get("RETOUCH_DOTENV", DOTENV))
-    if not path.is_file():
+    name = os.environ.get("RETOUCH_DOTENV", DOTENV)
+    if not name or not Path(name).is_file():
         return
     # Costs 50 ms, and most folders have no such file.
     from dotenv import load_dotenv  # noqa: PLC0415
 
     try:
-        load_dotenv(path, override=False, encoding="utf-8-sig")
+        load_dotenv(name, override=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"{path.absolute()}: cannot be read ({reason}); mend or remove it") from error
+        raise UsageError(f"{Path(name).absolute()}: cannot be read ({reason}); mend or remove it") from error
 
 
 def store() -> str:

@@ -72,6 +72,7 @@ class _Talk:
         self._closed = False
 
     def say(self, text: str) -> None:
+        self._question.give_way()
         output.say(masked(text))
 
     @property
@@ -136,6 +137,7 @@ class Question:
 
     def __init__(self) -> None:
         self._abandoned = threading.Event()
+        self._open = False
 
     @property
     def possible(self) -> bool:
@@ -148,11 +150,23 @@ class Question:
             return None
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
+        self._open = True
+        try:
+            return self._answer()
+        finally:
+            self._open = False
+
+    def _answer(self) -> bool:
         # A plain readline() in a thread would keep the process alive until somebody presses Enter.
         while not self._abandoned.is_set():
             if select.select([sys.stdin], [], [], 0.2)[0]:
                 return sys.stdin.readline().strip().lower() in ("y", "yes")
         return False
+
+    def give_way(self) -> None:
+        """Before other talk: it starts on a line of its own."""
+        if self._open:
+            sys.stderr.write("\n")
 
     def abandon(self) -> None:
         """Let a question that still waits end with no."""

@@ -75,7 +75,8 @@ class Screen:
             self._lock.release()
 
     def say(self, text: str) -> None:
-        self._console.print(Text(masked(text)), soft_wrap=True)
+        self._question.give_way()
+        self._console.print(Text(masked(text)), overflow="fold")
 
     @property
     def can_ask(self) -> bool:
@@ -96,7 +97,7 @@ class Screen:
             self._closed = True
             self._stop()
         if status is not None:
-            self._console.print(ending(status), soft_wrap=True)
+            self._console.print(ending(status), overflow="fold")
 
     def _new_live(self) -> Live:
         # Transient: what is left on the screen is the summary. Standard output is data, and stays as it is.
@@ -115,7 +116,11 @@ class Screen:
 
 def layout(status: Status, width: int) -> RenderableType:
     """The live view of *status* for a terminal of *width* columns."""
-    return Group(_head(status), _bar(status, width), _outcomes(status, width), Text(words.pace_line(status)))
+    parts = [_head(status), _bar(status, width), _outcomes(status, width), Text(words.pace_line(status))]
+    troubles = words.troubles_line(status)
+    if troubles:
+        parts.append(Text(f"answers without a picture: {troubles}", style="bright_black"))
+    return Group(*parts)
 
 
 def ending(status: Status) -> RenderableType:

@@ -5,7 +5,7 @@ Figures are written as the report writes them (:mod:`pipeline.report.words`).
 
 from __future__ import annotations
 
-from pipeline.edit import Outcome, State, Status
+from pipeline.edit import Outcome, State, Status, Verdict
 from pipeline.report.words import money, number, plural
 
 #: States in which nothing more happens by itself.
@@ -76,9 +76,20 @@ def outcomes_line(status: Status) -> str:
     return ", ".join(parts)
 
 
+def troubles_line(status: Status) -> str:
+    """What came back in place of pictures, the most frequent first: ``120 network, 4 throttled``; else empty."""
+    others = [(count, word) for word, count in status.verdicts.items() if count and word != Verdict.IMAGE]
+    return ", ".join(
+        f"{count:,} {word}" for count, word in sorted(others, key=lambda pair: (-pair[0], pair[1]))
+    )
+
+
 def one_line(status: Status) -> str:
     """Everything about a running job in a line, for logs and for where there is no terminal."""
-    return f"{state_line(status)} · {rows_line(status)} · {outcomes_line(status)} · {pace_line(status)}"
+    parts = [state_line(status), rows_line(status), outcomes_line(status), pace_line(status)]
+    if troubles_line(status):
+        parts.append(f"answers without a picture: {troubles_line(status)}")
+    return " · ".join(parts)
 
 
 def summary(status: Status) -> list[str]:

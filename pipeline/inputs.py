@@ -123,16 +123,16 @@ def glance(edit: Edit, roots: Roots) -> tuple[Fault, ...]:
     Raises:
         RootUnseen: the root is not there on this machine.
     """
-    column = "image" if len(edit.images) == 1 else "images"
     faults, total = [], 0
     for name in edit.images:
         try:
             total += _glance(name, roots)
-            _check_total(total, edit)
         except InvalidInput as fault:
-            faults.append(
-                Fault(code=fault.code, message=fault.message, row=edit.row, line=edit.line, column=column)
-            )
+            faults.append(_fault(edit, fault))
+    try:
+        _check_total(total, edit)
+    except InvalidInput as fault:
+        faults.append(_fault(edit, fault))
     return tuple(faults)
 
 
@@ -227,6 +227,11 @@ def _glance(name: str, roots: Roots) -> int:
         raise _refusal(error, name, roots) from error
     admit(head, status.st_size, name)
     return status.st_size
+
+
+def _fault(edit: Edit, fault: InvalidInput) -> Fault:
+    column = "image" if len(edit.images) == 1 else "images"
+    return Fault(code=fault.code, message=fault.message, row=edit.row, line=edit.line, column=column)
 
 
 def _check_total(size: int, edit: Edit) -> None:

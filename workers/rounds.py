@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from pipeline.errors import BrokerError, RetouchError
-from workers.board import Board, Card, Held, Hint, News
+from workers.board import Card, Held, Hint, News
 from workers.finishing import FRESH, freshen
 from workers.jobhere import JobHere
 from workers.station import Station
+from workers.sweep import sweep
 
 log = logging.getLogger("retouch.worker")
 
@@ -93,18 +94,6 @@ class Heart:
             await freshen(self._station.tools.board, here.folder, here.spec.job)
         except RetouchError as error:
             log.warning("report_not_fresh job=%s: %s", here.spec.job, error)
-
-
-async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None]) -> int:
-    """Publish what has neither lease nor message; how many messages.
-
-    Raises:
-        BrokerError: Redis is out of reach.
-    """
-    hints = await board.sweep()
-    if hints:
-        await asyncio.to_thread(publish, hints)
-    return len(hints)
 
 
 async def sweep_for_ever(station: Station, publish: Callable[[Sequence[Hint]], None]) -> None:

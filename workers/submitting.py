@@ -18,8 +18,8 @@ from pipeline.ports import Wanted
 from workers.app import make_app, publish
 from workers.board import Board
 from workers.connection import check, connect
-from workers.rounds import sweep
 from workers.status import read_status, workers_alive
+from workers.sweep import sweep
 
 #: Heads of folded shards that are read at once.
 _READS = 32

@@ -4,6 +4,7 @@ What stays: every pixel, alpha, palettes, 16 bits of grey, the colour profile. W
 
 * An animation is its first frame.
 * An orientation tag is carried out on the pixels and then dropped, so that nobody can turn the picture twice.
+* Colour of 16 bits a channel becomes 8: Pillow reads no more of it, and the models answer in 8.
 * CMYK, LAB and YCbCr have no place in PNG and become RGB, through the picture's own profile where it has one.
 * Camera raw files in TIFF's clothes are refused: what Pillow reads of them is their thumbnail.
 """

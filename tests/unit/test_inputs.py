@@ -212,11 +212,13 @@ def test_a_glance_at_one_picture_names_its_column(root):
 
 
 def test_pictures_that_only_together_are_too_large_are_one_fault(root):
-    for name in ("a.png", "c.png"):
+    for name in ("a.png", "c.png", "d.png"):
         (root / name).write_bytes((root / "sub" / "b.bmp").read_bytes())
         os.truncate(root / name, MAX_BYTES * 2 // 3)
 
-    assert [fault.code for fault in glance(edit("a.png", "c.png"), Roots(root=root))] == ["too_large"]
+    assert [fault.code for fault in glance(edit("a.png", "c.png", "d.png"), Roots(root=root))] == [
+        "too_large"
+    ]
 
 
 def test_a_glance_is_quick(root):
