@@ -102,14 +102,14 @@ class Lines(_Talk):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: State | None = None
+        self._said: tuple[State, bool] | None = None
         self._at = 0.0
 
     def update(self, status: Status) -> None:
-        # The reason of a state may count seconds down: only the state itself is news.
-        if self._closed or (status.state is self._said and self._clock() - self._at < LINES_EVERY):
+        news = _news(status)
+        if self._closed or (news == self._said and self._clock() - self._at < LINES_EVERY):
             return
-        self._said, self._at = status.state, self._clock()
+        self._said, self._at = news, self._clock()
         self.say(words.one_line(status))
 
     def _conclude(self, status: Status) -> None:
@@ -118,10 +118,17 @@ class Lines(_Talk):
 
 
 class JsonView(_Talk):
-    """For scripts: no progress; talk on standard error, the last status on standard output."""
+    """For scripts: no figures on the way; talk on standard error, the last status on standard output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: tuple[State, bool] | None = None
 
     def update(self, status: Status) -> None:
-        """Nobody looks."""
+        news = _news(status)
+        if news != self._said and status.state_reason:
+            self.say(words.state_line(status))
+        self._said = news
 
     def _conclude(self, status: Status) -> None:
         try:
@@ -130,6 +137,11 @@ class JsonView(_Talk):
         except BrokenPipeError:
             # The exit code still tells how the job ended.
             output.hush()
+
+
+def _news(status: Status) -> tuple[State, bool]:
+    """What is worth a line at once: the state, and that it has a reason. Reasons themselves count seconds down."""
+    return status.state, status.state_reason is not None
 
 
 class Question:

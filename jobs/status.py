@@ -26,7 +26,7 @@ async def _show_one(job: str, *, json: bool) -> None:
     async with standings() as known:
         standing = await known.of(await the_job(job))
     if standing.note:
-        output.say(f"Note: {standing.note}.")
+        output.say(f"{standing.note}.")
     if json:
         output.write_json(standing.status)
     else:
@@ -38,13 +38,14 @@ async def _show_all(*, json: bool) -> None:
     async with standings() as known:
         found = await _all(known, await entries(registry()))
     for note in {standing.note for standing in found if standing.note}:
-        output.say(f"Note: {note}.")
+        output.say(f"{note}.")
     if json:
         output.write_json([standing.status for standing in found])
     elif not found:
         output.say(f"No jobs in {registry().url} yet: `retouch run` and `retouch submit` begin one.")
     else:
-        for line in _table([standing.status for standing in found]):
+        statuses = [standing.status for standing in found]
+        for line in [*_table(statuses), *_reasons(statuses)]:
             output.write_line(line)
 
 
@@ -74,6 +75,14 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
     words_of = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
     figures = [cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:-1], strict=True)]
     return "  ".join((*words_of, *figures, row[-1]))
+
+
+def _reasons(statuses: list[Status]) -> list[str]:
+    return [
+        f"{status.job} {words.state_line(status)}"
+        for status in statuses
+        if status.state_reason and status.state not in words.ENDED
+    ]
 
 
 def _cells(status: Status) -> tuple[str, ...]:

@@ -11,13 +11,11 @@ from jobs.standing import Standing, Standings, standings, the_job
 from jobs.words import STOPPED
 from pipeline.edit import State
 from pipeline.job.registry import Entry
-from workers.status import NO_WORKER
 
 #: Seconds between two looks.
 _EVERY = 0.5
 
-#: Seconds that a job may be left alone before people hear of it. A worker that died is missed after six, and
-#: ten are promised (issue 2, item 8).
+#: Seconds for which a ``run`` may have no process: it may just be starting.
 PATIENCE = 3.0
 
 
@@ -50,37 +48,20 @@ async def follow(
     until: frozenset[State] = STOPPED,
     seconds: float = float("inf"),
 ) -> Standing:
-    """Show a job until it stands at one of *until*, or *seconds* are over; how it stands then."""
-    alone = Alone(entry)
-    began = time.monotonic()
+    """Show a job until it stands at one of *until*, or *seconds* are over; how it stands then.
+
+    Nobody takes a ``run`` up again by himself: one that was left is not waited for.
+    """
+    began = seen_alive = time.monotonic()
+    note = None
     while True:
         standing = await known.of(entry)
         view.update(standing.status)
-        if standing.status.state in until or time.monotonic() - began >= seconds:
-            return standing
-        if alone.for_long(standing):
-            if not entry.submitted:
-                return standing
-            view.say(standing.note or NO_WORKER)
-        await asyncio.sleep(_EVERY)
-
-
-class Alone:
-    """Notices that nobody works on a job; once for each time that it is left alone."""
-
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
-        self._since: float | None = None
-        self._said = False
-
-    def for_long(self, standing: Standing) -> bool:
-        """Whether nobody has worked on it for :data:`PATIENCE`, and this is the first time to say so."""
-        if standing.alive:
-            self._since, self._said = None, False
-            return False
+        if standing.note not in (None, note):
+            view.say(f"{standing.note}.")
+            note = standing.note
         now = time.monotonic()
-        self._since = self._since or now
-        if self._said or now - self._since < PATIENCE:
-            return False
-        self._said = True
-        return True
+        seen_alive = now if standing.alive or entry.submitted else seen_alive
+        if standing.status.state in until or now - began >= seconds or now - seen_alive >= PATIENCE:
+            return standing
+        await asyncio.sleep(_EVERY)

@@ -31,7 +31,13 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
         raise JobError(f"Redis has forgotten job {spec.job}: submit it again")
     state = State.CANCELLED if seen.wanted.state is State.CANCELLED else State.FINISHED
     status = msgspec.structs.replace(
-        seen.status, state=state, state_reason=None, finished_at=utc(seen.now / 1000), eta_seconds=None
+        seen.status,
+        state=state,
+        state_reason=None,
+        finished_at=utc(seen.now / 1000),
+        # The figures of the last heartbeats, which are a second old.
+        in_flight=0,
+        eta_seconds=None,
     )
     await write_results(folder, seen.shards, status, spec)
     if lease.held():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from pipeline.edit import Record, Status, Totals
 from pipeline.job.folder import JobFolder
+from pipeline.job.inputs import roots_of, uploaded_name
 from pipeline.job.spec import Spec
 from pipeline.report import local_inputs, write_csv, write_html
 
@@ -85,5 +86,13 @@ def _write_table(lines: Path, table: Path) -> None:
 
 def _write_pages(lines: Path, status: Status, spec: Spec, pages: Path) -> list[Path]:
     pages.mkdir(exist_ok=True)
-    inputs = local_inputs(Path(spec.root), pages, outside=spec.allow_outside)
-    return write_html(status, records_in(lines), pages, inputs=inputs)
+    return write_html(status, records_in(lines), pages, inputs=_addresses(spec, pages))
+
+
+def _addresses(spec: Spec, pages: Path) -> Callable[[str], str | None]:
+    """Where the report finds an input picture; nowhere, when it will not stay on this machine."""
+    if "://" in spec.out:
+        return lambda _: None
+    roots = roots_of(spec)
+    find = local_inputs(Path(roots.mapped(str(roots.root))), pages, outside=roots.allow_outside)
+    return (lambda name: find(uploaded_name(name))) if spec.uploaded else find

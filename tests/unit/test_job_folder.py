@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.edit import Attempt, Edit, History, Outcome, Record, Totals, Variant, Verdict, utc
+from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Totals, Variant, Verdict, utc
 from pipeline.errors import JobError, ManifestError
 from pipeline.job.folder import Intent, JobFolder
 from pipeline.job.hold import held, is_held
@@ -12,6 +12,7 @@ from pipeline.job.registry import Entry, entries, find, newest_unfinished, regis
 from pipeline.job.results import exact_totals, write_results
 from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.manifest import open_manifest
+from pipeline.progress import status_of
 from pipeline.store import open_store
 
 
@@ -229,9 +230,6 @@ async def test_the_newest_unfinished_job_is_taken_up(tmp_path):
 
 
 async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_path):
-    from pipeline.edit import State
-    from pipeline.progress import status_of
-
     folder = JobFolder.at(str(tmp_path / "job"))
     await folder.add_plan(1, [edit(1), edit(2)])
     await folder.add_plan(2, [edit(3)])
