@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PATHS  := pipeline workers jobs tests benchmarks
+PACKAGES := pipeline workers jobs
+PATHS  := $(PACKAGES) tests benchmarks
 
 .PHONY: demo test check fix bench clean help
 
@@ -39,9 +40,11 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.run: $(BIN)/uv pyproject.toml uv.lock
-	$(BIN)/uv sync --quiet --frozen --inexact --no-dev
+	$(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode --no-dev
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/uv pyproject.toml uv.lock
-	$(BIN)/uv sync --quiet --frozen --inexact
+	$(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@ $(VENV)/.run

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 import msgspec
 
@@ -14,7 +16,10 @@ from jobs.words import ENDED
 from pipeline.edit import State, Status
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
+from pipeline.job.hold import held
 from pipeline.job.registry import Entry
+from pipeline.job.spec import Spec
+from pipeline.local import cancel_rest
 from pipeline.ports import Wanted
 from workers.submitting import announce
 
@@ -44,17 +49,25 @@ async def _cancel(job: str, view: View) -> Status:
     async with standings() as known:
         before = await known.of(entry)
         if before.status.state in ENDED:
-            view.say(f"{entry.job} has ended already ({before.status.state}): there is nothing to cancel.")
+            view.say(f"{entry.job} has ended already: there is nothing to cancel.")
             return before.status
         wanted = msgspec.structs.replace(await folder.wanted(), state=State.CANCELLED)
         # First what lasts, then who should know: a worker that misses the word reads the file.
         await folder.want(wanted)
         if entry.submitted:
             await _announce(entry, wanted, view)
+        elif not before.alive:
+            return await _settle_rest(folder, spec)
         after = await follow(entry, known, view, until=ENDED, seconds=spec.timeout + _GRACE)
     if after.status.state not in ENDED:
         view.say(_NOT_YET)
     return after.status
+
+
+async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
+    """Nobody works on the job, so it is for us; the lock keeps a ``run`` that is just starting away."""
+    with held(folder.store), tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        return await cancel_rest(folder, spec, Path(scratch))
 
 
 async def _announce(entry: Entry, wanted: Wanted, view: View) -> None:

@@ -131,5 +131,6 @@ def _spec(asked: Asked, manifest: Manifest) -> Spec:
             "manifest": manifest.source,
             "root": str(manifest.root),
             "created_at": utc(time.time()),
+            "uploaded": asked.upload,
         }
     )

@@ -34,12 +34,13 @@ class Standing:
     """A job as it stands.
 
     Attributes:
-        alive: whether somebody is there who takes it further: a ``run``, or workers.
+        alive: whether somebody is there who takes it further: a ``run``, or workers; ``None``: nobody can tell,
+            since an object store has no locks.
         note: what makes the figures less than certain, for people.
     """
 
     status: Status
-    alive: bool
+    alive: bool | None
     note: str | None = None
 
 
@@ -109,9 +110,8 @@ async def standings() -> AsyncIterator[Standings]:
 async def _of_run(entry: Entry) -> Standing:
     folder = JobFolder.at(entry.out)
     status = await _stored(entry)
-    # An object store has no locks: what its report says is believed.
-    alive = folder.store.folder is None or await asyncio.to_thread(is_held, folder.store)
-    return Standing(status=status if alive else _left(status), alive=alive)
+    alive = await asyncio.to_thread(is_held, folder.store) if folder.store.folder else None
+    return Standing(status=_left(status) if alive is False else status, alive=alive)
 
 
 async def _forgotten(entry: Entry) -> Standing:

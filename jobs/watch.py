@@ -61,7 +61,12 @@ async def follow(
             view.say(f"{standing.note}.")
             note = standing.note
         now = time.monotonic()
-        seen_alive = now if standing.alive or entry.submitted else seen_alive
-        if standing.status.state in until or now - began >= seconds or now - seen_alive >= PATIENCE:
+        seen_alive = seen_alive if standing.alive is False and not entry.submitted else now
+        if _at_rest(entry, standing, until) or now - began >= seconds or now - seen_alive >= PATIENCE:
             return standing
         await asyncio.sleep(_EVERY)
+
+
+def _at_rest(entry: Entry, standing: Standing, until: frozenset[State]) -> bool:
+    """Whether a job is where it was to come; a ``run`` says so before its last calls and its report are done."""
+    return standing.status.state in until and (entry.submitted or standing.alive is not True)

@@ -13,14 +13,14 @@ from pipeline.edit import State, Status, Totals, utc
 from pipeline.engine import run_shards
 from pipeline.errors import RetouchError
 from pipeline.fetch import Fetcher
-from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder, Planned
 from pipeline.job.inputs import inputs_of
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
 from pipeline.job.results import exact_totals, write_results, write_status
 from pipeline.job.spec import Spec
-from pipeline.jobrun import Caller, JobRun
-from pipeline.manifest import Manifest
+from pipeline.jobrun import Caller, JobRun, NoCalls
+from pipeline.manifest import Manifest, open_manifest
 from pipeline.models import catalogue
 from pipeline.pace import LocalPace
 from pipeline.progress import LocalProgress, status_of
@@ -43,7 +43,7 @@ class LocalJob:
     """
 
     def __init__(
-        self, folder: JobFolder, spec: Spec, manifest: Manifest, *, unasked: float | None = None
+        self, folder: JobFolder, spec: Spec, manifest: Manifest | None, *, unasked: float | None = None
     ) -> None:
         self.folder = folder
         self.spec = spec
@@ -154,3 +154,32 @@ class LocalJob:
             except RetouchError as error:
                 self.progress.waiting(str(error))
             await asyncio.sleep(FRESH)
+
+
+async def cancel_rest(folder: JobFolder, spec: Spec, scratch: Path) -> Status:
+    """Settle as cancelled what is left of a job that nobody works on; makes no call.
+
+    Raises:
+        RetouchError: its manifest was not read to its end and cannot be now.
+    """
+    planned = await folder.planned() is not None
+    manifest = None if planned else await asyncio.to_thread(_manifest_of, folder, spec)
+    job = LocalJob(folder, spec, manifest)
+    job.brake.stop(State.CANCELLED, "cancelled by `retouch cancel`")
+    await job.plan()
+    if job.fault:
+        raise job.fault
+    async with Fetcher() as fetcher:
+        await job.call(NoCalls(), fetcher, scratch)
+    return await job.finish()
+
+
+def _manifest_of(folder: JobFolder, spec: Spec) -> Manifest:
+    spooled = folder.store.folder / SPOOLED_MANIFEST if folder.store.folder else None
+    return open_manifest(
+        spec.manifest,
+        prompt=spec.prompt,
+        limit=spec.limit,
+        repeat=spec.repeat,
+        spooled=spooled if spec.manifest == "-" else None,
+    )

@@ -17,12 +17,14 @@ from pipeline.price import estimate
 class Planner:
     """Writes the plan of each shard of a job; goes on after the last whole shard of an earlier process.
 
+    Without a *manifest* it takes what is planned already.
+
     Attributes:
         shards: how many shards have a plan.
         planned: what the whole manifest came to, once it is read.
     """
 
-    def __init__(self, folder: JobFolder, manifest: Manifest, spec: Spec) -> None:
+    def __init__(self, folder: JobFolder, manifest: Manifest | None, spec: Spec) -> None:
         self.folder = folder
         self.manifest = manifest
         self.spec = spec
@@ -60,8 +62,16 @@ class Planner:
             yield number
 
     async def _read(self) -> None:
-        found = await asyncio.to_thread(self.manifest.fingerprint)
         there = await self.folder.planned()
+        if self.manifest is None:
+            if there is None:
+                raise JobError(
+                    f"{self.spec.out}: its manifest was never read to its end, and is not there now"
+                )
+            await self._progress(there.shards)
+            self.planned = there
+            return
+        found = await asyncio.to_thread(self.manifest.fingerprint)
         begun = await self.folder.source()
         if begun is not None and begun.sha256 != found.sha256:
             raise JobError(
@@ -74,7 +84,7 @@ class Planner:
             await self._progress(there.shards)
             self.planned = there
             return
-        sums = await self._write(await self.folder.shards_planned())
+        sums = await self._write(self.manifest, await self.folder.shards_planned())
         self.planned = Planned(
             bytes=found.bytes,
             sha256=found.sha256,
@@ -85,12 +95,12 @@ class Planner:
         )
         await self.folder.finish_plan(self.planned)
 
-    async def _write(self, whole: int) -> _Sums:
+    async def _write(self, manifest: Manifest, whole: int) -> _Sums:
         sums = _Sums(self.spec)
         for shard in range(1, whole + 1):
             sums.add(await self.folder.plan(shard))
         await self._progress(whole)
-        shards = cut(self.manifest.edits(after=sums.rows), self.spec.shard_rows)
+        shards = cut(manifest.edits(after=sums.rows), self.spec.shard_rows)
         while edits := await asyncio.to_thread(next, shards, None):
             await self.folder.add_plan(self.shards + 1, edits)
             sums.add(edits)
