@@ -159,6 +159,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         uncounted: how many were not counted, those that are no longer kept included.
         cost_usd: sum of the known costs; ``None`` while calls were made and no cost is known.
         waited: seconds spent on waits that are not counted, except for a day's quota.
+        before: attempts of earlier rounds; they are history, and count against nothing any more.
+        tries_before: those of them that were counted.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -168,11 +170,33 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     calls_unknown: int = 0
     cost_usd: float | None = 0.0
     waited: float = 0.0
+    before: int = 0
+    tries_before: int = 0
+
+    @classmethod
+    def of(cls, record: Record) -> History:
+        """The history of a settled row that is to be settled again, as :class:`pipeline.job.rounds` does."""
+        made = max((attempt.n for attempt in record.attempts), default=0)
+        return cls(
+            attempts=record.attempts,
+            made=made,
+            uncounted=record.uncounted,
+            calls=record.calls,
+            calls_unknown=record.calls_unknown,
+            cost_usd=record.cost_usd,
+            before=made,
+            tries_before=made - record.uncounted,
+        )
 
     @property
     def tries(self) -> int:
-        """Counted tries."""
-        return self.made - self.uncounted
+        """Counted tries of this round."""
+        return self.made - self.uncounted - self.tries_before
+
+    @property
+    def recent(self) -> tuple[Attempt, ...]:
+        """The attempts of this round that are kept."""
+        return tuple(attempt for attempt in self.attempts if attempt.n > self.before)
 
     def after(self, attempt: Attempt) -> History:
         """This history and one more *attempt*."""
@@ -191,7 +215,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     def in_a_row(self, verdict: Verdict) -> int:
         """How many of the last attempts in a row came to *verdict*."""
         count = 0
-        for attempt in reversed(self.attempts):
+        for attempt in reversed(self.recent):
             if attempt.verdict is not verdict:
                 break
             count += 1

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from pipeline.edit import Edit, History, Outcome, OutputPicture, Record, Totals
+from pipeline.edit import Edit, Outcome, OutputPicture, Record, Totals
 from pipeline.errors import StoreError
-from pipeline.job.folder import OpenShard, adopted, found, interrupted
+from pipeline.job.shard import OpenShard, adopted, found
 from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
@@ -72,7 +72,7 @@ async def run_shard(
         job.progress.found(totals)
         return totals
     job.progress.found(found(opened))
-    records = dict(opened.records)
+    records = opened.settled()
     async with asyncio.TaskGroup() as group:
         for edit in opened.edits:
             if edit.row in records:
@@ -85,7 +85,7 @@ async def run_shard(
             group.create_task(_settle(job, opened, edit, lease, records, holds_slot=holds_slot))
         if begun is not None:
             begun.set()
-    if len(records) < len(opened.edits) or not lease.held():
+    if any(edit.row not in records for edit in opened.edits) or not lease.held():
         return None
     return await job.keeper.put(lambda: job.folder.fold(shard, records.values()))
 
@@ -94,7 +94,7 @@ async def _settle(
     job: JobRun, opened: OpenShard, edit: Edit, lease: Lease, records: dict[int, Record], *, holds_slot: bool
 ) -> None:
     """One row to its record; what goes wrong in it goes wrong in no other."""
-    row = Row(job, opened.number, edit, _history(opened, edit.row), lease)
+    row = Row(job, opened.number, edit, opened.history(edit.row), lease)
     row.holds_slot = holds_slot
     try:
         record = await _adopted(job, opened, edit) or await row.settle()
@@ -123,12 +123,6 @@ async def _broken(job: JobRun, shard: int, row: Row, error: Exception) -> Record
         return None
     job.progress.row_settled(record)
     return record
-
-
-def _history(opened: OpenShard, row: int) -> History:
-    """What was tried for *row* before this process; a call without a known answer is part of it."""
-    intent = opened.intents.get(row)
-    return opened.tried.get(row, History()) if intent is None else interrupted(intent)
 
 
 async def _adopted(job: JobRun, opened: OpenShard, edit: Edit) -> Record | None:

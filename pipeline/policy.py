@@ -118,7 +118,7 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
         seconds = judged.retry_after or _LONGEST_WAIT
         return Again(seconds, hold=seconds)
     again = history.in_a_row(verdict)
-    times = sum(attempt.verdict is verdict for attempt in history.attempts)
+    times = sum(attempt.verdict is verdict for attempt in history.recent)
     if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and times >= OVERLOADS):
         return Settle(Outcome.FAILED, reason(judged, times))
     if verdict is Verdict.THROTTLED:

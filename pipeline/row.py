@@ -33,8 +33,8 @@ from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
 from pipeline.inputs import RootUnseen
-from pipeline.job.folder import Intent
 from pipeline.job.planning import price_of
+from pipeline.job.shard import Intent
 from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
 from pipeline.picture import unchanged as is_unchanged
@@ -159,6 +159,8 @@ class Row:
         try:
             self._check_lease()
             await self._intend(put, price)
+            # A process that was frozen meanwhile must not pay for what another has taken over.
+            self._check_lease()
         except BaseException:
             await asyncio.shield(self.job.budget.settle(price or 0.0, 0.0))
             raise

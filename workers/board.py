@@ -52,7 +52,7 @@ class Hint(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A lease that a heartbeat renews; *totals*: how far its shard has come, ``None``: as it was."""
+    """A shard that is ours; *totals*: how far it has come, ``None``: as it was said last."""
 
     job: str
     shard: int
@@ -116,11 +116,10 @@ class Board:
         answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
         return Claim(*answer) if answer else None
 
-    async def release(
-        self, job: str, shard: int, token: str, delay: float = 0.0, reason: str | None = None
-    ) -> None:
-        """Give *shard* back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
-        await self._run("release", job, shard_name(shard), token, _milliseconds(delay), reason or "")
+    async def release(self, held: Held, delay: float = 0.0, reason: str | None = None) -> None:
+        """Give a shard back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
+        job, shard, token, sums = _entry(held)
+        await self._run("release", job, shard, token, _milliseconds(delay), reason or "", sums)
 
     async def decline(self, job: str, shard: int, delay: float) -> None:
         """Leave *shard*, whose message came to us, to others; it gets a new message after *delay*."""

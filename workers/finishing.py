@@ -11,12 +11,10 @@ from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
 from workers.board import Board
 from workers.lease import RedisLease
-from workers.status import look, read_status
+from workers.status import ENDED, look, read_status
 
 #: Seconds between two writings of report.json: so much may a reader without Redis be behind.
 FRESH = 10.0
-
-_ENDED = (State.FINISHED, State.CANCELLED)
 
 
 async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease) -> None:
@@ -53,10 +51,10 @@ async def freshen(board: Board, folder: JobFolder, job: str) -> None:
     if not await board.reporter(job, FRESH):
         return
     status = await read_status(board.redis, job)
-    if status is None or status.state in _ENDED:
+    if status is None or status.state in ENDED:
         return
     await write_status(folder, status)
     # The end may have been written while we wrote: what is last in the file must be the end.
     after = await read_status(board.redis, job)
-    if after is not None and after.state in _ENDED:
+    if after is not None and after.state in ENDED:
         await write_status(folder, after)

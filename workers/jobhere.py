@@ -14,7 +14,7 @@ from pipeline.jobrun import JobRun
 from pipeline.models import catalogue
 from pipeline.ports import Wanted
 from pipeline.progress import LocalProgress
-from workers.board import News
+from workers.board import Held, News
 from workers.budget import Purse, RedisBudget
 from workers.lease import RedisLease
 from workers.pace import RedisPace
@@ -36,6 +36,11 @@ class Holding:
     shard: int
     lease: RedisLease
     progress: ShardProgress | None = None
+
+    def held(self) -> Held:
+        """The shard as the board is told of it."""
+        totals = self.progress.changed() if self.progress else None
+        return Held(self.job, self.shard, self.lease.token, totals)
 
 
 class JobHere:

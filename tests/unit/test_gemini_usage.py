@@ -46,7 +46,7 @@ def counted(asked: int, text: int, image: int, thought: int, total: int) -> Toke
         (usage(-5, -5, -5, -5, IMAGE=-5), True, counted(0, 0, 0, 0, 0)),
     ],
 )
-def test_split(read: Usage, picture: bool, expected: Tokens) -> None:  # noqa: FBT001
+def test_split(read: Usage, picture: bool, expected: Tokens) -> None:
     """What was asked, made and thought, by modality."""
     assert tokens(read, picture=picture) == expected
 
@@ -60,7 +60,7 @@ COUNT = st.integers(-10, 5000)
 
 
 @given(st.builds(usage, COUNT, COUNT, COUNT, COUNT, COUNT, IMAGE=COUNT, TEXT=COUNT), st.booleans())
-def test_never_negative(read: Usage, picture: bool) -> None:  # noqa: FBT001
+def test_never_negative(read: Usage, picture: bool) -> None:
     """No kind is negative, and the named picture is never too cheap."""
     split = tokens(read, picture=picture)
     assert split is not None

@@ -12,7 +12,9 @@ from pipeline.gemini.wire import Reply, loads, parse
 CAMEL: dict[str, Any] = {
     "candidates": [
         {
-            "content": {"role": "model", "parts": [{"text": "hi", "thoughtSignature": "x"}, {"inlineData": {"mimeType": "image/png", "data": "@0"}}]},
+            "content": {"role": "model", "parts": [
+                {"text": "hi", "thoughtSignature": "x"}, {"inlineData": {"mimeType": "image/png", "data": "@0"}},
+            ]},
             "finishReason": "STOP",
             "finishMessage": "done",
             "safetyRatings": [{"category": "X"}],
@@ -25,7 +27,8 @@ CAMEL: dict[str, Any] = {
     },
     "modelVersion": "m",
     "error": {"code": 429, "message": "x", "status": "S", "details": [
-        {"@type": "t", "violations": [{"quotaMetric": "a", "quotaId": "b", "quotaValue": "0"}]}, {"retryDelay": "1s"}, {"reason": "R"},
+        {"@type": "t", "violations": [{"quotaMetric": "a", "quotaId": "b", "quotaValue": "0"}]},
+        {"retryDelay": "1s"}, {"reason": "R"},
     ]},
     "unknown": {"deep": [1, 2]},
 }  # fmt: skip

@@ -5,11 +5,12 @@ import pytest
 
 from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Totals, Variant, Verdict, utc
 from pipeline.errors import JobError, ManifestError
-from pipeline.job.folder import Intent, JobFolder
+from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held, is_held
 from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, entries, find, newest_unfinished, register
 from pipeline.job.results import exact_totals, write_results
+from pipeline.job.shard import Intent
 from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.manifest import open_manifest
 from pipeline.progress import status_of

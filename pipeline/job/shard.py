@@ -1,0 +1,140 @@
+"""What is written of a shard, and what it says of its rows; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pipeline.edit import Attempt, Edit, History, Record, Totals, Variant, Verdict
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What is put before a call, so that a crash can be told from a call that never was.
+
+    Attributes:
+        history: what was tried before this call; a crash forgets nothing.
+        price: dollars that were set aside; ``None``: unknown.
+    """
+
+    row: int
+    n: int
+    variant: Variant
+    model: str
+    started_at: str
+    price: float | None = None
+    lane: str = "sync"
+    remote: str | None = None
+    history: History = History()
+
+
+class Folded(msgspec.Struct, frozen=True, kw_only=True):
+    """First line of a folded shard."""
+
+    shard: int
+    rows: int
+    totals: Totals
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """A round of settling again what was not done; *shards* have a plan of it."""
+
+    number: int
+    shards: list[int]
+    opened_at: str
+
+
+class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
+    """A shard as it was found.
+
+    Attributes:
+        edits: the rows that its round settles.
+        records: those of them that are settled.
+        intents: of the others, those whose last call has no known answer.
+        tried: of the others, those whose last call is answered.
+        earlier: the records of the round before, by row.
+    """
+
+    number: int
+    edits: list[Edit]
+    records: dict[int, Record]
+    intents: dict[int, Intent]
+    tried: dict[int, History]
+    earlier: dict[int, Record]
+
+    def history(self, row: int) -> History:
+        """What was tried for *row* before this process; a call without a known answer is part of it."""
+        if row in self.intents:
+            return interrupted(self.intents[row])
+        if row in self.tried:
+            return self.tried[row]
+        return History.of(self.earlier[row]) if row in self.earlier else History()
+
+    def settled(self) -> dict[int, Record]:
+        """The records that hold: of this round, and of the one before for the rows that it leaves alone."""
+        again = {edit.row for edit in self.edits}
+        return {row: record for row, record in self.earlier.items() if row not in again} | self.records
+
+
+def totals_of(records: Iterable[Record]) -> Totals:
+    """The sums over *records*."""
+    outcomes: dict[str, int] = {}
+    verdicts: dict[str, int] = {}
+    calls = unknown = 0
+    cost = 0.0
+    for record in records:
+        outcomes[record.outcome] = outcomes.get(record.outcome, 0) + 1
+        cost += record.cost_usd or 0.0
+        calls += record.calls
+        unknown += record.calls_unknown
+        for attempt in record.attempts:
+            verdicts[attempt.verdict] = verdicts.get(attempt.verdict, 0) + 1
+    return Totals(outcomes=outcomes, verdicts=verdicts, calls=calls, calls_unknown=unknown, cost_usd=cost)
+
+
+def found(opened: OpenShard) -> Totals:
+    """What an earlier process has left in a shard that is not folded: its records, the calls of the other rows."""
+    settled = opened.settled()
+    totals = totals_of(settled.values())
+    for history in (opened.history(edit.row) for edit in opened.edits if edit.row not in settled):
+        verdicts: dict[str, int] = {}
+        for attempt in history.attempts:
+            verdicts[attempt.verdict] = verdicts.get(attempt.verdict, 0) + 1
+        totals += Totals(
+            verdicts=verdicts,
+            calls=history.calls,
+            calls_unknown=history.calls_unknown,
+            cost_usd=history.cost_usd or 0.0,
+        )
+    return totals
+
+
+def interrupted(intent: Intent) -> History:
+    """The history of a row whose last call has no known answer."""
+    return intent.history.after(
+        Attempt(
+            n=intent.n,
+            started_at=intent.started_at,
+            seconds=0.0,
+            verdict=Verdict.INTERRUPTED,
+            counted=False,
+            prompt_variant=intent.variant,
+            unknown=True,
+            detail="the process ended before the answer was recorded",
+        )
+    )
+
+
+def adopted(intent: Intent, *, usable: bool) -> History:
+    """The history of a row whose last call has no known answer, but a picture that was found stored."""
+    return intent.history.after(
+        Attempt(
+            n=intent.n,
+            started_at=intent.started_at,
+            seconds=0.0,
+            verdict=Verdict.IMAGE if usable else Verdict.BAD_IMAGE,
+            counted=True,
+            prompt_variant=intent.variant,
+            detail="its picture was found stored",
+        )
+    )

@@ -1,0 +1,203 @@
+"""What is typed wrong, asked for, or piped: sentences, exit codes, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from jobs.commands import COMMANDS
+from tests.e2e.typed import KEY, RETOUCH, Shell
+
+
+@pytest.fixture
+def shell(tmp_path) -> Shell:
+    return Shell(tmp_path, GEMINI_API_KEY=KEY)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["rnu", "shop.csv"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["pause", "JOB"], "No such command 'pause'"),
+        (["run"], "Missing argument 'MANIFEST'"),
+        (["run", "shop.csv", "--rpmm", "3"], "No such option '--rpmm'"),
+        (["run", "shop.csv", "--rpm", "many"], "--rpm: 'many' is not a number above 0"),
+        (["run", "shop.csv", "--rpm"], "Option '--rpm' requires an argument"),
+        (["run", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["check", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["check", "-"], "standard input is empty"),
+        (["status", "no-such-job"], "no job 'no-such-job'"),
+        (["watch", "no-such-job"], "no job 'no-such-job'"),
+        (["results", "no-such-job"], "no job 'no-such-job'"),
+        (["report", "no-such-job"], "no job 'no-such-job'"),
+        (["cancel", "no-such-job"], "no job 'no-such-job'"),
+        (["results", "x", "--outcome", "lost"], "--outcome: 'lost' is not one of"),
+        (
+            ["models", "--log-file", "no/such/folder/x.log"],
+            "--log-file no/such/folder/x.log: cannot be written",
+        ),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_exit_code_2(shell, words, says):
+    typed = shell.type(*words)
+
+    assert typed.code == 2
+    assert says in typed.err
+    assert typed.err.startswith("retouch: ")
+    assert typed.err.count("\n") == 1
+    assert typed.out == ""
+
+
+def test_nothing_typed_shows_the_help_and_is_bad_usage(shell):
+    typed = shell.type()
+
+    assert typed.code == 2
+    assert "Usage: retouch" in typed.err
+    assert typed.out == ""
+
+
+def test_version(shell):
+    typed = shell.type("--version")
+
+    assert (typed.code, typed.err) == (0, "")
+    assert typed.out.startswith("retouch 0.")
+
+
+def test_help_lists_the_commands_of_this_issue_and_no_others(shell):
+    listed = shell.type("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+
+    assert [line.split()[0] for line in listed.splitlines()] == list(COMMANDS)
+    assert not {"pause", "resume", "retry", "set", "schedule", "doctor", "web", "verify", "up"} & set(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples_and_variables(shell, name):
+    typed = shell.type(name, "--help")
+
+    assert (typed.code, typed.err) == (0, "")
+    assert "Examples:\n  " in typed.out
+    assert f"retouch {name}" in typed.out.partition("Examples:")[2]
+    options = [param for param in COMMANDS[name].declare().params if param.param_type_name == "option"]
+    unwrapped = " ".join(typed.out.split())
+    for param in options:
+        assert f"env var: {param.envvar}" in unwrapped, param.name
+
+
+def test_commands_and_options_are_completed_in_a_shell(shell):
+    commands = shell.type(
+        env={"_RETOUCH_COMPLETE": "bash_complete", "COMP_WORDS": "retouch w", "COMP_CWORD": "1"}
+    )
+    options = shell.type(
+        env={"_RETOUCH_COMPLETE": "bash_complete", "COMP_WORDS": "retouch run --max", "COMP_CWORD": "2"}
+    )
+
+    assert commands.out.split() == ["plain,worker", "plain,watch"]
+    assert options.out.split() == ["plain,--max-in-flight"]
+
+
+def test_a_log_file_is_accepted_before_and_after_the_command(shell, tmp_path):
+    before = shell.type("--debug", "--log-file", "before.log", "status", "nope")
+    after = shell.type("status", "nope", "--debug", "--log-file", "after.log")
+
+    for typed, name in ((before, "before.log"), (after, "after.log")):
+        assert typed.code == 2
+        assert "no job 'nope'" in typed.err
+        assert "Traceback" in (tmp_path / name).read_text()
+
+
+def test_a_dotenv_file_is_read_and_the_environment_and_flags_beat_it(shell, tmp_path):
+    (tmp_path / ".env").write_text("RETOUCH_MODEL=from-file\nRETOUCH_RPM=2\n")
+    (tmp_path / "p.csv").write_text("prompt\na\n")
+
+    def model(*words: str, **env: str) -> str:
+        return shell.type("check", "p.csv", *words, env=env).out
+
+    assert "note: from-file is not in the catalogue" in model()
+    assert "note: from-environment is" in model(RETOUCH_MODEL="from-environment")
+    assert "note: from-flag is" in model("--model", "from-flag", RETOUCH_MODEL="from-environment")
+    assert "from-file" not in model(RETOUCH_DOTENV="")
+
+
+@pytest.mark.parametrize("content", [b"RETOUCH_RPM=\xff\xfe\x00", "RETOUCH_RPM=1".encode("utf-16")])
+def test_a_dotenv_file_that_is_no_text_is_named(shell, tmp_path, content):
+    (tmp_path / ".env").write_bytes(content)
+
+    typed = shell.type("models")
+
+    assert typed.code == 2
+    assert ".env: cannot be read" in typed.err
+
+
+def test_variables_that_cannot_be_meant_are_named(shell):
+    for name, value, says in [
+        ("RETOUCH_RPM", "fast", "RETOUCH_RPM: 'fast' is not a number above 0"),
+        ("RETOUCH_REUSE", "perhaps", "RETOUCH_REUSE: 'perhaps' is neither yes nor no"),
+        ("RETOUCH_ATTEMPTS", "0", "RETOUCH_ATTEMPTS: 0 is not a whole number of 1 or more"),
+    ]:
+        typed = shell.type("check", "p.csv", env={name: value})
+        assert (typed.code, says in typed.err) == (2, True), typed.err
+
+
+def test_a_reader_that_goes_away_is_no_fault(shell, tmp_path):
+    with subprocess.Popen(
+        [RETOUCH, "models", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=shell.environment,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_an_internal_error_is_a_sentence_and_a_traceback_only_with_debug(shell):
+    program = (
+        "import sys, jobs.models, jobs.cli\n"
+        f"def broken(**_): raise ZeroDivisionError('with {KEY} inside')\n"
+        "jobs.models.show = broken\n"
+        "sys.exit(jobs.cli.command_line(sys.argv[1:]))"
+    )
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program, *words],
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    plain, debug = run("models"), run("models", "--debug")
+
+    assert plain.returncode == debug.returncode == 70
+    assert "internal error: ZeroDivisionError" in plain.stderr
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in debug.stderr
+    assert KEY not in plain.stderr + debug.stderr
+
+
+def test_run_starts_without_what_it_does_not_need():
+    loaded = modules_after("import jobs.cli, jobs.run_command")
+
+    assert not {"redis", "celery", "pydantic", "pyarrow", "typer", "dotenv", "rich.live"} & loaded
+
+
+def test_help_imports_neither_transport_nor_storage():
+    loaded = modules_after("import jobs.cli; jobs.cli.command_line(['run', '--help'])")
+
+    assert not {"httpx", "aiohttp", "PIL", "obstore", "redis", "celery", "rich"} & loaded
+
+
+def modules_after(program: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; import sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())

@@ -1,0 +1,100 @@
+"""What can be known before money is spent."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.asked import Asked
+from jobs.options import DEFAULT_MODEL
+from jobs.survey import CALL_SECONDS, Survey
+from pipeline.edit import Edit, Fault
+from pipeline.inputs import Roots
+
+
+def survey(tmp_path, **asked) -> Survey:
+    return Survey(
+        Asked(manifest="shop.csv", model=asked.pop("model", DEFAULT_MODEL), **asked), Roots(root=tmp_path)
+    )
+
+
+def edit(row: int, **changes) -> Edit:
+    plain = {"row": row, "line": row + 1, "id": str(row), "name": str(row), "prompt": f"paint {row}"}
+    return Edit(**plain | changes)
+
+
+def read(made: Survey, *edits: Edit) -> list[Fault]:
+    return [fault for one in edits for fault in made.faults(one)]
+
+
+def test_rows_at_fault_are_neither_called_nor_paid_for(tmp_path):
+    made = survey(tmp_path)
+
+    fault = Fault(code="no_prompt", message="no prompt", row=2, line=3, column="prompt")
+    found = read(made, edit(1), edit(2, faults=(fault,)), edit(3, images=("gone.png",)))
+
+    assert [(fault.row, fault.code) for fault in found] == [(2, "no_prompt"), (3, "missing")]
+    assert (made.rows, made.calls, made.faulty) == (3, 1, 2)
+    assert made.estimate().cost_usd == pytest.approx(0.0336, rel=0.5)
+
+
+def test_an_option_that_no_model_takes_is_said_once_and_of_a_row_for_the_row(tmp_path):
+    made = survey(tmp_path, image_size="3K")
+
+    found = read(made, edit(1), edit(2), edit(3, image_size="5K"), edit(4, aspect_ratio="1:3"))
+
+    assert [(fault.row, fault.column) for fault in found] == [
+        (None, "--image-size"),
+        (3, "image_size"),
+        (4, "image_size"),
+        (4, "aspect_ratio"),
+    ]
+    assert made.calls == 0
+
+
+def test_a_model_that_was_shut_is_a_fault_and_one_that_is_unknown_a_note(tmp_path):
+    made = survey(tmp_path)
+
+    found = read(made, edit(1, model="imagen-3.0-generate-002"), edit(2, model="of-tomorrow"))
+
+    assert [(fault.row, fault.column) for fault in found] == [(1, "model")]
+    assert made.cost_usd is None
+    assert "of-tomorrow is not in the catalogue" in made.notes()[0]
+
+
+def test_equal_rows_are_pointed_out_and_variations_are_not(tmp_path):
+    made = survey(tmp_path, repeat=2)
+
+    read(made, *(edit(row, prompt="a") for row in (1, 2)), *(edit(row, prompt="b") for row in (3, 4)))
+    assert made.notes() == []
+
+    read(made, edit(5, prompt="a"), edit(6, prompt="a"))
+    assert made.notes() == [
+        "1 row equals an earlier row in pictures, prompt and options: a variation, paid for again"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "binding"),
+    [
+        ({}, CALL_SECONDS, "slots"),
+        ({"max_in_flight": 3}, 4 * CALL_SECONDS, "slots"),
+        ({"rpm": 1.0}, 9 * 60 + CALL_SECONDS, "rpm"),
+        ({"rpm": 10_000.0, "max_in_flight": 1}, 10 * CALL_SECONDS, "slots"),
+        ({"budget": 1000.0}, CALL_SECONDS, "slots"),
+        ({"budget": 0.0}, 0.0, "budget"),
+    ],
+)
+def test_the_time_and_what_it_depends_on(tmp_path, options, seconds, binding):
+    made = survey(tmp_path, **options)
+
+    read(made, *map(edit, range(1, 11)))
+
+    estimate = made.estimate()
+    assert (estimate.seconds, estimate.binding) == (seconds, binding)
+
+
+def test_of_nothing_nothing_is_estimated(tmp_path):
+    estimate = survey(tmp_path).estimate()
+
+    assert (estimate.rows, estimate.calls, estimate.cost_usd, estimate.seconds) == (0, 0, 0, 0)
+    assert estimate.binding is None
