@@ -18,8 +18,9 @@ from benchmarks.stage import PATIENCE, Stage, must_be_answered
 
 ABOUT = (
     "Pictures of 1 MB in, answers of 2.6 MB out, no latency. Each subject does a job of one row and then the whole "
-    "job; rate and CPU are those of the rows between the two, so that nobody's start counts. The subjects take turns, "
-    "and ratios are taken round by round. Rate is wall to the end of the process, results and report included."
+    "job; rate and CPU are those of the rows between the two, so that nobody's start counts. The subjects take "
+    "turns, and ratios are taken round by round. Rate is by wall to the end, results and report included; the "
+    "server is a process of its own, whose CPU is not theirs."
 )
 _RIVALS = Path(rivals.__file__).parent
 SCRIPT = "google-genai script"
@@ -78,7 +79,7 @@ def compare(stage: Stage) -> Result:
             result.figures += _figures(ours, rounds[ours], rounds[SCRIPT], stage.sizes.slots)
     if "retouch run" in rounds and FLOOR in rounds:
         cpu = pairs([m.cpu for m in rounds["retouch run"]], [m.cpu for m in rounds[FLOOR]])
-        result.figures.append(Figure("CPU per call, retouch run against the bare transport", cpu, "×"))
+        result.figures.append(Figure("CPU per call, retouch run against the bare transport", cpu, "x"))
     return result
 
 
@@ -184,9 +185,9 @@ def _figures(name: str, ours: list[Measured], script: list[Measured], slots: int
 
     against = f"{name} against the {SCRIPT}"
     return [
-        Figure(f"calls a second, {against}", ratio(lambda m: m.rate), "×", Bound(2.0, least=True)),
-        Figure(f"CPU per call, {against}", ratio(lambda m: m.cpu), "×", Bound(0.7)),
-        Figure(f"peak memory at {slots} in flight, {against}", ratio(lambda m: m.peak), "×", Bound(0.25)),
+        Figure(f"calls a second, {against}", ratio(lambda m: m.rate), "x", Bound(2.0, least=True)),
+        Figure(f"CPU per call, {against}", ratio(lambda m: m.cpu), "x", Bound(0.7)),
+        Figure(f"peak memory at {slots} in flight, {against}", ratio(lambda m: m.peak), "x", Bound(0.25)),
     ]
 
 

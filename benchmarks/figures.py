@@ -29,7 +29,7 @@ class Figure:
     Attributes:
         name: what was measured, as a person reads it.
         rounds: the figure of each round.
-        unit: such as ``MB``, ``×`` or ``/s``.
+        unit: such as ``MB``, ``x`` or ``/s``.
         bound: ``None`` where nothing is promised.
         note: what one must know beside it.
     """
@@ -108,6 +108,6 @@ def pairs(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
 def shown(value: float, unit: str) -> str:
     """*value* with as many digits as it is good for."""
     digits = (
-        0 if value == int(value) and unit != "×" else 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+        0 if value == int(value) and unit != "x" else 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     )
     return f"{value:,.{digits}f} {unit}".rstrip()

@@ -24,8 +24,8 @@ def in_flight(stage: Stage) -> Result:
     result = Result(
         "in flight",
         f"`retouch run --max-in-flight {sizes.many_slots}`, every answer after {sizes.many_latency:g} s, every "
-        "picture verified and stored. Stored pictures are removed five seconds later, to spare the disk; retouch does "
-        "not look at them again.",
+        "picture verified and stored. Stored pictures are removed five seconds later, to spare the disk; retouch "
+        "does not look at them again.",
     )
     few, many = (_job(stage, calls) for calls in sizes.many_calls)
     for calls, took in zip(sizes.many_calls, (few, many), strict=True):
@@ -36,7 +36,7 @@ def in_flight(stage: Stage) -> Result:
             f"{calls:,} calls: {took.wall:.0f} s, {1000 * took.cpu / calls:.1f} ms of CPU each"
         )
     name = f"peak memory, {sizes.many_calls[1]:,} calls against {sizes.many_calls[0]:,}"
-    result.figures.append(Figure(name, (many.peak / few.peak,), "×", Bound(_FLAT)))
+    result.figures.append(Figure(name, (many.peak / few.peak,), "x", Bound(_FLAT)))
     return result
 
 

@@ -50,24 +50,18 @@ def _line(name: str, figure: Figure) -> str:
 
 def _machine(machine: Mapping[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    where = f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']:g} GB, {machine['system']}"
     return [
-        f"{machine['date']}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']:g} GB, "
-        f"{machine['system']}, Python {machine['python']}, {versions}.",
+        f"{machine['date']}, {where}, Python {machine['python']}, {versions}.",
         "Where several rounds were measured: their median, and in brackets the least and the most.",
     ]
 
 
 def _warnings(machine: Mapping[str, Any], sizes: Sizes) -> list[str]:
-    lines = []
+    said = []
     if not sizes.judged:
-        lines += [
-            "",
-            "**Measured with --quick: this shows that everything works, and the figures mean nothing.**",
-        ]
+        said.append("Measured with --quick: this shows that everything works, and the figures mean nothing.")
     if machine["load_before"] > _BUSY:
-        lines += [
-            "",
-            f"**The machine was not idle (load {machine['load_before']:g} before the first process): "
-            "ratios mean little, and absolute figures nothing.**",
-        ]
-    return lines
+        load = f"The machine was not idle (load {machine['load_before']:g} before the first process)"
+        said.append(f"{load}: ratios mean little, and absolute figures nothing.")
+    return [line for sentence in said for line in ("", f"**{sentence}**")]

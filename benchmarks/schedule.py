@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Bound, Figure, Result
+from benchmarks.servers import Canned
 from benchmarks.stage import PATIENCE, Stage, must_be_answered
 
 _BOUND = Bound(1.10)
 
-#: Wall seconds of a whole job on a server at a URL.
-_Job = Callable[[str], float]
+#: Does the whole job; its wall in seconds.
+_Job = Callable[[Stage, Canned], float]
 
 
 def schedule(stage: Stage) -> Result:
@@ -47,33 +48,29 @@ def ideal(latencies: Iterable[float], slots: int) -> float:
     return max(free)
 
 
-def _figure(stage: Stage, latency: str, name: str, job: Callable[[Stage, str], float]) -> Figure:
+def _figure(stage: Stage, latency: str, name: str, job: _Job) -> Figure:
     with stage.server(latency) as server:
-        # A worker's first row, which ends its start, is not of the job: it is forgotten before the job begins.
-        wall = job(stage, server.url) if job is _run else _with_worker(stage, server.url, server.reset)
+        wall = job(stage, server)
         latencies = must_be_answered(server, stage.sizes.schedule_rows)["latencies"]
     best = ideal(latencies, stage.sizes.schedule_slots)
-    slowest = max(latencies)
-    note = f"{wall:.1f} s, ideal {best:.1f} s, slowest call {slowest:.1f} s"
-    return Figure(name, (wall / best,), "×", _BOUND, note)
+    note = f"{wall:.1f} s, ideal {best:.1f} s, slowest call {max(latencies):.1f} s"
+    return Figure(name, (wall / best,), "x", _BOUND, note)
 
 
-def _run(stage: Stage, url: str) -> float:
+def _run(stage: Stage, server: Canned) -> float:
     rows, slots = stage.sizes.schedule_rows, stage.sizes.schedule_slots
     manifest = stage.workload.manifest(rows)
-    return stage.retouch_run(manifest, rows, url=url, slots=slots, seconds=_patience(rows)).wall
+    return stage.retouch_run(manifest, rows, url=server.url, slots=slots, seconds=_patience(rows)).wall
 
 
-def _submitted(stage: Stage, url: str) -> float:
-    return _with_worker(stage, url, lambda: None)
-
-
-def _with_worker(stage: Stage, url: str, ready: Callable[[], None]) -> float:
+def _submitted(stage: Stage, server: Canned) -> float:
     rows, slots = stage.sizes.schedule_rows, stage.sizes.schedule_slots
     manifest = stage.workload.manifest(rows)
-    with stage.valkey() as redis, stage.worker(redis=redis, url=url, slots=slots):
-        ready()
-        took = stage.submitted(manifest, rows, redis=redis, url=url, slots=slots, seconds=_patience(rows))
+    with stage.valkey() as redis, stage.worker(redis=redis, url=server.url, slots=slots):
+        server.reset()  # of the row with which the worker's start ends
+        took = stage.submitted(
+            manifest, rows, redis=redis, url=server.url, slots=slots, seconds=_patience(rows)
+        )
     return took.wall
 
 

@@ -52,7 +52,7 @@ FULL = Sizes(rounds=5, calls=600, many_calls=(2_000, 10_000), many_latency=30.0,
 QUICK = Sizes(
     judged=False,
     rounds=1,
-    calls=24,
+    calls=80,
     slots=8,
     many_slots=40,
     many_calls=(60, 120),

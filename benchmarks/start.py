@@ -17,8 +17,8 @@ def start(stage: Stage) -> Result:
     result = Result(
         "start",
         f"From the start of `retouch run` of {_ROWS} rows until the server has the whole first request, a picture of "
-        f'1 MB (both by the same clock), against the wall of `python -c "{IMPORTS}"`. In turn, after one of each that '
-        "does not count.",
+        f'1 MB (both by the same clock), against the wall of `python -c "{IMPORTS}"`. In turn, after one of each '
+        "that does not count.",
     )
     calls, imports = [], []
     with stage.server() as server:
@@ -30,7 +30,7 @@ def start(stage: Stage) -> Result:
     result.figures += [
         Figure("start to the first call", tuple(calls), "s", Bound(2.0)),
         Figure("importing transport, Pillow and storage alone", tuple(imports), "s"),
-        Figure("start to the first call, against importing", pairs(calls, imports), "×", Bound(1.5)),
+        Figure("start to the first call, against importing", pairs(calls, imports), "x", Bound(1.5)),
     ]
     return result
 

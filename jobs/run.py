@@ -27,17 +27,25 @@ from pipeline.manifest import Manifest
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25
 
-INTERRUPTED = "interrupted: run the same command again to go on where it stopped"
+#: Exit code of a process that was told to end.
+INTERRUPTED = 130
+
 REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes or a smaller --limit"
 
 
 async def run(asked: Asked, view: View) -> int:
     """Do the whole job that was *asked* for; the exit code of ``contract.md``."""
-    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
-        folder, spec = await open_job(asked, manifest, Path(scratch))
-        with held(folder.store):
-            status = await Running(asked, view, manifest, folder, spec).to_its_end(Path(scratch))
+    try:
+        with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+            manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
+            folder, spec = await open_job(asked, manifest, Path(scratch))
+            with held(folder.store):
+                status = await Running(asked, view, manifest, folder, spec).to_its_end(Path(scratch))
+    except asyncio.CancelledError:
+        view.say(
+            "Ended at once. What was settled is kept; calls in flight may be paid for without an answer."
+        )
+        return INTERRUPTED
     view.close(status)
     return exit_code(status)
 
@@ -48,7 +56,7 @@ def exit_code(status: Status) -> int:
         return 0 if status.outcomes["done"] == status.rows else 1
     if status.state in (State.HALTED, State.PAUSED, State.WAITING):
         return 3
-    return 1 if status.state is State.CANCELLED else 130
+    return 1 if status.state is State.CANCELLED else INTERRUPTED
 
 
 class Running:
@@ -128,11 +136,12 @@ class Running:
         main = asyncio.current_task()
 
         def interrupt() -> None:
-            if self.job.brake.stopped and main is not None:
+            if self.job.interrupt():
+                self.view.say(
+                    "Stopping: calls in flight are paid for and let finish; Ctrl-C again ends at once."
+                )
+            elif main is not None:
                 main.cancel()
-                return
-            self.job.brake.stop(State.QUEUED, INTERRUPTED)
-            self.view.say("Stopping: calls in flight are paid for and let finish; Ctrl-C again ends at once.")
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt)

@@ -36,11 +36,16 @@ class Brake:
         return self.state is State.CANCELLED
 
     def stop(self, state: State, reason: str | None = None) -> None:
-        """Stop for *reason*; of several reasons the first holds, but a cancel beats them all."""
-        if self.stopped and state is not State.CANCELLED:
+        """Stop for *reason*; the first reason holds, but a pause gives way to any, and all give way to a cancel."""
+        if self.stopped and state is not State.CANCELLED and self.state is not State.PAUSED:
             return
         self.state, self.reason = state, reason
         self._stopped.set()
+
+    def release(self) -> None:
+        """Let the job go on."""
+        self.state, self.reason = State.RUNNING, None
+        self._stopped.clear()
 
     async def wait(self, seconds: float) -> bool:
         """Wait *seconds*, or until stopped; whether stopped."""

@@ -19,10 +19,11 @@ from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
 from pipeline.job.results import exact_totals, write_results, write_status
 from pipeline.job.spec import Spec
-from pipeline.jobrun import Caller, JobRun, NoCalls
+from pipeline.jobrun import Caller, Inputs, JobRun, NoCalls
 from pipeline.manifest import Manifest, open_manifest
 from pipeline.models import catalogue
 from pipeline.pace import LocalPace
+from pipeline.ports import Wanted
 from pipeline.progress import LocalProgress, status_of
 
 #: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
@@ -30,6 +31,10 @@ DECODERS = 2
 
 #: Seconds between two writes of report.json and two looks at control.json (design.md).
 FRESH = 2.0
+
+PAUSED = "paused by `retouch pause`; `retouch resume` lets it go on"
+CANCELLED = "cancelled by `retouch cancel`"
+INTERRUPTED = "interrupted: run the same command again to go on where it stopped"
 
 
 class LocalJob:
@@ -55,6 +60,8 @@ class LocalJob:
         self.fault: RetouchError | None = None
         self.started_at = utc(time.time())
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        self._interrupted = False
+        self._resumed = asyncio.Event()
 
     async def plan(self) -> Planned | None:
         """Read the manifest to its end; ``None`` when it could not be, which stops the job in order."""
@@ -73,15 +80,47 @@ class LocalJob:
         return planned.cost_usd * (planned.rows - settled) / planned.rows
 
     async def call(self, client: Caller, fetcher: Fetcher, scratch: Path) -> None:
-        """Take every row that is not settled through the slots; return when nothing more can be done."""
+        """Take every row that is not settled through the slots; return when nothing more can be done.
+
+        A pause lets the calls in flight finish and waits, at no cost, for ``retouch resume``.
+        """
         before = await last_status(self.folder)
         if before is not None and before.started_at:
             self.started_at = before.started_at
+        await self.folder.look_for_rounds()
+        refreshing = asyncio.create_task(self._refresh())
+        try:
+            await self._obey(await self.folder.wanted())
+            while True:
+                await self._pass(client, inputs_of(self.spec, scratch, fetcher))
+                if not self._paused:
+                    return
+                await self._resumed.wait()
+        finally:
+            refreshing.cancel()
+            self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    def interrupt(self) -> bool:
+        """End in order: calls in flight finish. False when that was said already."""
+        if self._interrupted:
+            return False
+        self._interrupted = True
+        self.brake.stop(State.QUEUED, INTERRUPTED)
+        self._resumed.set()
+        return True
+
+    @property
+    def _paused(self) -> bool:
+        return self.brake.reason == PAUSED and not self._interrupted
+
+    async def _pass(self, client: Caller, inputs: Inputs) -> None:
+        """Once through the shards, until all is settled or the job is stopped."""
+        self.progress.exactly(Totals())
         job = JobRun(
             folder=self.folder,
             spec=self.spec,
             client=client,
-            inputs=inputs_of(self.spec, scratch, fetcher),
+            inputs=inputs,
             catalogue=catalogue(),
             pace=self.pace,
             budget=self.budget,
@@ -91,12 +130,19 @@ class LocalJob:
             brake=self.brake,
             timeout=self.spec.timeout,
         )
-        refreshing = asyncio.create_task(self._refresh())
-        try:
-            await run_shards(job, self.planner.numbers())
-        finally:
-            refreshing.cancel()
-            self._decoders.shutdown(wait=False, cancel_futures=True)
+        await run_shards(job, self.planner.numbers())
+
+    async def _obey(self, wanted: Wanted) -> None:
+        """Do what people want of the job now."""
+        if wanted.state is State.CANCELLED:
+            self.brake.stop(State.CANCELLED, CANCELLED)
+            self._resumed.set()
+        elif wanted.state is State.PAUSED and not self.brake.stopped:
+            self._resumed.clear()
+            self.brake.stop(State.PAUSED, PAUSED)
+        elif wanted.state is State.RUNNING and self._paused:
+            self.brake.release()
+            self._resumed.set()
 
     async def finish(self) -> Status:
         """Write results and report of what is settled; the last status."""
@@ -148,8 +194,7 @@ class LocalJob:
         """Keep report.json fresh and look at what is wanted, until cancelled."""
         while True:
             try:
-                if (await self.folder.wanted()).state is State.CANCELLED:
-                    self.brake.stop(State.CANCELLED, "cancelled by `retouch cancel`")
+                await self._obey(await self.folder.wanted())
                 await write_status(self.folder, await self.status())
             except RetouchError as error:
                 self.progress.waiting(str(error))
@@ -165,7 +210,7 @@ async def cancel_rest(folder: JobFolder, spec: Spec, scratch: Path) -> Status:
     planned = await folder.planned() is not None
     manifest = None if planned else await asyncio.to_thread(_manifest_of, folder, spec)
     job = LocalJob(folder, spec, manifest)
-    job.brake.stop(State.CANCELLED, "cancelled by `retouch cancel`")
+    job.brake.stop(State.CANCELLED, CANCELLED)
     await job.plan()
     if job.fault:
         raise job.fault

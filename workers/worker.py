@@ -20,7 +20,7 @@ from workers.app import make_app, publish
 from workers.board import Hint
 from workers.connection import check
 from workers.loop import LoopThread
-from workers.rounds import Heart, sweep_for_ever
+from workers.heart import Heart, sweep_for_ever
 from workers.settings import Settings, lease_seconds
 from workers.station import Station
 from workers.tasks import add_shard_task

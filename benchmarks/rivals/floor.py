@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import aiohttp
 import httpx
@@ -33,16 +34,19 @@ async def body(picture: Path) -> AsyncIterator[bytes]:
     yield TAIL
 
 
+def length_of(picture: Path) -> int:
+    return len(HEAD) + 4 * ((picture.stat().st_size + 2) // 3) + len(TAIL)
+
+
 async def call(http: httpx.AsyncClient, url: str, picture: Path) -> None:
-    length = len(HEAD) + 4 * ((picture.stat().st_size + 2) // 3) + len(TAIL)
     headers = {
         "content-type": "application/json",
-        "content-length": str(length),
+        "content-length": str(length_of(picture)),
         "x-goog-api-key": os.environ["GEMINI_API_KEY"],
     }
     async with http.stream("POST", url + PATH, headers=headers, content=body(picture)) as answer:
         answer.raise_for_status()
-        answer.stream.CHUNK_SIZE = READ
+        cast("Any", answer.stream).CHUNK_SIZE = READ
         async for _ in answer.aiter_raw():
             pass
 

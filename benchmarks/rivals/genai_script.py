@@ -22,8 +22,8 @@ CONFIG = types.GenerateContentConfig(response_modalities=["TEXT", "IMAGE"])
 
 
 async def edit(client: genai.Client, picture: Path, prompt: str, target: Path) -> None:
-    part = types.Part.from_bytes(data=picture.read_bytes(), mime_type="image/jpeg")
-    answer = await client.aio.models.generate_content(model=MODEL, contents=[part, prompt], config=CONFIG)
+    given = types.Part.from_bytes(data=picture.read_bytes(), mime_type="image/jpeg")  # noqa: ASYNC240 - as a plain script does
+    answer = await client.aio.models.generate_content(model=MODEL, contents=[given, prompt], config=CONFIG)
     for part in answer.parts or ():
         if part.inline_data and part.inline_data.data:
             Image.open(io.BytesIO(part.inline_data.data)).load()
@@ -31,7 +31,6 @@ async def edit(client: genai.Client, picture: Path, prompt: str, target: Path) -
 
 
 async def main(manifest: Path, url: str, slots: int, folder: Path) -> None:
-    folder.mkdir()
     client = genai.Client(api_key=os.environ["GEMINI_API_KEY"], http_options=types.HttpOptions(base_url=url))
     free = asyncio.Semaphore(slots)
 
@@ -46,4 +45,5 @@ async def main(manifest: Path, url: str, slots: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    Path(sys.argv[4]).mkdir()
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])))

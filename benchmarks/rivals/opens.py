@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -18,7 +19,7 @@ def main(notes: str, folder: str, words: list[str]) -> None:
 
     def hear(event: str, details: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(details[0], str | bytes | os.PathLike):
-            path = os.path.abspath(os.fsdecode(details[0]))
+            path = str(Path.cwd() / os.fsdecode(details[0]))
             if path.startswith(folder + os.sep):
                 opened.append((path, details[2] & os.O_ACCMODE == os.O_RDONLY))
         elif event in ("os.listdir", "os.scandir") and str(details[0]).startswith(folder):

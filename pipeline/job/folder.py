@@ -168,6 +168,14 @@ class JobFolder:
             )
         return _edits.decode_lines(data)
 
+    async def edits_of(self, shard: int) -> list[Edit]:
+        """All rows of *shard*, each as the newest round that it was part of has it."""
+        newest: dict[int, Edit] = {}
+        for number in range(1, self._rounds.get(shard, 1) + 1):
+            data = await self.store.get(f"{_shard(shard)}/r{number}/plan")
+            newest |= {edit.row: edit for edit in _edits.decode_lines(data or b"")}
+        return [newest[row] for row in sorted(newest)]
+
     async def look_for_rounds(self) -> int:
         """Take note of rounds that were opened meanwhile; the number of the newest."""
         for name in await self.store.names(".retouch/rounds"):

@@ -41,7 +41,7 @@ def test_people_get_every_fault_as_an_editor_reads_it_and_the_estimate(shell):
         ["shop.csv:5", "column prompt", "unknown_column"],
         ["shop.csv:5", "column id", "duplicate_id"],
         ["shop.csv:6", "column image_size", "option"],
-        ["shop.csv:7", "column image", "missing"],
+        ["shop.csv:7", "column image", "outside"],
         ["shop.csv:8", "column image", "private_address"],
     ]
     assert "7 rows, 1 call if every row is done at its first try, about $0.0" in typed.out

@@ -203,8 +203,8 @@ def test_redis_lost_later_leaves_the_last_report(shell):
 
 
 def test_a_live_run_is_cancelled_and_cancel_waits_for_its_end(shell, begin, emulator):
-    emulator.order(rule("slow_body", seconds=60, skip=3))
-    running = begin("run", "shop.csv", "--out", "job", "--max-in-flight", "1", "--timeout", "5", "--json")
+    emulator.order(rule("picture", latency=2))
+    running = begin("run", "shop.csv", "--out", "job", "--max-in-flight", "1", "--json")
     until(lambda: emulator.ledger.summary()["calls"] >= 2)
 
     typed = shell.type("cancel", "job", "--json")

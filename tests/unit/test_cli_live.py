@@ -7,6 +7,7 @@ import os
 import pty
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -173,13 +174,17 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch):
         assert view.ask("Go on?") is None
 
 
-@pytest.fixture
-def typist(monkeypatch) -> Iterator[Callable[[bytes], object]]:
-    """Standard input and error are a terminal; types there."""
+@contextmanager
+def terminal(monkeypatch) -> Iterator[Callable[[bytes], object]]:
+    """Standard input and error are a terminal; types there. No fixture: pytest takes standard error back."""
     ours, theirs = pty.openpty()
-    with open(theirs, closefd=False) as reading, open(theirs, "w", closefd=False) as writing:
-        monkeypatch.setattr("sys.stdin", reading)
-        monkeypatch.setattr("sys.stderr", writing)
+    with (
+        open(theirs, closefd=False) as reading,
+        open(theirs, "w", closefd=False) as writing,
+        monkeypatch.context() as patched,
+    ):
+        patched.setattr("sys.stdin", reading)
+        patched.setattr("sys.stderr", writing)
         yield lambda text: os.write(ours, text)
     os.close(ours)
     os.close(theirs)
@@ -188,20 +193,22 @@ def typist(monkeypatch) -> Iterator[Callable[[bytes], object]]:
 @pytest.mark.parametrize(
     ("typed", "meant"), [(b"y\n", True), (b"YES\n", True), (b"\n", False), (b"n\n", False)]
 )
-def test_a_question_is_answered(typist, typed, meant):
-    typist(typed)
+def test_a_question_is_answered(monkeypatch, typed, meant):
+    with terminal(monkeypatch) as types:
+        types(typed)
 
-    assert Lines().can_ask
-    assert Lines().ask("Go on?") is meant
+        assert Lines().can_ask
+        assert Lines().ask("Go on?") is meant
 
 
-def test_a_question_that_is_open_ends_when_the_view_is_closed(typist):
-    view = Lines()
-    answers: list[bool | None] = []
-    asking = threading.Thread(target=lambda: answers.append(view.ask("Go on?")))
-    asking.start()
-    view.close()
-    asking.join(5)
+def test_a_question_that_is_open_ends_when_the_view_is_closed(monkeypatch):
+    with terminal(monkeypatch):
+        view = Lines()
+        answers: list[bool | None] = []
+        asking = threading.Thread(target=lambda: answers.append(view.ask("Go on?")))
+        asking.start()
+        view.close()
+        asking.join(5)
 
     assert answers == [False]
 

@@ -1,0 +1,73 @@
+"""``retouch retry``: what was not done is settled again, in a round of its own; what is done is never touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+import msgspec
+
+from pipeline.edit import Edit, Outcome, Record, State, utc
+from pipeline.errors import JobError, UsageError
+from pipeline.job.folder import JobFolder
+from pipeline.manifest import template
+
+_records = msgspec.json.Decoder(Record)
+
+
+async def open_round(
+    folder: JobFolder, shards: int, *, reasons: Collection[str] = (), prompt: str | None = None
+) -> int:
+    """Have rows that are settled and not done settled again; how many.
+
+    Only shards that are settled whole are taken: a row of an open one is still on its way.
+
+    Args:
+        folder: the job's.
+        shards: how many it has.
+        reasons: words that a record's reason begins with, or outcomes; none: all that is not done.
+        prompt: what to do instead; may hold ``{column}`` of the row's own columns.
+
+    Raises:
+        JobError: there is nothing to settle again.
+    """
+    number = await folder.look_for_rounds() + 1
+    plans: dict[int, list[Edit]] = {}
+    for shard in range(1, shards + 1):
+        again = await _again(folder, shard, frozenset(reasons))
+        if again:
+            plans[shard] = [_reworded(edit, prompt) for edit in again]
+    if not plans:
+        asked = f" for {', '.join(sorted(reasons))}" if reasons else ""
+        raise JobError(f"nothing to retry{asked}: every row that is settled is done, or has another reason")
+    if not await folder.open_round(number, plans, utc(time.time())):
+        raise JobError("another retry of this job was begun at the same moment: look at its status first")
+    await folder.want(msgspec.structs.replace(await folder.wanted(), state=State.RUNNING))
+    return sum(map(len, plans.values()))
+
+
+async def _again(folder: JobFolder, shard: int, reasons: frozenset[str]) -> list[Edit]:
+    totals = await folder.folded(shard)
+    if totals is None or totals.outcomes.get(Outcome.DONE, 0) == totals.settled:
+        return []
+    rows = {
+        record.row
+        for record in _records.decode_lines(await folder.settled_lines(shard))
+        if record.outcome is not Outcome.DONE and _meant(record, reasons)
+    }
+    return [edit for edit in await folder.edits_of(shard) if edit.row in rows] if rows else []
+
+
+def _meant(record: Record, reasons: frozenset[str]) -> bool:
+    code = (record.reason or "").partition(":")[0]
+    return not reasons or code in reasons or record.outcome in reasons
+
+
+def _reworded(edit: Edit, prompt: str | None) -> Edit:
+    if prompt is None:
+        return edit
+    cells = {**edit.extra, "id": edit.id, "image": ", ".join(edit.images)}
+    try:
+        return msgspec.structs.replace(edit, prompt=template.fill(prompt, cells))
+    except template.TemplateError as error:
+        raise UsageError(f"--prompt, for row {edit.row}: {error}") from error
