@@ -23,7 +23,16 @@ ABOUT = (
     "server is a process of its own, whose CPU is not theirs."
 )
 _RIVALS = Path(rivals.__file__).parent
+#: Runs a script as if aiohttp were not installed; it is here because retouch needs it.
+_WITHOUT_AIOHTTP = """
+import runpy, sys
+sys.modules["aiohttp"] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+#: As ``pip install google-genai pillow`` leaves it, and as it is where aiohttp is installed too: it takes that then.
 SCRIPT = "google-genai script"
+SCRIPT_AIOHTTP = "google-genai script with aiohttp"
 FLOOR = "bare transport"
 
 
@@ -74,9 +83,11 @@ def compare(stage: Stage) -> Result:
                     result.failed.append(f"{name}: {error}")
                     del rounds[name]
     result.tables.append(_table(rounds))
-    for ours in ("retouch run", "retouch worker"):
-        if ours in rounds and SCRIPT in rounds:
-            result.figures += _figures(ours, rounds[ours], rounds[SCRIPT], stage.sizes.slots)
+    for theirs in (SCRIPT, SCRIPT_AIOHTTP):
+        for ours in ("retouch run", "retouch worker"):
+            if ours in rounds and theirs in rounds:
+                against = f"{ours} against the {theirs}"
+                result.figures += _figures(against, rounds[ours], rounds[theirs], stage.sizes.slots)
     if "retouch run" in rounds and FLOOR in rounds:
         cpu = pairs([m.cpu for m in rounds["retouch run"]], [m.cpu for m in rounds[FLOOR]])
         result.figures.append(Figure("CPU per call, retouch run against the bare transport", cpu, "x"))
@@ -149,21 +160,29 @@ def _worker(scene: Scene) -> Measured:
 
 
 def _script(scene: Scene) -> Measured:
+    return _genai(scene, [sys.executable, "-c", _WITHOUT_AIOHTTP])
+
+
+def _script_aiohttp(scene: Scene) -> Measured:
+    return _genai(scene, [sys.executable])
+
+
+def _genai(scene: Scene, python: list[str]) -> Measured:
     def job(manifest: Path, rows: int) -> Usage:
         with scene.stage.out() as out:
-            return _rival(scene, "genai_script.py", manifest, rows, str(out))
+            return _rival(scene, [*python, str(_RIVALS / "genai_script.py")], manifest, rows, str(out))
 
     return scene.ratings(job)
 
 
 def _floor(scene: Scene) -> Measured:
-    return scene.ratings(lambda manifest, rows: _rival(scene, "floor.py", manifest, rows))
+    command = [sys.executable, str(_RIVALS / "floor.py")]
+    return scene.ratings(lambda manifest, rows: _rival(scene, command, manifest, rows))
 
 
-def _rival(scene: Scene, script: str, manifest: Path, rows: int, *more: str) -> Usage:
+def _rival(scene: Scene, command: list[str], manifest: Path, rows: int, *more: str) -> Usage:
     words = [str(manifest), scene.server.url, str(scene.stage.sizes.slots), *more]
-    command = [sys.executable, str(_RIVALS / script), *words]
-    return scene.stage.run(command, url=scene.server.url, seconds=_seconds(rows), name=script)
+    return scene.stage.run([*command, *words], url=scene.server.url, seconds=_seconds(rows), name="rival")
 
 
 #: In the order of their turns.
@@ -171,6 +190,7 @@ SUBJECTS: dict[str, Callable[[Scene], Measured]] = {
     "retouch run": _run,
     "retouch worker": _worker,
     SCRIPT: _script,
+    SCRIPT_AIOHTTP: _script_aiohttp,
     FLOOR: _floor,
 }
 
@@ -179,11 +199,10 @@ def _seconds(rows: int) -> float:
     return PATIENCE + rows
 
 
-def _figures(name: str, ours: list[Measured], script: list[Measured], slots: int) -> list[Figure]:
+def _figures(against: str, ours: list[Measured], script: list[Measured], slots: int) -> list[Figure]:
     def ratio(of: Callable[[Measured], float]) -> tuple[float, ...]:
         return pairs(list(map(of, ours)), list(map(of, script)))
 
-    against = f"{name} against the {SCRIPT}"
     return [
         Figure(f"calls a second, {against}", ratio(lambda m: m.rate), "x", Bound(2.0, least=True)),
         Figure(f"CPU per call, {against}", ratio(lambda m: m.cpu), "x", Bound(0.7)),

@@ -64,6 +64,6 @@ QUICK = Sizes(
     starts=2,
     rows=5_000,
     few_rows=60,
-    check_rows=1_000,
+    check_rows=20_000,
     check_files=100,
 )

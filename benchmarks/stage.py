@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,11 @@ class Stage:
             "RETOUCH_REDIS_URL": redis or "redis://127.0.0.1:9/0",
         }
 
-    def server(self, latency: float | str = 0) -> Any:
+    def server(self, latency: float | str = 0) -> AbstractContextManager[Canned]:
         """A canned emulator, as a context manager."""
         return canned(self.folder, self.environment(), latency)
 
-    def valkey(self) -> Any:
+    def valkey(self) -> AbstractContextManager[str]:
         """An embedded Redis-compatible server, as a context manager."""
         return valkey(self.folder)
 
@@ -83,14 +83,21 @@ class Stage:
         )
 
     def run(
-        self, command: list[str], *, seconds: float = PATIENCE, codes: tuple[int, ...] = (0,), **where: str
+        self,
+        command: list[str],
+        *,
+        url: str = NO_API,
+        redis: str = "",
+        seconds: float = PATIENCE,
+        codes: tuple[int, ...] = (0,),
+        name: str = "process",
     ) -> Usage:
         """*command* to its end.
 
         Raises:
             BenchmarkError: it ended otherwise than by one of *codes*, or took more than *seconds*.
         """
-        with self.start(command, **where) as process:
+        with self.start(command, url=url, redis=redis, name=name) as process:
             usage = process.wait(seconds)
             if usage.code not in codes:
                 raise BenchmarkError(f"{process.name} ended with {usage.code}: {process.said()}")
@@ -113,24 +120,24 @@ class Stage:
 
         Watching is what ends it, and costs none of the CPU that is counted: it is for people to look at.
         """
-        where = {"url": url, "redis": redis}
         with self.out() as out:
             began = time.perf_counter()
             words = ["submit", str(manifest), *job_options(out, slots)]
-            submit = self.run(retouch(*words), seconds=seconds, name="submit", **where)
-            job = json.loads(submit.output)["job"]
-            words = ["watch", job, "--json"]
-            watch = self.run(retouch(*words), seconds=seconds, codes=(0, 1, 3), name="watch", **where)
+            submit = self.run(retouch(*words), seconds=seconds, url=url, redis=redis, name="submit")
+            words = ["watch", json.loads(submit.output)["job"], "--json"]
+            ends = (0, 1, 3)
+            watch = self.run(retouch(*words), seconds=seconds, codes=ends, url=url, redis=redis, name="watch")
             wall = time.perf_counter() - began
         must_be_done(watch.output, rows)
         return Submitted(wall, submit.cpu)
 
     @contextmanager
     def worker(self, *, redis: str, url: str, slots: int) -> Iterator[Process]:
-        """A ``retouch worker`` that has done a row already: its start is over."""
+        """A ``retouch worker`` that has done a job already: its start is over."""
         command = retouch("worker", "--max-in-flight", str(slots))
         with self.start(command, url=url, redis=redis, name="worker") as process:
-            self.submitted(self.workload.manifest(1), 1, redis=redis, url=url, slots=slots)
+            # Two rows: of equal manifests that are submitted within a second, jobs have one id.
+            self.submitted(self.workload.manifest(2), 2, redis=redis, url=url, slots=slots)
             yield process
 
     @contextmanager

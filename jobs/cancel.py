@@ -10,7 +10,7 @@ import msgspec
 
 from jobs import environment
 from jobs.live import View, open_view
-from jobs.standing import spec_of, standings, the_job
+from jobs.standing import registry, spec_of, standings, the_job
 from jobs.watch import follow
 from jobs.words import ENDED
 from pipeline.edit import State, Status
@@ -67,7 +67,7 @@ async def _cancel(job: str, view: View) -> Status:
 async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
     """Nobody works on the job, so it is for us; the lock keeps a ``run`` that is just starting away."""
     with held(folder.store), tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        return await cancel_rest(folder, spec, Path(scratch))
+        return await cancel_rest(folder, spec, registry(), Path(scratch))
 
 
 async def _announce(entry: Entry, wanted: Wanted, view: View) -> None:

@@ -172,39 +172,10 @@ def _models() -> Command:
 
 
 def _emulator() -> Command:
-    def own(name: str, **settings: object) -> click.Option:
-        variable = "RETOUCH_EMULATOR_" + name.removeprefix("--").upper().replace("-", "_")
-        return option(name, env=variable, **settings)
-
     return Command(
         "emulator",
         "jobs.emulator:serve",
-        [
-            own("--host", default="127.0.0.1", help="Where to listen."),
-            own("--port", type=Number(int, least=0), default=8080, help="0 takes a free one."),
-            own("--latency", default="0", help="Seconds: 2.5, uniform:1:3 or lognormal:12:0.5."),
-            own("--rules", type=click.Path(dir_okay=False), help="Faults to order, in TOML or JSON."),
-            own(
-                "--fault",
-                type=Rule(),
-                multiple=True,
-                help="One rule, such as 'text_only every=3'; repeatable.",
-            ),
-            own("--rpm", type=Number(int, least=1), help="Calls in any minute; more get a 429."),
-            own("--key", type=Text(), help="The only key that is let in."),
-            own("--format", type=click.Choice(("png", "jpeg")), default="png", help="Of the pictures."),
-            own("--shrink", type=Number(int, least=1), default=1, help="Divides the edges of the pictures."),
-            own("--seed", type=Number(int), default=0, help="Of latencies and chances."),
-            own("--ledger", type=click.Path(dir_okay=False), help="Write every call here, as JSON lines."),
-            own(
-                "--canned",
-                is_flag=True,
-                type=YesNo(),
-                help="One prebuilt body for every call, for benchmarks.",
-            ),
-            own("--certificate", type=click.Path(dir_okay=False), help="PEM, for https."),
-            own("--private-key", type=click.Path(dir_okay=False), help="PEM, for https."),
-        ],
+        _emulator_params(),
         text="""Start a local stand-in for the API. It edits pictures visibly, orders faults, and keeps a ledger of
     every call at /ledger. Its URL is printed first; give it to retouch as GOOGLE_GEMINI_BASE_URL.
     """,
@@ -213,6 +184,39 @@ def _emulator() -> Command:
             "GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8080 GEMINI_API_KEY=any retouch run shop.csv",
         ),
     )
+
+
+def _emulator_params() -> list[click.Parameter]:
+    def own(name: str, **settings: object) -> click.Option:
+        variable = "RETOUCH_EMULATOR_" + name.removeprefix("--").upper().replace("-", "_")
+        return option(name, env=variable, **settings)
+
+    return [
+        own("--host", default="127.0.0.1", help="Where to listen."),
+        own("--port", type=Number(int, least=0), default=8080, help="0 takes a free one."),
+        own("--latency", default="0", help="Seconds: 2.5, uniform:1:3 or lognormal:12:0.5."),
+        own("--rules", type=click.Path(dir_okay=False), help="Faults to order, in TOML or JSON."),
+        own(
+            "--fault",
+            type=Rule(),
+            multiple=True,
+            help="One rule, such as 'text_only every=3'; repeatable.",
+        ),
+        own("--rpm", type=Number(int, least=1), help="Calls in any minute; more get a 429."),
+        own("--key", type=Text(), help="The only key that is let in."),
+        own("--format", type=click.Choice(("png", "jpeg")), default="png", help="Of the pictures."),
+        own("--shrink", type=Number(int, least=1), default=1, help="Divides the edges of the pictures."),
+        own("--seed", type=Number(int), default=0, help="Of latencies and chances."),
+        own("--ledger", type=click.Path(dir_okay=False), help="Write every call here, as JSON lines."),
+        own(
+            "--canned",
+            is_flag=True,
+            type=YesNo(),
+            help="One prebuilt body for every call, for benchmarks.",
+        ),
+        own("--certificate", type=click.Path(dir_okay=False), help="PEM, for https."),
+        own("--private-key", type=click.Path(dir_okay=False), help="PEM, for https."),
+    ]
 
 
 def _job(*, required: bool = True) -> click.Argument:

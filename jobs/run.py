@@ -23,6 +23,7 @@ from pipeline.job.spec import Spec
 from pipeline.jobrun import Caller
 from pipeline.local import LocalJob
 from pipeline.manifest import Manifest
+from pipeline.store import open_store
 
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25
@@ -69,7 +70,7 @@ class Running:
         # Where nobody can be asked, the question is settled before the first call.
         self.asks_first = not asked.yes and not view.can_ask
         unasked = asked.confirm_above if view.can_ask and not asked.yes else None
-        self.job = LocalJob(folder, spec, manifest, unasked=unasked)
+        self.job = LocalJob(folder, spec, manifest, open_store(asked.store), unasked=unasked)
 
     async def to_its_end(self, scratch: Path) -> Status:
         """Plan, call and report; the last status.

@@ -41,7 +41,7 @@ def submit(*, json: bool, **values: Any) -> int:
     """Queue the job; 0 once it is."""
     view = open_view(json=json)
     try:
-        submitted = asyncio.run(_submit(asked_for(values), view))
+        submitted = _submit(asked_for(values), view)
     finally:
         view.close()
     if json:
@@ -51,15 +51,20 @@ def submit(*, json: bool, **values: Any) -> int:
     return 0
 
 
-async def _submit(asked: Asked, view: View) -> Submitted:
+def _submit(asked: Asked, view: View) -> Submitted:
+    """Survey and question run outside of a loop, so that Ctrl-C ends them at once."""
     # First of all: a person who has no Redis should not wait for a manifest of a million rows.
     check_redis(environment.redis_url())
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
+        manifest = opened_manifest(asked, Path(scratch))
         _confirm(_surveyed(asked, manifest, view), asked, view)
-        folder, spec = await open_job(asked, manifest, Path(scratch), submitted=True)
-        with held(folder.store):
-            planned = await _planned(folder, spec, manifest, asked)
+        return asyncio.run(_queue(asked, manifest, Path(scratch), view))
+
+
+async def _queue(asked: Asked, manifest: Manifest, scratch: Path, view: View) -> Submitted:
+    folder, spec = await open_job(asked, manifest, scratch, submitted=True)
+    with held(folder.store):
+        planned = await _planned(folder, spec, manifest, asked)
     handed = await hand_over(environment.redis_url(), folder, spec)
     if not handed.workers:
         view.say(f"Queued, but {NO_WORKER}.")

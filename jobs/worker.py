@@ -8,4 +8,4 @@ from workers.worker import main
 
 def work(*, max_in_flight: int) -> int:
     """Take jobs from Redis; the exit code."""
-    return main(max_in_flight=max_in_flight, redis_url=environment.redis_url())
+    return main(max_in_flight, environment.redis_url(), environment.store())

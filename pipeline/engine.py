@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+from pipeline.call import LeaseLost
 from pipeline.edit import Edit, Outcome, OutputPicture, Record, Totals
 from pipeline.errors import StoreError
 from pipeline.job.shard import OpenShard, adopted, found
@@ -13,7 +14,7 @@ from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
 from pipeline.record import output, record_of
-from pipeline.row import LeaseLost, Row, take
+from pipeline.row import Row, take
 
 log = logging.getLogger("retouch.engine")
 

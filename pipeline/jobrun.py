@@ -21,6 +21,7 @@ from pipeline.models import Catalogue
 from pipeline.picture import SentPicture
 from pipeline.policy import SAME_FAULTS
 from pipeline.ports import Budget, Pace, Progress
+from pipeline.reuse import Reuse
 
 
 class Caller(Protocol):
@@ -74,6 +75,7 @@ class JobRun:
         slots: bounds the calls in flight of this job in this process.
         decoders: threads that decode pictures; as many as there are cores to use.
         timeout: seconds a call; may be changed while the job runs.
+        reuse: the edits that the store has paid for already.
     """
 
     folder: JobFolder
@@ -88,6 +90,7 @@ class JobRun:
     decoders: Executor
     brake: Brake
     timeout: float
+    reuse: Reuse
     faults: FaultCount = field(default_factory=FaultCount)
     keeper: Keeper = field(init=False)
 

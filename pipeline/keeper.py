@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -18,13 +19,17 @@ T = TypeVar("T")
 log = logging.getLogger("retouch.keeper")
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+#: Seconds for which a stopped job still tries to store what was paid for.
+GRACE = 20.0
 
 
 class Keeper:
     """Keeps what was paid for until it is stored. While one put fails, :meth:`ready` holds new calls back."""
 
-    def __init__(self, brake: Brake, progress: Progress) -> None:
+    def __init__(self, brake: Brake, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self._brake = brake
+        self._clock = clock
+        self._stopped_at: float | None = None
         self._progress = progress
         self._failing = 0
         self._ready = asyncio.Event()
@@ -60,7 +65,10 @@ class Keeper:
                 self._progress.waiting(None)
 
     async def _sleep(self, seconds: float) -> None:
-        await self._brake.wait(seconds)
+        if await self._brake.wait(seconds) and self._stopped_at is None:
+            self._stopped_at = self._clock()
+        if self._stopped_at is not None:
+            await asyncio.sleep(_FIRST_WAIT)
 
     def _trouble(self, error: BaseException) -> None:
         self._failing += 1
@@ -73,4 +81,5 @@ class Keeper:
         self._progress.waiting(str(error))
 
     def _given_up(self, _state: RetryCallState) -> bool:
-        return self._brake.stopped
+        """Whether the job was stopped and the store had its time: what is in hand was paid for."""
+        return self._stopped_at is not None and self._clock() - self._stopped_at > GRACE

@@ -25,6 +25,8 @@ from pipeline.models import catalogue
 from pipeline.pace import LocalPace
 from pipeline.ports import Wanted
 from pipeline.progress import LocalProgress, status_of
+from pipeline.reuse import LocalClaims, Reuse
+from pipeline.store import Store
 
 #: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
 DECODERS = 2
@@ -48,7 +50,13 @@ class LocalJob:
     """
 
     def __init__(
-        self, folder: JobFolder, spec: Spec, manifest: Manifest | None, *, unasked: float | None = None
+        self,
+        folder: JobFolder,
+        spec: Spec,
+        manifest: Manifest | None,
+        registry: Store,
+        *,
+        unasked: float | None = None,
     ) -> None:
         self.folder = folder
         self.spec = spec
@@ -57,6 +65,7 @@ class LocalJob:
         self.progress = LocalProgress()
         self.pace = LocalPace(spec.rpm)
         self.planner = Planner(folder, manifest, spec)
+        self.reuse = Reuse(registry, LocalClaims())
         self.fault: RetouchError | None = None
         self.started_at = utc(time.time())
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
@@ -129,6 +138,7 @@ class LocalJob:
             decoders=self._decoders,
             brake=self.brake,
             timeout=self.spec.timeout,
+            reuse=self.reuse,
         )
         await run_shards(job, self.planner.numbers())
 
@@ -201,7 +211,7 @@ class LocalJob:
             await asyncio.sleep(FRESH)
 
 
-async def cancel_rest(folder: JobFolder, spec: Spec, scratch: Path) -> Status:
+async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: Path) -> Status:
     """Settle as cancelled what is left of a job that nobody works on; makes no call.
 
     Raises:
@@ -209,7 +219,7 @@ async def cancel_rest(folder: JobFolder, spec: Spec, scratch: Path) -> Status:
     """
     planned = await folder.planned() is not None
     manifest = None if planned else await asyncio.to_thread(_manifest_of, folder, spec)
-    job = LocalJob(folder, spec, manifest)
+    job = LocalJob(folder, spec, manifest, registry)
     job.brake.stop(State.CANCELLED, CANCELLED)
     await job.plan()
     if job.fault:

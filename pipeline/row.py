@@ -1,74 +1,40 @@
-"""The way of one row: pictures in, calls, verdicts, picture out, record.
-
-Three steps that can each be called alone: :meth:`Row.send` makes one call, :meth:`Row.receive` verifies and
-stores what came, :meth:`Row.settle` writes the record. Whatever is decided between them is
-:mod:`pipeline.policy`'s.
-"""
+"""The way of one row: pictures in, calls as long as they are worth it, record."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-import time
-from dataclasses import dataclass
 
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from pipeline.edit import (
-    Attempt,
-    Edit,
-    History,
-    Outcome,
-    OutputPicture,
-    Record,
-    State,
-    Variant,
-    Verdict,
-    utc,
-)
+from pipeline.call import Calls, LeaseLost, Received
+from pipeline.edit import Edit, History, Outcome, Record, State, Verdict
 from pipeline.errors import InvalidInput
-from pipeline.gemini.answer import Answer, Failure
-from pipeline.gemini.request import ImageRequest, wording
-from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
 from pipeline.inputs import RootUnseen
 from pipeline.job.planning import price_of
-from pipeline.job.shard import Intent
 from pipeline.jobrun import JobRun
-from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
-from pipeline.picture import unchanged as is_unchanged
-from pipeline.policy import Again, Halt, Next, Settle, decide, variant
+from pipeline.picture import SentPicture, verify
+from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
-from pipeline.price import cost
-from pipeline.record import output, record_of
-from pipeline.store import Bytes
+from pipeline.record import record_of
+from pipeline.reuse import fingerprint
 
 log = logging.getLogger("retouch.row")
 
 #: A row that waits longer than this says first what it has tried, so that a crash does not make it unknown.
 _WORTH_A_NOTE = 1.0
-
+#: Seconds between two looks at what came of an equal row.
+_LOOK = 0.25
 
 OVER_BUDGET = (
     "budget: the next call would pass the job's budget; raise it with --budget and run the same command again"
 )
 
 
-class LeaseLost(Exception):  # noqa: N818 - it is an event, not an error
-    """Another process has taken the shard over; nothing more is called or put for its rows here."""
-
-
 class Stopped(msgspec.Struct, frozen=True):
     """The job was stopped before the next call: the row stays as it is."""
-
-
-@dataclass
-class Received:
-    """What one call came to: its judgement, and the picture that was stored."""
-
-    judged: Judgement
-    picture: OutputPicture | None = None
 
 
 class Row:
@@ -81,6 +47,8 @@ class Row:
         self.history = history
         self.lease = lease
         self.model = edit.model or job.spec.model
+        self.aspect_ratio = edit.aspect_ratio or job.spec.aspect_ratio
+        self.image_size = edit.image_size or job.spec.image_size
         self.holds_slot = False
         self._received: Received | None = None
         self._inputs: tuple[SentPicture, ...] = ()
@@ -105,6 +73,18 @@ class Row:
         self.job.progress.row_settled(record)
         return record
 
+    async def take_slot(self) -> bool:
+        """Hold a slot; false when the job was stopped first."""
+        if not self.holds_slot:
+            self.holds_slot = await take(self.job)
+        return self.holds_slot
+
+    def release_slot(self) -> None:
+        """Give the slot back, if held."""
+        if self.holds_slot:
+            self.holds_slot = False
+            self.job.slots.release()
+
     async def _record(self) -> Record | None:
         if self.edit.faults:
             fault = self.edit.faults[0]
@@ -116,7 +96,7 @@ class Row:
             self._check_options()
             async with self.job.inputs(self.edit) as pictures:
                 self._inputs = pictures
-                return await self._tries(pictures)
+                return await self._edited()
         except InvalidInput as fault:
             return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {fault.message}"))
         except RootUnseen as unseen:
@@ -125,49 +105,80 @@ class Row:
 
     def _check_options(self) -> None:
         model = self.job.catalogue.find(self.model)
-        ratio, size = self._ratio_and_size()
-        fault = model.fault(ratio, size, len(self.edit.images)) if model else None
+        fault = model.fault(self.aspect_ratio, self.image_size, len(self.edit.images)) if model else None
         if fault:
             raise InvalidInput("option", fault)
 
-    def _ratio_and_size(self) -> tuple[str | None, str | None]:
-        spec = self.job.spec
-        return self.edit.aspect_ratio or spec.aspect_ratio, self.edit.image_size or spec.image_size
+    async def _edited(self) -> Record | None:
+        """The record of a row that can be sent: by calls, or by an equal edit that was paid for before."""
+        mark = fingerprint(self._inputs, self.edit.prompt, self.model, self.aspect_ratio, self.image_size)
+        if not self.job.spec.reuse:
+            return await self._called(mark)
+        while not await self.job.reuse.claims.claim(mark):
+            self.release_slot()
+            if await self.job.brake.wait(_LOOK):
+                return self._stopped()
+        try:
+            return await self._reused(mark) or await self._called(mark)
+        finally:
+            await self.job.reuse.claims.release(mark)
 
-    async def _tries(self, pictures: tuple[SentPicture, ...]) -> Record | None:
-        async def attempt() -> Next | Stopped:
-            return await self.send(pictures)
+    async def _reused(self, mark: str) -> Record | None:
+        found = await self.job.reuse.find(mark)
+        if found is None:
+            return None
+        made, data = found
+        loop = asyncio.get_running_loop()
+        verified = await loop.run_in_executor(self.job.decoders, verify, data)
+        picture = await self._calls().keep(verified, data)
+        record = self._settled(Settle(Outcome.DONE))
+        return msgspec.structs.replace(
+            record,
+            images=(picture,),
+            text=made.text,
+            model_version=made.model_version,
+            reused=True,
+            reused_from=made.name,
+        )
 
+    async def _called(self, mark: str) -> Record | None:
         after: Next | Stopped = await AsyncRetrying(
             retry=retry_if_result(lambda step: isinstance(step, Again)),
             wait=_seconds,
             sleep=self._rest,
-        )(attempt)
+        )(self._try)
         if isinstance(after, Halt):
             self.job.halt(after.reason)
             return None
-        if isinstance(after, Settle):
-            return self._settled(after)
-        return self._cancelled() if self.job.brake.cancelled else None
+        if not isinstance(after, Settle):
+            return self._stopped()
+        record = self._settled(after)
+        if record.outcome is Outcome.DONE:
+            await self.job.keeper.put(
+                lambda: self.job.reuse.remember(mark, self.job.folder, self.job.spec.job, record)
+            )
+        return record
 
-    async def send(self, pictures: tuple[SentPicture, ...]) -> Next | Stopped:
+    async def _try(self) -> Next | Stopped:
         """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
         price = price_of(self.edit, self.job.spec)
         if not await self._allowed(price or 0.0):
             return Stopped()
-        put = variant(self.history.tries)
-        try:
-            self._check_lease()
-            await self._intend(put, price)
-            # A process that was frozen meanwhile must not pay for what another has taken over.
-            self._check_lease()
-        except BaseException:
-            await asyncio.shield(self.job.budget.settle(price or 0.0, 0.0))
-            raise
-        attempt = await self._call(pictures, put, price or 0.0)
+        attempt, self._received = await self._calls().make(self.history, price)
         self.history = self.history.after(attempt)
-        self.job.progress.call_ended(attempt)
-        return await self._what_next()
+        return await self._what_next(self._received)
+
+    def _calls(self) -> Calls:
+        return Calls(
+            job=self.job,
+            shard=self.shard,
+            edit=self.edit,
+            model=self.model,
+            aspect_ratio=self.aspect_ratio,
+            image_size=self.image_size,
+            pictures=self._inputs,
+            lease=self.lease,
+        )
 
     async def _allowed(self, price: float) -> bool:
         """Wait for a slot, the pace and the money; false when the job was stopped meanwhile."""
@@ -187,113 +198,7 @@ class Row:
             brake.stop(State.PAUSED, OVER_BUDGET)
         return False
 
-    async def take_slot(self) -> bool:
-        """Hold a slot; false when the job was stopped first."""
-        if not self.holds_slot:
-            self.holds_slot = await take(self.job)
-        return self.holds_slot
-
-    def release_slot(self) -> None:
-        """Give the slot back, if held."""
-        if self.holds_slot:
-            self.holds_slot = False
-            self.job.slots.release()
-
-    async def _intend(self, put: Variant, price: float | None) -> None:
-        intent = Intent(
-            row=self.edit.row,
-            n=self.history.made + 1,
-            variant=put,
-            model=self.model,
-            started_at=utc(time.time()),
-            price=price,
-            history=self.history,
-        )
-        if not await self.job.keeper.put(lambda: self.job.folder.put_intent(self.shard, intent)):
-            raise LeaseLost
-
-    async def _call(self, pictures: tuple[SentPicture, ...], put: Variant, reserved: float) -> Attempt:
-        prompt, modalities = wording(self.edit.prompt, put)
-        ratio, size = self._ratio_and_size()
-        request = ImageRequest(
-            model=self.model,
-            prompt=prompt,
-            pictures=pictures,
-            modalities=modalities,
-            aspect_ratio=ratio,
-            image_size=size,
-        )
-        started, clock = time.time(), time.monotonic()
-        begun = self.job.progress.call_begun
-        spent: float | None = reserved
-        try:
-            async with self.job.client.call(request, timeout=self.job.timeout, on_begun=begun) as reply:
-                seconds = time.monotonic() - clock
-                self._received = received = await self.receive(reply)
-            attempt = self._attempt(received.judged, reply, put, started, seconds)
-            spent = attempt.cost_usd
-        finally:
-            # What may have been paid without anybody knowing counts as paid.
-            await asyncio.shield(self.job.budget.settle(reserved, reserved if spent is None else spent))
-        return attempt
-
-    async def receive(self, reply: Answer | Failure) -> Received:
-        """Judge *reply*, verify its picture off the loop and store it untouched."""
-        judged = judge(reply)
-        if judged.verdict is not Verdict.IMAGE or judged.picture is None:
-            return Received(judged)
-        received = await self._verified(judged, judged.picture)
-        if isinstance(reply, Answer):
-            # What is stored need not wait in memory until the collector finds the row's cycles.
-            reply.blobs = {}
-        return Received(msgspec.structs.replace(received.judged, picture=None), received.picture)
-
-    async def _verified(self, judged: Judgement, data: Bytes) -> Received:
-        loop = asyncio.get_running_loop()
-        try:
-            verified = await loop.run_in_executor(self.job.decoders, verify, data)
-        except BadPicture as bad:
-            return Received(bad_picture(judged, str(bad)))
-        if is_unchanged(verified.sha256, self._inputs):
-            return Received(unchanged(judged, "its bytes are those of the input"))
-        self._check_lease()
-        return Received(judged, await self._keep(verified, data))
-
-    async def _keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:
-        folder, name = self.job.folder, self.edit.name
-        path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
-        if path is None:
-            raise LeaseLost
-        return output(path, verified, len(data))
-
-    def _attempt(
-        self, judged: Judgement, reply: Answer | Failure, put: Variant, started: float, seconds: float
-    ) -> Attempt:
-        return Attempt(
-            n=self.history.made + 1,
-            started_at=utc(started),
-            seconds=round(seconds, 3),
-            verdict=judged.verdict,
-            counted=judged.counted,
-            prompt_variant=put,
-            http_status=judged.http_status,
-            finish_reason=judged.finish_reason,
-            tokens=judged.tokens,
-            cost_usd=self._cost(judged),
-            unknown=judged.unknown,
-            begun=not isinstance(reply, Failure) or reply.begun,
-            detail=judged.detail,
-        )
-
-    def _cost(self, judged: Judgement) -> float | None:
-        """What the call cost: by its usage, nothing where the API refused it, unknown where nobody can say."""
-        if judged.tokens is not None:
-            return cost(self.model, judged.tokens)
-        return None if judged.unknown or judged.http_status == 200 else 0.0
-
-    async def _what_next(self) -> Next:
-        received = self._received
-        assert received is not None  # noqa: S101 - send() has just set it
+    async def _what_next(self, received: Received) -> Next:
         judged, job = received.judged, self.job
         step = decide(
             judged,
@@ -335,6 +240,9 @@ class Row:
     def _check_lease(self) -> None:
         if not self.lease.held():
             raise LeaseLost
+
+    def _stopped(self) -> Record | None:
+        return self._cancelled() if self.job.brake.cancelled else None
 
     def _cancelled(self) -> Record:
         return self._settled(

@@ -99,17 +99,11 @@ class Board:
             rows: how many there are.
             shards: how many there are.
             wanted: what ``control.json`` says.
-            folded: the totals of the shards that are settled already.
+            folded: the totals of the shards that are settled; one that was and is not any more is settled again.
         """
         settled = [text for shard, totals in folded.items() for text in (shard_name(shard), sums_of(totals))]
         said = msgspec.json.encode(wanted).decode()
         return bool(await self._run("open", job, out, rows, shards, said, *settled))
-
-    async def knows(self, job: str) -> bool:
-        """Whether the job is on the board and not ended."""
-        with reaching(self.redis):
-            state = await self.redis.hget(of_job(job, "head"), "state")
-        return state is not None and state not in (State.FINISHED, State.CANCELLED)
 
     async def claim(self, job: str, shard: int, lease: float) -> Claim | None:
         """Take the lease of *shard* for *lease* seconds; ``None`` when it is not to be had."""
@@ -137,9 +131,9 @@ class Board:
         """Halt or pause the job; false when it was stopped already."""
         return bool(await self._run("stop", job, state, reason or ""))
 
-    async def want(self, job: str, wanted: Wanted) -> bool:
+    async def want(self, job: str, wanted: Wanted, reason: str = "") -> bool:
         """Announce what ``control.json`` says already; false when the job is not on the board."""
-        return bool(await self._run("want", job, wanted.state, msgspec.json.encode(wanted).decode()))
+        return bool(await self._run("want", job, wanted.state, msgspec.json.encode(wanted).decode(), reason))
 
     async def beat(
         self, lease: float, card: Card, leases: Sequence[Held], jobs: Mapping[str, str]

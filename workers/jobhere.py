@@ -11,6 +11,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.spec import Spec
 from pipeline.jobrun import JobRun
+from pipeline.local import CANCELLED
 from pipeline.models import catalogue
 from pipeline.ports import Wanted
 from pipeline.progress import LocalProgress
@@ -24,8 +25,6 @@ from workers.tools import Tools
 
 #: A hold that is shorter is not worth a word.
 _WORTH_A_WORD = 2.0
-
-CANCELLED = "cancelled by `retouch cancel`"
 
 
 @dataclasses.dataclass(eq=False)
@@ -78,6 +77,7 @@ class JobHere:
             decoders=tools.decoders,
             brake=self.brake,
             timeout=spec.timeout,
+            reuse=tools.reuse,
         )
         self._runs = [self._run]
         self._want(wanted)

@@ -1,6 +1,6 @@
 """Every key in Redis: its name, its type, what it means and how long it lives.
 
-Beside Celery's own queue there are four keys that all jobs share, and seven for each job.
+Beside Celery's own queue there are five kinds of keys that all jobs share, and seven for each job.
 
 =====================  ======  ====================================================================  ========
 key                    type    meaning                                                               lives
@@ -10,6 +10,7 @@ retouch:hinted         zset    "<job> <shard>" -> published at (ms); messages no
 retouch:workers        hash    worker -> "<alive until (ms)> <card>"; a card is JSON:                an hour
                                threads, slots, and for each job [in flight, a minute, waits for]
 retouch:turn           string  counter that gives the turns of *active*                              a month
+retouch:edit:<print>   string  worker that makes the edit of this fingerprint (--reuse)               15 min
 retouch:job:<j>:head   hash    where the job stands: out, rows, shards, folded, state, state_reason, a month
                                want, wanted (JSON), submitted_at, started_at, finished_at (ms),
                                epoch (fencing), and the job's sums: outcome:<o>, verdict:<v>,
@@ -35,6 +36,7 @@ ACTIVE = PREFIX + "active"
 HINTED = PREFIX + "hinted"
 WORKERS = PREFIX + "workers"
 TURN = PREFIX + "turn"
+EDIT = PREFIX + "edit:"
 
 #: What follows ``retouch:job:<job>:``.
 PARTS = ("head", "todo", "leases", "owners", "shards", "pace", "budget", "report")

@@ -18,12 +18,14 @@ class Settings:
     """The settings of one worker process.
 
     Attributes:
+        store: where settled edits are remembered: ``RETOUCH_STORE``.
         slots: calls in flight, over all jobs.
         lease: seconds for which a shard is claimed; a dead worker's shards are taken over after so long.
     """
 
     redis_url: str
     slots: int
+    store: str = "./retouch-jobs"
     lease: float = 10.0
     key: str = field(repr=False, default="")
     base_url: str = ""

@@ -116,6 +116,7 @@ class Station:
             try:
                 if holding.shard != FINISH:
                     return await self._rows(holding, here)
+                await here.folder.look_for_rounds()
                 await finish(self.tools.board, here.folder, here.spec, holding.lease)
                 log.info("job_ended job=%s", holding.job)
                 return None
@@ -137,6 +138,8 @@ class Station:
         holding.progress = ShardProgress(here.figures)
         run = here.run(holding.progress)
         try:
+            # A round that was opened meanwhile may be this shard's.
+            await here.folder.look_for_rounds()
             totals = await run_shard(run, holding.shard, holding.lease)
         finally:
             here.leave(run)

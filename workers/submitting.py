@@ -21,6 +21,11 @@ from workers.connection import check, connect
 from workers.status import read_status, workers_alive
 from workers.sweep import sweep
 
+_REASONS = {
+    State.PAUSED: "paused by `retouch pause`; `retouch resume` lets it go on",
+    State.CANCELLED: "being cancelled: calls in flight are let finish, the rest is settled as cancelled",
+}
+
 #: Heads of folded shards that are read at once.
 _READS = 32
 
@@ -84,7 +89,7 @@ async def announce(redis_url: str, job: str, wanted: Wanted) -> bool:
         BrokerError: Redis is out of reach.
     """
     async with redis_at(redis_url) as redis:
-        return await Board(redis).want(job, wanted)
+        return await Board(redis).want(job, wanted, _REASONS.get(wanted.state, ""))
 
 
 async def status_at(redis_url: str, job: str) -> Status | None:
@@ -108,7 +113,8 @@ def _wanted(spec: Spec) -> Wanted:
 
 
 async def _open(board: Board, folder: JobFolder, spec: Spec, planned: Planned, wanted: Wanted) -> bool:
-    folded = {} if await board.knows(spec.job) else await _folded(folder, planned.shards)
+    await folder.look_for_rounds()
+    folded = await _folded(folder, planned.shards)
     return await board.open(spec.job, folder.store.url, planned.rows, planned.shards, wanted, folded)
 
 

@@ -14,8 +14,11 @@ from pipeline.fetch import Fetcher
 from pipeline.gemini.client import Client
 from pipeline.jobrun import Caller
 from pipeline.local import DECODERS
+from pipeline.reuse import Reuse
+from pipeline.store import open_store
 from workers.board import Board, worker_name
 from workers.budget import Purse
+from workers.claims import RedisClaims
 from workers.connection import connect
 from workers.settings import Settings
 
@@ -27,6 +30,7 @@ class Tools:
     Attributes:
         slots: bounds the calls in flight over all jobs.
         scratch: folder for what is fetched or converted.
+        reuse: the edits that the store has paid for already.
         purses: the money of each job that this process has worked on; a few hundred bytes each.
     """
 
@@ -37,13 +41,14 @@ class Tools:
     decoders: Executor
     slots: asyncio.Semaphore
     scratch: Path
+    reuse: Reuse
     purses: dict[str, Purse] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Tools]:
     """The tools of this process, closed at the end of the block."""
-    redis = connect(settings.redis_url)
+    redis, worker = connect(settings.redis_url), worker_name()
     decoders = ThreadPoolExecutor(DECODERS, "decode")
     try:
         with tempfile.TemporaryDirectory(prefix="retouch-worker-") as scratch:
@@ -53,12 +58,13 @@ async def opened(settings: Settings) -> AsyncIterator[Tools]:
             ):
                 yield Tools(
                     settings=settings,
-                    board=Board(redis, worker_name()),
+                    board=Board(redis, worker),
                     client=client,
                     fetcher=fetcher,
                     decoders=decoders,
                     slots=asyncio.Semaphore(settings.slots),
                     scratch=Path(scratch),
+                    reuse=Reuse(open_store(settings.store), RedisClaims(redis, worker)),
                 )
     finally:
         decoders.shutdown(wait=False, cancel_futures=True)

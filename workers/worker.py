@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
 from pipeline.errors import BrokerError
@@ -19,8 +20,8 @@ from pipeline.gemini.access import access
 from workers.app import make_app, publish
 from workers.board import Hint
 from workers.connection import check
-from workers.loop import LoopThread
 from workers.heart import Heart, sweep_for_ever
+from workers.loop import LoopThread
 from workers.settings import Settings, lease_seconds
 from workers.station import Station
 from workers.tasks import add_shard_task
@@ -29,7 +30,7 @@ from workers.tools import opened
 log = logging.getLogger("retouch.worker")
 
 
-def main(max_in_flight: int = 64, redis_url: str = "redis://localhost:6379/0") -> int:
+def main(max_in_flight: int, redis_url: str, store: str) -> int:
     """Work until told to end; the exit code.
 
     SIGTERM and Ctrl-C begin no call any more, let those in flight finish, give the rest of their shards back and
@@ -38,6 +39,7 @@ def main(max_in_flight: int = 64, redis_url: str = "redis://localhost:6379/0") -
     Args:
         max_in_flight: calls in flight over all jobs.
         redis_url: the broker.
+        store: where settled edits are remembered.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -48,6 +50,7 @@ def main(max_in_flight: int = 64, redis_url: str = "redis://localhost:6379/0") -
     settings = Settings(
         redis_url=redis_url,
         slots=max_in_flight,
+        store=store,
         lease=lease_seconds(),
         key=keys.key,
         base_url=keys.base_url,
@@ -93,8 +96,16 @@ async def station_at_work(
 
 
 @contextlib.contextmanager
-def _stopping(stop: Callable[[], None]) -> Any:
+def _stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Call *stop* when a signal tells the worker to end; a second one ends it."""
+    told = False
+
     def on_signal(**_: object) -> None:
+        nonlocal told
+        if told:
+            log.warning("ended_at_once: calls in flight are lost to us, and leases run out by themselves")
+            os._exit(1)
+        told = True
         stop()
 
     worker_shutting_down.connect(on_signal, weak=False)
@@ -106,6 +117,8 @@ def _stopping(stop: Callable[[], None]) -> Any:
 
 def _celery(app: Celery, settings: Settings, name: str) -> int:
     """Consume until told to end."""
+    # Containers run as root as a rule, and messages are JSON: nothing in them is executed.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         hostname=f"retouch@{name}",
         pool_cls=app.conf.worker_pool,

@@ -13,7 +13,7 @@ import httpx
 
 from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.answer import Answer, Failure
-from pipeline.gemini.exchange import Exchange, close
+from pipeline.gemini.exchange import Deadlines, Exchange, close
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.transport import proxy_credentials, room_for, transport
 from pipeline.gemini.upload import Upload, check
@@ -24,6 +24,8 @@ ANSWERS = 16
 #: Requests that are sent at the same time: each holds half a megabyte, and the line is full long before. The wait
 #: for it is before the connection, under no deadline.
 SENDING = 64
+#: Seconds; see :class:`pipeline.gemini.exchange.Deadlines`.
+CONNECT, IDLE = 10.0, 60.0
 #: The server refuses shorter deadlines than this (gemini-api.md 0.8), so they are ours alone.
 _SERVER_SHORTEST = 10.0
 _READERS = 4
@@ -37,6 +39,8 @@ class Client:
         base_url: the API's root, with or without a path and a slash at its end.
         max_in_flight: connections; more calls than that wait for one, within their connect deadline.
         answers: how many answers may be read at once, or the semaphore that all clients of a process share.
+        connect: seconds to get a connection.
+        idle: seconds between two pieces of an answer that has begun.
 
     Raises:
         KeyMissing: *key* is empty.
@@ -50,8 +54,11 @@ class Client:
         base_url: str = BASE_URL,
         max_in_flight: int = 64,
         answers: int | asyncio.Semaphore = ANSWERS,
+        connect: float = CONNECT,
+        idle: float = IDLE,
     ) -> None:
         self._key = _checked_key(key)
+        self._connect, self._idle = connect, idle
         self._root, self._headers = _root(base_url)
         self._headers |= {
             "x-goog-api-key": self._key,
@@ -107,9 +114,10 @@ class Client:
             InvalidInput: an input changed since it was prepared; the request was never fully sent.
         """
         check(request)
+        deadlines = Deadlines(total=timeout, connect=self._connect, idle=self._idle)
         async with _Turn(self._sending) as turn:
             exchange = Exchange(
-                request, self._reader, timeout=timeout, key=self._key, on_begun=on_begun, on_sent=turn.end
+                request, self._reader, deadlines=deadlines, key=self._key, on_begun=on_begun, on_sent=turn.end
             )
             response = await exchange.start(self._http, self._request(request, exchange.upload, timeout))
         if isinstance(response, Failure):

@@ -20,14 +20,23 @@ from pipeline.gemini.scan import Scanner
 from pipeline.gemini.upload import Upload
 from pipeline.gemini.wire import parse
 
-#: Seconds to get a connection: name, TCP, proxy and TLS.
-CONNECT = 10.0
-#: Seconds between two pieces of an answer that has begun.
-IDLE = 60.0
-
 # What breaks on the wire. The class of an error says nothing of what was sent: the transport reports a connection
 # lost after the body as a failure to connect. Only :class:`Upload` knows.
 _BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds that the steps of a call may take; *total* bounds them all.
+
+    Attributes:
+        total: sending, waiting and reading together.
+        connect: getting a connection: name, TCP, proxy and TLS.
+        idle: between two pieces of an answer that has begun.
+    """
+
+    total: float
+    connect: float
+    idle: float
 
 
 class Exchange:
@@ -36,7 +45,7 @@ class Exchange:
     Args:
         request: what to ask.
         reader: threads that read pictures.
-        timeout: seconds for sending, waiting and reading together.
+        deadlines: for the whole and for its steps.
         key: to be hidden in whatever comes back.
         on_begun: called when the first piece of the body is handed over.
         on_sent: called when the last piece is with the socket.
@@ -47,13 +56,13 @@ class Exchange:
         request: ImageRequest,
         reader: Executor,
         *,
-        timeout: float,
+        deadlines: Deadlines,
         key: str,
         on_begun: Callable[[], None] | None = None,
         on_sent: Callable[[], None] | None = None,
     ) -> None:
         self.upload = Upload(request, reader, self._begun, on_sent or _nothing)
-        self._timeout = timeout
+        self._deadlines = deadlines
         self._key = key
         self._on_begun = on_begun
         self._connecting: asyncio.Timeout | None = None
@@ -69,10 +78,14 @@ class Exchange:
             InvalidInput: an input changed under way; the last piece was not sent.
         """
         try:
-            async with asyncio.timeout(min(CONNECT, self._timeout)) as self._connecting:
+            async with asyncio.timeout(
+                min(self._deadlines.connect, self._deadlines.total)
+            ) as self._connecting:
                 response = await http.send(request, stream=True)
         except TimeoutError:
-            awaited = f"answer within {self._timeout:g} s" if self.upload.begun else "connection in time"
+            awaited = (
+                f"answer within {self._deadlines.total:g} s" if self.upload.begun else "connection in time"
+            )
             return self._failure(Kind.TIMEOUT, f"no {awaited}")
         except _BROKEN as error:
             if self.upload.fault is not None:
@@ -88,11 +101,11 @@ class Exchange:
         scanner, begun = Scanner(), self._clock()
         broken: Failure | None = None
         try:
-            await self._body(response, scanner, begun + self._timeout - self._waited)
+            await self._body(response, scanner, begun + self._deadlines.total - self._waited)
         except httpx.DecodingError:  # not what its content-encoding says: not JSON, then
             scanner = Scanner()
         except TimeoutError:
-            broken = self._failure(Kind.TIMEOUT, f"the answer did not end within {self._timeout:g} s")
+            broken = self._failure(Kind.TIMEOUT, f"the answer did not end within {self._deadlines.total:g} s")
         except _BROKEN as error:
             broken = self._failure(Kind.NETWORK, f"the answer was cut off: {self._said(error)}")
         if broken is not None and response.is_success:
@@ -102,15 +115,16 @@ class Exchange:
         return self._answer(response, scanner, seconds=self._waited + self._clock() - begun)
 
     async def _body(self, response: httpx.Response, scanner: Scanner, end: float) -> None:
+        idle = self._deadlines.idle
         async with (
-            asyncio.timeout_at(min(end, self._clock() + IDLE)) as deadline,
+            asyncio.timeout_at(min(end, self._clock() + idle)) as deadline,
             aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as body,
         ):
             async for piece in body:
                 scanner.feed(piece)
                 if scanner.full:
                     return
-                deadline.reschedule(min(end, self._clock() + IDLE))
+                deadline.reschedule(min(end, self._clock() + idle))
 
     def _answer(self, response: httpx.Response, scanner: Scanner, seconds: float) -> Answer:
         skeleton = scanner.skeleton.replace(self._key.encode(), b"[hidden]")
@@ -130,7 +144,7 @@ class Exchange:
     def _begun(self) -> None:
         """There is a connection: from here on the whole deadline holds."""
         if self._connecting is not None and not self._connecting.expired():
-            self._connecting.reschedule(self._started + self._timeout)
+            self._connecting.reschedule(self._started + self._deadlines.total)
         if self._on_begun is not None:
             self._on_begun()
 

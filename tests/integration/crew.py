@@ -48,7 +48,8 @@ class Crew(Shop):
         process = self.start("worker", "--max-in-flight", str(slots))
         self._workers.append(process)
         if ready:
-            wait_for(lambda: self.redis.hlen("retouch:workers") > before)
+            wait_for(lambda: self.redis.hlen("retouch:workers") > before or process.poll() is not None)
+            assert process.poll() is None, process.communicate()
         return process
 
     def submit(self, name: str = "shop.csv", *words: str) -> str:

@@ -130,7 +130,7 @@ async def outcome(
     port: int | str,
     request: ImageRequest | None = None,
     *,
-    timeout: float = 20.0,
+    timeout: float = 20.0,  # noqa: ASYNC109 - it is the call's
     **more: Any,
 ) -> Answer | Failure:
     url = f"http://127.0.0.1:{port}" if isinstance(port, int) else port
@@ -355,6 +355,60 @@ async def test_late_connecting() -> None:
     assert (failure.kind, failure.begun, failure.sent) == (Kind.TIMEOUT, False, False)
 
 
+async def test_the_deadline_of_connecting_ends_with_the_connection() -> None:
+    """Once there is a connection only the whole deadline holds while the picture is made."""
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        await received(reader)
+        await asyncio.sleep(0.4)
+        writer.write(http())
+        await writer.drain()
+
+    async with serving(handle) as port:
+        assert raw(await whole(port, connect=0.3)) == RAW
+
+
+async def test_an_answer_that_is_slow_but_comes() -> None:
+    """Each piece gives an answer more time, up to the whole deadline."""
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        await received(reader)
+        writer.write(http(b"", length=len(BODY)))
+        for start in range(0, len(BODY), len(BODY) // 10):
+            await asyncio.sleep(0.05)
+            writer.write(BODY[start : start + len(BODY) // 10])
+
+    async with serving(handle) as port:
+        assert raw(await whole(port, idle=0.4)) == RAW
+
+
+async def test_an_answer_that_stalls() -> None:
+    """An answer that has begun and goes silent does not hold its turn until the whole deadline."""
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        await received(reader)
+        writer.write(http(BODY[:-5], length=len(BODY)))
+        await reader.read()
+
+    async with serving(handle) as port:
+        failure = await broken(port, idle=0.1)
+    assert (failure.kind, failure.sent) == (Kind.TIMEOUT, True)
+    assert failure.seconds < 5
+
+
+async def test_an_answer_that_breaks_before_the_request_was_sent(large: SentPicture) -> None:
+    """A 200 says that somebody works on the request, although we have not sent all of it."""
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        await reader.readexactly(1000)
+        writer.write(http(BODY[:-5], length=len(BODY)))
+        await asyncio.Event().wait()
+
+    async with serving(handle) as port:
+        failure = await broken(port, asking(large), idle=0.1)
+    assert (failure.kind, failure.begun, failure.sent) == (Kind.TIMEOUT, True, True)
+
+
 async def test_a_dribble_ends_at_the_deadline() -> None:
     """Bytes that keep coming do not keep the call alive."""
 
@@ -452,12 +506,17 @@ async def test_not_http(nonsense: bytes) -> None:
 async def test_a_picture_that_changed_before(tmp_path: Path) -> None:
     """Nothing is sent, nothing is begun."""
     (tmp_path / "a").write_bytes(b"abc")
-    seen: list[Request] = []
-    async with serving(answering(http(), seen=seen)) as port:
+    connections: list[Reader] = []
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        connections.append(reader)
+
+    async with serving(handle) as port:
         for spoilt in (picture(tmp_path / "a", 4), picture(tmp_path / "gone", 4)):
             with pytest.raises(InvalidInput, match="changed"):
                 await outcome(port, asking(spoilt))
-    assert not seen
+        await asyncio.sleep(0.01)
+    assert not connections
 
 
 async def test_a_picture_that_shrinks_under_way(large: SentPicture) -> None:
@@ -504,11 +563,11 @@ async def test_the_turn_is_shared_and_not_under_the_deadline() -> None:
         url = f"http://127.0.0.1:{port}"
         async with Client(key=KEY, base_url=url, answers=turns) as client:
             await turns.acquire()
-            asyncio.get_running_loop().call_later(0.3, turns.release)
-            async with client.call(asking(), timeout=0.25) as reply:
+            asyncio.get_running_loop().call_later(0.6, turns.release)
+            async with client.call(asking(), timeout=0.5) as reply:
                 assert isinstance(reply, Answer)
                 assert raw(reply) == RAW
-                assert reply.seconds < 0.25
+                assert reply.seconds < 0.5
                 assert turns.locked()
         assert not turns.locked()
 

@@ -318,7 +318,7 @@ class TestOpen:
         await folded(board, 1, done(50))
         claim = await board.claim("job", 2, LEASE)
         await board.stop("job", State.HALTED, "the key is refused")
-        await opened(board)
+        await opened(board, folded={1: done(50)})
         status = await read_status(board.redis, "job")
         assert (status.state, status.outcomes["done"]) == (State.QUEUED, 50)
         assert [hint.shard for hint in await board.sweep()] == [3], "a lease that is held stays"
@@ -327,16 +327,25 @@ class TestOpen:
     async def test_a_larger_limit_adds_shards(self, board):
         await opened(board, shards=1)
         assert await folded(board, 1, done(50))
-        await opened(board, shards=2)
+        await opened(board, shards=2, folded={1: done(50)})
         assert [hint.shard for hint in await board.sweep()] == [2]
         assert await folded(board, 2, done(50))
+
+    async def test_a_new_round_of_a_shard_is_settled_again(self, board):
+        await opened(board, shards=2)
+        await folded(board, 1, Totals(outcomes={"failed": 50}, calls=50))
+        await folded(board, 2, done(50, calls=50))
+        await opened(board, shards=2, folded={2: done(50, calls=50)})
+        assert [hint.shard for hint in await board.sweep()] == [1]
+        assert await folded(board, 1, done(50, calls=100))
+        status = await read_status(board.redis, "job")
+        assert (status.outcomes["done"], status.outcomes["failed"], status.calls) == (100, 0, 150)
 
     async def test_a_job_that_ended_begins_anew_from_its_folds(self, board):
         await opened(board, shards=1)
         await folded(board, 1, done(50))
         claim = await board.claim("job", FINISH, LEASE)
         await board.finish("job", claim.token, State.FINISHED, 1)
-        assert not await board.knows("job")
         await opened(board, shards=1, folded={1: done(50)})
         status = await read_status(board.redis, "job")
         assert (status.state, status.outcomes["done"], status.finished_at) == (State.QUEUED, 50, None)

@@ -108,6 +108,9 @@ def test_it_halts_once_for_all_and_goes_on_when_mended(crew):
     assert crew.emulator.ledger.summary()["calls"] == calls, "nobody calls any more"
     assert crew.status(job)["state_reason"].startswith("denied: ")
     crew.emulator.order()
+    # What Redis has forgotten is built again from the folder.
+    crew.redis.delete(*crew.redis.keys(f"retouch:job:{job}:*"))
+    assert crew.redis.hlen(f"retouch:job:{job}:head") == 0
     assert crew.submit() == job
     crew.to_its_end(job)
     assert len(crew.records()) == 300

@@ -155,6 +155,17 @@ def test_every_single_cut() -> None:
     assert scanned(body, list(range(len(body)))).blobs == whole.blobs
 
 
+@pytest.mark.parametrize(
+    "data", ["QQ==QQ==", "QUJDQ", "QUI=QUJD", "QUJD*", "=", "QQ==Q", "QU\\u0100JD", "QU\\bJD"]
+)
+def test_unsound_however_cut(data: str) -> None:
+    """What is not base64 is not base64 in pieces either."""
+    body = f'{{"inlineData":{{"data":"{data}"}}}}'.encode()
+    for cut in range(len(body)):
+        assert not scanned(body, [cut]).blobs[0].sound
+    assert not scanned(body, list(range(len(body)))).blobs[0].sound
+
+
 def image(name: bytes, raw: bytes, *, thought: bool = False) -> dict[str, Any]:
     part: dict[str, Any] = {name.decode(): {"mimeType": "image/png", "data": base64.b64encode(raw).decode()}}
     return part | ({"thought": True} if thought else {})

@@ -1,16 +1,16 @@
 -- Announce what people want of a job, which control.json says already. Answers 0 when there is no such job here.
--- ARGV: job, wanted state, JSON of wanted.
-local job, want, wanted = ARGV[1], ARGV[2], ARGV[3]
+-- ARGV: job, wanted state, JSON of wanted, the reason that is shown while it is so.
+local job, want, wanted, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local head = key(job, 'head')
 local state = redis.call('HGET', head, 'state')
 if not state or state == 'finished' or state == 'cancelled' then return 0 end
 redis.call('HSET', head, 'want', want, 'wanted', wanted)
 if want == 'paused' and goes_on(state) then
-  redis.call('HSET', head, 'state', 'paused', 'state_reason', '')
+  redis.call('HSET', head, 'state', 'paused', 'state_reason', reason)
 elseif want == 'running' and (state == 'paused' or state == 'halted') then
   redis.call('HSET', head, 'state', 'queued', 'state_reason', '')
 elseif want == 'cancelled' then
-  redis.call('HSET', head, 'state', 'running', 'state_reason', 'being cancelled: calls in flight are let finish')
+  redis.call('HSET', head, 'state', 'running', 'state_reason', reason)
 end
 touch(job)
 return 1

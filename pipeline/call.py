@@ -1,0 +1,190 @@
+"""One call of a row: intent put, request sent, answer judged, picture verified and stored.
+
+What follows from it is :mod:`pipeline.policy`'s to decide and :mod:`pipeline.row`'s to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from pipeline.edit import Attempt, Edit, History, OutputPicture, Variant, Verdict, utc
+from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.request import ImageRequest, wording
+from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
+from pipeline.job.shard import Intent
+from pipeline.jobrun import JobRun
+from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
+from pipeline.picture import unchanged as is_unchanged
+from pipeline.policy import variant
+from pipeline.ports import Lease
+from pipeline.price import cost
+from pipeline.record import output
+from pipeline.store import Bytes
+
+
+class LeaseLost(Exception):  # noqa: N818 - it is an event, not an error
+    """Another process has taken the shard over; nothing more is called or put for its rows here."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """What an answer came to: its judgement, and the picture that was stored."""
+
+    judged: Judgement
+    picture: OutputPicture | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """Makes the calls of one row, one after the other.
+
+    Attributes:
+        pictures: ready to be sent.
+        lease: asked right before each call and each put.
+    """
+
+    job: JobRun
+    shard: int
+    edit: Edit
+    model: str
+    aspect_ratio: str | None
+    image_size: str | None
+    pictures: tuple[SentPicture, ...]
+    lease: Lease
+
+    async def make(self, history: History, price: float | None) -> tuple[Attempt, Received]:
+        """Make the call that follows *history*, for which *price* dollars are set aside, and settle that sum.
+
+        Raises:
+            LeaseLost: another process has the shard.
+            InvalidInput: a picture changed under way; the request was never fully sent.
+            StoreError: the store failed and the job was stopped.
+        """
+        reserved = price or 0.0
+        spent: float | None = 0.0
+        try:
+            put = variant(history.tries)
+            await self._intend(history, put, price)
+            # What may have been paid without anybody knowing counts as paid.
+            spent = None
+            attempt, received = await self._call(history, put)
+            spent = attempt.cost_usd
+        finally:
+            await asyncio.shield(self.job.budget.settle(reserved, reserved if spent is None else spent))
+        return attempt, received
+
+    async def receive(self, reply: Answer | Failure) -> Received:
+        """Judge *reply*, verify its picture off the loop and store it untouched."""
+        judged = judge(reply)
+        if judged.verdict is not Verdict.IMAGE or judged.picture is None:
+            return Received(judged)
+        received = await self._verified(judged, judged.picture)
+        if isinstance(reply, Answer):
+            # What is stored need not wait in memory until the collector finds the row's cycles.
+            reply.blobs = {}
+        return Received(msgspec.structs.replace(received.judged, picture=None), received.picture)
+
+    def check_lease(self) -> None:
+        """Raise :class:`LeaseLost` when another process may have the shard."""
+        if not self.lease.held():
+            raise LeaseLost
+
+    async def _intend(self, history: History, put: Variant, price: float | None) -> None:
+        self.check_lease()
+        intent = Intent(
+            row=self.edit.row,
+            n=history.made + 1,
+            variant=put,
+            model=self.model,
+            started_at=utc(time.time()),
+            price=price,
+            history=history,
+        )
+        if not await self.job.keeper.put(lambda: self.job.folder.put_intent(self.shard, intent)):
+            raise LeaseLost
+        # A process that was frozen meanwhile must not pay for what another has taken over.
+        self.check_lease()
+
+    async def _call(self, history: History, put: Variant) -> tuple[Attempt, Received]:
+        gauge = _Gauge(self.job.progress.call_begun)
+        judged = Judgement(verdict=Verdict.INTERRUPTED, counted=False, unknown=True)
+        started, clock = time.time(), time.monotonic()
+        seconds = 0.0
+        try:
+            async with self.job.client.call(
+                self._request(put), timeout=self.job.timeout, on_begun=gauge.begin
+            ) as reply:
+                seconds = time.monotonic() - clock
+                received = await self.receive(reply)
+            judged = received.judged
+        finally:
+            attempt = Attempt(
+                n=history.made + 1,
+                started_at=utc(started),
+                seconds=round(seconds, 3),
+                verdict=judged.verdict,
+                counted=judged.counted,
+                prompt_variant=put,
+                http_status=judged.http_status,
+                finish_reason=judged.finish_reason,
+                tokens=judged.tokens,
+                cost_usd=self._cost(judged),
+                unknown=judged.unknown and gauge.begun,
+                begun=gauge.begun,
+                detail=judged.detail,
+            )
+            self.job.progress.call_ended(attempt)
+        return attempt, received
+
+    def _request(self, put: Variant) -> ImageRequest:
+        prompt, modalities = wording(self.edit.prompt, put)
+        return ImageRequest(
+            model=self.model,
+            prompt=prompt,
+            pictures=self.pictures,
+            modalities=modalities,
+            aspect_ratio=self.aspect_ratio,
+            image_size=self.image_size,
+        )
+
+    def _cost(self, judged: Judgement) -> float | None:
+        """What the call cost: by its usage, nothing where the API refused it, unknown where nobody can say."""
+        if judged.tokens is not None:
+            return cost(self.model, judged.tokens)
+        return None if judged.unknown or judged.http_status == 200 else 0.0
+
+    async def _verified(self, judged: Judgement, data: Bytes) -> Received:
+        loop = asyncio.get_running_loop()
+        try:
+            verified = await loop.run_in_executor(self.job.decoders, verify, data)
+        except BadPicture as bad:
+            return Received(bad_picture(judged, str(bad)))
+        if is_unchanged(verified.sha256, self.pictures):
+            return Received(unchanged(judged, "its bytes are those of the input"))
+        return Received(judged, await self.keep(verified, data))
+
+    async def keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:
+        """Store a verified picture under the row's name."""
+        self.check_lease()
+        folder, name = self.job.folder, self.edit.name
+        path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
+        if path is None:
+            raise LeaseLost
+        return output(path, verified, len(data))
+
+
+class _Gauge:
+    """Whether the body of a call was begun."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.begun = False
+        self._tell = tell
+
+    def begin(self) -> None:
+        self.begun = True
+        self._tell()
