@@ -105,7 +105,7 @@ class Process:
             BenchmarkError: it did not end within *seconds*; it is killed.
         """
         if not self._ended.wait(seconds):
-            self._kill()
+            self.kill()
             raise BenchmarkError(f"{self.name} did not end within {seconds:.0f} s: {self.said()}")
         assert self._usage is not None
         return self._usage
@@ -116,7 +116,7 @@ class Process:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
         if not self._ended.wait(_PATIENCE):
-            self._kill()
+            self.kill()
         return self.wait(_PATIENCE)
 
     def first_line(self, seconds: float) -> str:
@@ -138,7 +138,8 @@ class Process:
         text = self._log.read_text(errors="replace").strip() or self._output.read_text(errors="replace")
         return text[-600:] or "it said nothing"
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End it at once."""
         # The group of the session that this process was started in: itself and its children, nobody else.
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)

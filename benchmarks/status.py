@@ -82,8 +82,9 @@ def _of_run(stage: Stage, url: str, rows: int) -> _Cost:
     with stage.out() as out:
         words = ["run", str(manifest), *job_options(out, 1), "--timeout", str(2 * _HANGING)]
         with stage.start(retouch(*words), url=url, name="run") as process:
-            job = _wait_until_planned(out, process, rows)
-            return _asked(stage, job, "", rows)
+            cost = _asked(stage, _wait_until_planned(out, process, rows), "", rows)
+            process.kill()  # told to end, it would wait for its call
+            return cost
 
 
 def _asked(stage: Stage, job: str, redis: str, rows: int) -> _Cost:

@@ -24,6 +24,7 @@ from pipeline.policy import variant
 from pipeline.ports import Lease
 from pipeline.price import cost
 from pipeline.record import output
+from pipeline.steps import reached
 from pipeline.store import Bytes
 
 
@@ -107,6 +108,7 @@ class Calls:
         )
         if not await self.job.keeper.put(lambda: self.job.folder.put_intent(self.shard, intent)):
             raise LeaseLost
+        reached("intended")
         # A process that was frozen meanwhile must not pay for what another has taken over.
         self.check_lease()
 
@@ -120,6 +122,7 @@ class Calls:
                 self._request(put), timeout=self.job.timeout, on_begun=gauge.begin
             ) as reply:
                 seconds = time.monotonic() - clock
+                reached("received")
                 received = await self.receive(reply)
             judged = received.judged
         finally:
@@ -170,11 +173,13 @@ class Calls:
 
     async def keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:
         """Store a verified picture under the row's name."""
+        reached("verified")
         self.check_lease()
         folder, name = self.job.folder, self.edit.name
         path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
         if path is None:
             raise LeaseLost
+        reached("kept")
         return output(path, verified, len(data))
 
 
@@ -188,3 +193,4 @@ class _Gauge:
     def begin(self) -> None:
         self.begun = True
         self._tell()
+        reached("begun")

@@ -20,6 +20,7 @@ from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
 from pipeline.record import record_of
 from pipeline.reuse import fingerprint
+from pipeline.steps import reached
 
 log = logging.getLogger("retouch.row")
 
@@ -70,6 +71,7 @@ class Row:
         self._check_lease()
         if not await self.job.keeper.put(lambda: self.job.folder.put_record(self.shard, record)):
             raise LeaseLost
+        reached("settled")
         self.job.progress.row_settled(record)
         return record
 

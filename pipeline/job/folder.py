@@ -35,6 +35,7 @@ from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_o
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
 from pipeline.ports import Wanted
+from pipeline.steps import reached
 from pipeline.store import Bytes, Store, open_store
 
 #: What a verified picture's file may end in, from its bytes; looked for when a picture without a record is adopted.
@@ -271,6 +272,7 @@ class JobFolder:
         head = Folded(shard=shard, rows=len(ordered), totals=totals)
         lines = [_encode(head), *map(_encode, ordered)]
         await self.store.put_new(f"{self._path(shard)}/folded", b"\n".join(lines) + b"\n")
+        reached("folded")
         names = await self.store.names(self._path(shard))
         small = [name for name in names if name.endswith((".record", ".intent", ".tried"))]
         await self.store.delete([f"{self._path(shard)}/{name}" for name in small])

@@ -122,6 +122,7 @@ def test_cancel_settles_the_rest(crew):
     crew.emulator.order(slow(2))
     job = crew.submit()
     wait_for(lambda: crew.emulator.ledger.summary()["answered"] > 20)
+    assert json.loads((crew.out / "report.json").read_text())["state"] == "running", "without Redis, this is left"
     done = crew.retouch("cancel", job)
     assert done.returncode == 0, done.stderr
     crew.to_its_end(job)

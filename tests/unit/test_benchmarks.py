@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
+
+# A bare `pytest` does not look for packages in the checkout, as `make test` does.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks import __main__ as command
 from benchmarks.compare import measured
@@ -127,7 +131,8 @@ def test_a_process_is_measured_in_wall_cpu_and_memory(tmp_path):
 
 
 def test_the_memory_of_children_counts_while_they_are_there(tmp_path):
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = b\"a\" * 60_000_000; import time; time.sleep(1)'])"
+    held = "x = b'a' * 60_000_000; import time; time.sleep(1.2)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {held!r}])"
 
     with process(tmp_path, code) as child:
         usage = child.wait(60)
