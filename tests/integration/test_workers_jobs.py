@@ -122,7 +122,9 @@ def test_cancel_settles_the_rest(crew):
     crew.emulator.order(slow(2))
     job = crew.submit()
     wait_for(lambda: crew.emulator.ledger.summary()["answered"] > 20)
-    assert json.loads((crew.out / "report.json").read_text())["state"] == "running", "without Redis, this is left"
+    assert json.loads((crew.out / "report.json").read_text())["state"] == "running", (
+        "without Redis, this is left"
+    )
     done = crew.retouch("cancel", job)
     assert done.returncode == 0, done.stderr
     crew.to_its_end(job)
@@ -160,15 +162,15 @@ def test_a_pace_holds_over_all_workers(crew):
 
 
 def test_ten_rows_do_not_wait_behind_many(crew, tmp_path):
-    crew.emulator.order(slow())
-    crew.manifest(1000)
+    crew.emulator.order(slow(1))
+    crew.manifest(400)
     many = crew.submit()
     crew.manifest(10, "ten.csv", prompt="quickly")
     done = crew.retouch("submit", "ten.csv", "--out", "ten", "--json")
     ten = json.loads(done.stdout)["job"]
     crew.to_its_end(ten, seconds=30)
     assert crew.state(many) == "running"
-    assert int(crew.head(many).get("outcome:done", 0)) < 800
+    assert int(crew.head(many).get("outcome:done", 0)) < 300
     crew.retouch("cancel", many)
 
 
@@ -186,9 +188,9 @@ def test_messages_may_come_twice_and_for_nothing(crew):
 def test_latency_is_not_spent_waiting(crew):
     """Slots over latency: the shards of a process feed one pool of slots."""
     crew.emulator.order(rule(latency="0.5"))
-    crew.manifest(400)
-    began = time.monotonic()
+    crew.manifest(200)
     job = crew.submit()
     queued = time.monotonic()
     crew.to_its_end(job)
-    assert time.monotonic() - queued < 3 * 400 * 0.5 / (2 * SLOTS) + 5, queued - began
+    # Generous, for machines with much else to do; one shard after another would take far longer.
+    assert time.monotonic() - queued < 3 * 200 * 0.5 / (2 * SLOTS) + 5
