@@ -53,7 +53,9 @@ class Figure:
         median = shown(self.value, self.unit)
         if len(self.rounds) == 1:
             return median
-        low, high = (shown(edge(self.rounds), "") for edge in (min, max))
+        low, high = (
+            shown(edge(self.rounds), self.unit).removesuffix(self.unit).rstrip() for edge in (min, max)
+        )
         return f"{median} ({low} to {high})"
 
     def document(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.workload import Workload
 
 #: Seconds that any one process may take beside what its size accounts for.
-PATIENCE = 180.0
+PATIENCE = 120.0
 _KEYS = ("RETOUCH_", "GEMINI_", "GOOGLE_")
 #: A port that nobody listens on: commands that need no API must not reach one.
 NO_API = "http://127.0.0.1:9"

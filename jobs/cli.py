@@ -17,10 +17,8 @@ from click.shell_completion import CompletionItem
 from jobs import environment, logs, output
 from jobs.command import WIDTH, log_params, write_examples
 from jobs.commands import COMMANDS
+from jobs.exits import INTERNAL, INTERRUPTED
 from pipeline.errors import RetouchError
-
-INTERRUPTED = 130
-INTERNAL = 70
 
 log = logging.getLogger("retouch.cli")
 

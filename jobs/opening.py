@@ -14,12 +14,23 @@ from jobs.asked import Asked
 from pipeline.edit import State, utc
 from pipeline.errors import JobError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
-from pipeline.job.registry import Entry, find_exact, last_status, newest_unfinished, register
+from pipeline.job.registry import (
+    Entry,
+    claim_id,
+    find_exact,
+    give_id_back,
+    last_status,
+    newest_unfinished,
+    register,
+)
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, open_manifest, spool
 from pipeline.store import Store, open_store
 
 SPOOL = "manifest.jsonl"
+
+#: Seconds until an id of the next second may be had.
+_NEXT_ID = 0.2
 
 
 def opened_manifest(asked: Asked, scratch: Path) -> Manifest:
@@ -48,7 +59,7 @@ async def open_job(
     registry = open_store(asked.store)
     wanted = _spec(asked, manifest)
     if asked.out:
-        folder, spec = await _at(asked.out, wanted)
+        folder, spec = await _at(asked.out, wanted, registry)
     else:
         folder, spec = await _newest_or_new(registry, wanted, manifest)
     entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
@@ -81,13 +92,13 @@ async def _keep_spooled(scratch: Path, folder: JobFolder) -> None:
         await folder.store.put_file(SPOOLED_MANIFEST, copy)
 
 
-async def _at(out: str, wanted: Spec) -> tuple[JobFolder, Spec]:
+async def _at(out: str, wanted: Spec, registry: Store) -> tuple[JobFolder, Spec]:
     folder = JobFolder.at(out)
     there = await folder.spec()
     if there is None:
-        spec = msgspec.structs.replace(wanted, job=new_id(wanted, time.time()), out=folder.store.url)
-        if await folder.create(spec):
-            return folder, spec
+        begun = await _begun(folder, wanted, registry)
+        if begun is not None:
+            return folder, begun
         there = await folder.spec()
     if there is None:
         raise JobError(f"{out}: its job.json came and went; is somebody else writing there?")
@@ -103,14 +114,31 @@ async def _at(out: str, wanted: Spec) -> tuple[JobFolder, Spec]:
 async def _newest_or_new(registry: Store, wanted: Spec, manifest: Manifest) -> tuple[JobFolder, Spec]:
     entry = await newest_unfinished(registry, wanted)
     if entry is not None and await _same_input(entry, manifest):
-        return await _at(entry.out, wanted)
+        return await _at(entry.out, wanted, registry)
+    while True:
+        folder = JobFolder.at(f"{registry.url}/{new_id(wanted, time.time())}")
+        begun = await _begun(folder, wanted, registry)
+        if begun is not None:
+            return folder, begun
+        await asyncio.sleep(_NEXT_ID)
+
+
+async def _begun(folder: JobFolder, wanted: Spec, registry: Store) -> Spec | None:
+    """Begin a job in *folder* under an id that no other job has; ``None`` when another began one there first."""
     while True:
         job = new_id(wanted, time.time())
-        folder = JobFolder.at(f"{registry.url}/{job}")
-        spec = msgspec.structs.replace(wanted, job=job, out=folder.store.url)
-        if await folder.create(spec):
-            return folder, spec
-        await asyncio.sleep(0.2)
+        if await claim_id(registry, Entry(job=job, out=folder.store.url)):
+            break
+        # The id holds the second.
+        await asyncio.sleep(_NEXT_ID)
+    spec = msgspec.structs.replace(wanted, job=job, out=folder.store.url)
+    begun = False
+    try:
+        begun = await folder.create(spec)
+    finally:
+        if not begun:
+            await give_id_back(registry, job)
+    return spec if begun else None
 
 
 async def _same_input(entry: Entry, manifest: Manifest) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.asked import Asked
+from jobs.exits import INTERRUPTED, exit_code
 from jobs.live import View
 from jobs.opening import open_job, opened_manifest
 from pipeline.edit import State, Status
@@ -27,9 +28,6 @@ from pipeline.store import open_store
 
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25
-
-#: Exit code of a process that was told to end.
-INTERRUPTED = 130
 
 REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes or a smaller --limit"
 
@@ -49,15 +47,6 @@ async def run(asked: Asked, view: View) -> int:
         return INTERRUPTED
     view.close(status)
     return exit_code(status)
-
-
-def exit_code(status: Status) -> int:
-    """The exit code of a job that stands at *status*: ``contract.md``, "Exit codes"."""
-    if status.state is State.FINISHED:
-        return 0 if status.outcomes["done"] == status.rows else 1
-    if status.state in (State.HALTED, State.PAUSED, State.WAITING):
-        return 3
-    return 1 if status.state is State.CANCELLED else INTERRUPTED
 
 
 class Running:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from jobs.exits import INTERRUPTED, exit_code
 from jobs.live import View, open_view
-from jobs.run import exit_code
 from jobs.standing import Standing, Standings, standings, the_job
 from jobs.words import STOPPED
 from pipeline.edit import State
@@ -27,7 +27,7 @@ def watch(*, job: str, json: bool) -> int:
     except KeyboardInterrupt:
         view.close()
         view.say(f"The job goes on without being watched; `retouch watch {job}` shows it again.")
-        return 130
+        return INTERRUPTED
     finally:
         view.close()
 

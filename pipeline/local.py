@@ -163,13 +163,16 @@ class LocalJob:
 
     async def status(self) -> Status:
         """How the job stands now."""
-        held = await self.pace.held()
-        waiting = self.progress.waiting_for or (
-            f"the API asked for a pause; calls go on in {held:.0f} s" if held > FRESH else None
-        )
+        if self.brake.cancelled:
+            return self._status(State.RUNNING, "being cancelled: calls in flight are let finish")
         if self.brake.stopped:
             return self._status(self.brake.state, self.brake.reason)
+        waiting = self.progress.waiting_for or self.progress.unreachable or await self._hold()
         return self._status(State.WAITING if waiting else State.RUNNING, waiting)
+
+    async def _hold(self) -> str | None:
+        held = await self.pace.held()
+        return f"the API asked for a pause; calls go on in {held:.0f} s" if held > FRESH else None
 
     def _final(self) -> Status:
         left = self._rows_left(self.progress.totals)

@@ -124,7 +124,9 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     if verdict is Verdict.THROTTLED:
         seconds = _told(judged, jitter) or _backoff(again + 1, jitter)
         return Again(seconds, hold=seconds, patience=True)
-    return Again(_told(judged, jitter) or _backoff(again, jitter), patience=True)
+    seconds = _told(judged, jitter) or _backoff(again, jitter)
+    # Who cannot be reached by one row cannot be reached by the next.
+    return Again(seconds, hold=seconds if verdict is Verdict.NETWORK else 0.0, patience=True)
 
 
 def _told(judged: Judgement, jitter: float) -> float | None:

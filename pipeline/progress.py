@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from pipeline.edit import Attempt, Outcome, Record, State, Status, Totals
+from pipeline.edit import Attempt, Outcome, Record, State, Status, Totals, Verdict
 
 #: Seconds over which pictures a minute are counted.
 WINDOW = 60.0
@@ -19,12 +19,14 @@ class LocalProgress:
         totals: what is settled, and the calls of rows that are not.
         in_flight: calls that are begun and not answered.
         waiting_for: why the job waits, if it does.
+        unreachable: that no connection can be made, since the last call that was begun.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.totals = Totals()
         self.in_flight = 0
         self.waiting_for: str | None = None
+        self.unreachable: str | None = None
         self._clock = clock
         self._began = clock()
         self._settled: deque[float] = deque()
@@ -34,6 +36,10 @@ class LocalProgress:
 
     def call_ended(self, attempt: Attempt) -> None:
         self.in_flight -= attempt.begun
+        if attempt.begun:
+            self.unreachable = None
+        elif attempt.verdict is Verdict.NETWORK:
+            self.unreachable = f"the API cannot be reached ({attempt.detail}); it is tried again"
         self.totals += Totals(
             verdicts={attempt.verdict: 1},
             calls=int(attempt.begun),

@@ -26,7 +26,6 @@ class Heart:
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._reported: dict[str, float] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -47,25 +46,22 @@ class Heart:
             BrokerError: Redis is out of reach.
         """
         station, tools = self._station, self._station.tools
-        jobs = dict(station.jobs)
-        money = {job: purse.news() for job, purse in tools.purses.items()}
-        asked = {job: money.get(job, "") for job in {*jobs, *(job for job, news in money.items() if news)}}
-        holdings = list(station.holdings)
+        jobs, holdings = dict(station.jobs), list(station.holdings)
         said = [holding.held() for holding in holdings]
+        money = self._money(jobs)
         sent = time.monotonic()
-        kept, news = await tools.board.beat(tools.settings.lease, self._card(jobs), said, asked)
+        kept, news = await tools.board.beat(tools.settings.lease, self._card(jobs), said, money)
         for holding, held, still_ours in zip(holdings, said, kept, strict=True):
-            if not still_ours:
-                holding.lease.lost()
-                continue
-            holding.lease.renewed(sent)
-            if holding.progress:
-                holding.progress.said(held.totals)
-        for job, sums_said in asked.items():
-            if job in tools.purses:
-                tools.purses[job].heard(sums_said)
+            holding.heard(held, sent, still_ours=still_ours)
+        for job, sums in money.items():
+            tools.purses[job].heard(sums)
         for job, here in jobs.items():
             await self._tell(here, news[job])
+
+    def _money(self, jobs: dict[str, JobHere]) -> dict[str, str]:
+        """What is to be said of each job here, and of one that has left with money unsaid."""
+        unsaid = {job: purse.news() for job, purse in self._station.tools.purses.items()}
+        return {job: sums for job, sums in unsaid.items() if sums or job in jobs}
 
     def _card(self, jobs: dict[str, JobHere]) -> Card:
         settings = self._station.tools.settings
@@ -78,9 +74,9 @@ class Heart:
 
     def _freshen(self) -> None:
         now = time.monotonic()
-        for job, here in self._station.jobs.items():
-            if now - self._reported.get(job, 0.0) >= FRESH:
-                self._reported[job] = now
+        for here in self._station.jobs.values():
+            if now - here.reported >= FRESH:
+                here.reported = now
                 task = asyncio.create_task(self._write(here))
                 self._writing.add(task)
                 task.add_done_callback(self._writing.discard)

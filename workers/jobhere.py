@@ -41,6 +41,15 @@ class Holding:
         totals = self.progress.changed() if self.progress else None
         return Held(self.job, self.shard, self.lease.token, totals)
 
+    def heard(self, held: Held, sent: float, *, still_ours: bool) -> None:
+        """The board has answered to *held*, which was sent at *sent*."""
+        if not still_ours:
+            self.lease.lost()
+            return
+        self.lease.renewed(sent)
+        if self.progress:
+            self.progress.said(held.totals)
+
 
 class JobHere:
     """The job as this process works on it; built once and shared by its shards here.
@@ -49,6 +58,7 @@ class JobHere:
         brake: stops it in this process.
         shards: how many of them are at work here; without any the job is let go.
         announced: all workers know that the job was stopped.
+        reported: when report.json was last thought of, by the monotonic clock.
     """
 
     def __init__(self, tools: Tools, folder: JobFolder, spec: Spec, wanted: Wanted) -> None:
@@ -58,6 +68,7 @@ class JobHere:
         self.brake = Brake()
         self.shards = 0
         self.announced = False
+        self.reported = 0.0
         self.figures = LocalProgress()
         self._hold = 0.0
         purse = tools.purses.setdefault(spec.job, Purse())

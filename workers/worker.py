@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -84,6 +85,8 @@ async def station_at_work(
             asyncio.create_task(heart.run()),
             asyncio.create_task(sweep_for_ever(station, publish)),
         ]
+        for task in rounds:
+            task.add_done_callback(_end_without)
         try:
             yield station
         finally:
@@ -93,6 +96,13 @@ async def station_at_work(
             with contextlib.suppress(BrokerError):
                 await heart.beat()
                 await tools.board.leave()
+
+
+def _end_without(task: asyncio.Task[None]) -> None:
+    """A worker whose heart or sweep has failed would look alive and do nothing: it ends in order instead."""
+    if not task.cancelled() and task.exception():
+        log.critical("worker_broken, it ends: %r", task.exception(), exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager

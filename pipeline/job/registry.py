@@ -28,6 +28,16 @@ async def register(store: Store, entry: Entry) -> None:
     await store.put(f"{JOBS}/{entry.job}", msgspec.json.encode(entry))
 
 
+async def claim_id(store: Store, entry: Entry) -> bool:
+    """Add the entry of a new job; false when another job has its id."""
+    return await store.put_new(f"{JOBS}/{entry.job}", msgspec.json.encode(entry))
+
+
+async def give_id_back(store: Store, job: str) -> None:
+    """Forget a job that was not begun after all."""
+    await store.delete([f"{JOBS}/{job}"])
+
+
 async def entries(store: Store) -> list[Entry]:
     """All jobs, the oldest first."""
     return [entry for name in await store.names(JOBS) if (entry := await find_exact(store, name))]
