@@ -151,6 +151,49 @@ def _cancel() -> Command:
     )
 
 
+def _pause() -> Command:
+    return Command(
+        "pause",
+        "jobs.pause:pause",
+        [_job(), json_option("the status afterwards")],
+        text=f"Pause a job: calls in flight are let finish, no new one is begun, and it stays so.\n\n{_JOB}",
+        examples=("retouch pause 20260801-120000-ab12cd",),
+    )
+
+
+def _resume() -> Command:
+    return Command(
+        "resume",
+        "jobs.pause:resume",
+        [_job(), json_option("the status afterwards")],
+        text=f"Let a paused job go on; one that Redis has lost is built again from its folder.\n\n{_JOB}",
+        examples=("retouch resume 20260801-120000-ab12cd",),
+    )
+
+
+def _retry() -> Command:
+    return Command(
+        "retry",
+        "jobs.retry:retry",
+        [
+            _job(),
+            option("--reason", metavar="WORDS", help="Only these: reasons or outcomes, separated by commas."),
+            option("--prompt", type=Text(), help="What to do instead; may hold {column}."),
+            json_option("the status at the end"),
+        ],
+        text=f"""Settle again what is not done; what is done is never touched, and no history is lost. A job that
+    was handed to the workers goes back to them, any other is run here and now.
+
+    {_JOB}
+    """,
+        examples=(
+            "retouch retry JOB",
+            "retouch retry JOB --reason text_only,timeout",
+            "retouch retry JOB --reason blocked --prompt 'Brighten the background of this photograph.'",
+        ),
+    )
+
+
 def _report() -> Command:
     return Command(
         "report",
@@ -231,7 +274,10 @@ COMMANDS = {
     "status": Listed("Show how one job stands, or all of them.", _status),
     "watch": Listed("Watch a job to its end.", _watch),
     "results": Listed("Print what came of each row, as far as it is settled.", _results),
+    "pause": Listed("Begin no new call for a job.", _pause),
+    "resume": Listed("Let a paused job go on.", _resume),
     "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
+    "retry": Listed("Settle again what is not done.", _retry),
     "report": Listed("Write results and report anew from what is settled.", _report),
     "models": Listed("Show what each model takes, makes and costs.", _models),
     "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),

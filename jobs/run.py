@@ -18,12 +18,10 @@ from pipeline.errors import UsageError
 from pipeline.fetch import Fetcher
 from pipeline.gemini.access import access
 from pipeline.gemini.client import Client
-from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.folder import Planned
 from pipeline.job.hold import held
-from pipeline.job.spec import Spec
 from pipeline.jobrun import Caller
 from pipeline.local import LocalJob
-from pipeline.manifest import Manifest
 from pipeline.store import open_store
 
 #: Seconds between two looks at the figures.
@@ -39,7 +37,9 @@ async def run(asked: Asked, view: View) -> int:
             manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
             folder, spec = await open_job(asked, manifest, Path(scratch))
             with held(folder.store):
-                status = await Running(asked, view, manifest, folder, spec).to_its_end(Path(scratch))
+                job = LocalJob(folder, spec, manifest, open_store(asked.store))
+                confirm_above = None if asked.yes else asked.confirm_above
+                status = await Running(view, job, confirm_above).to_its_end(Path(scratch))
     except asyncio.CancelledError:
         view.say(
             "Ended at once. What was settled is kept; calls in flight may be paid for without an answer."
@@ -50,16 +50,21 @@ async def run(asked: Asked, view: View) -> int:
 
 
 class Running:
-    """One run: the job, those who watch it, and the user's answer to what it may cost."""
+    """One run: the job, those who watch it, and the user's answer to what it may cost.
 
-    def __init__(self, asked: Asked, view: View, manifest: Manifest, folder: JobFolder, spec: Spec) -> None:
-        self.asked = asked
+    Args:
+        view: who watches, and can be asked.
+        job: what is run.
+        confirm_above: dollars above which the user is asked; ``None``: the answer was given.
+    """
+
+    def __init__(self, view: View, job: LocalJob, confirm_above: float | None = None) -> None:
         self.view = view
-        self.spec = spec
+        self.job = job
+        self.confirm_above = confirm_above
         # Where nobody can be asked, the question is settled before the first call.
-        self.asks_first = not asked.yes and not view.can_ask
-        unasked = asked.confirm_above if view.can_ask and not asked.yes else None
-        self.job = LocalJob(folder, spec, manifest, open_store(asked.store), unasked=unasked)
+        self.asks_first = confirm_above is not None and not view.can_ask
+        job.budget.unasked = confirm_above if view.can_ask else None
 
     async def to_its_end(self, scratch: Path) -> Status:
         """Plan, call and report; the last status.
@@ -70,7 +75,9 @@ class Running:
         keys = access()
         with self._signals():
             async with (
-                Client(key=keys.key, base_url=keys.base_url, max_in_flight=self.spec.max_in_flight) as client,
+                Client(
+                    key=keys.key, base_url=keys.base_url, max_in_flight=self.job.spec.max_in_flight
+                ) as client,
                 Fetcher() as fetcher,
             ):
                 await self._work(client, fetcher, scratch)
@@ -95,15 +102,15 @@ class Running:
 
     async def _plan_and_ask(self) -> None:
         planned = await self.job.plan()
-        if planned is not None and not self.asked.yes:
-            await self._confirm(planned)
+        if planned is not None and self.confirm_above is not None:
+            await self._confirm(planned, self.confirm_above)
 
-    async def _confirm(self, planned: Planned) -> None:
+    async def _confirm(self, planned: Planned, confirm_above: float) -> None:
         """Ask before more is spent than ``--confirm-above``; no terminal and no ``--yes`` is a no."""
         left = await self.job.price_left(planned)
         if left is None:
             self.view.say("The price of this model is not known, so that the cost cannot be estimated.")
-        elif left > self.asked.confirm_above:
+        elif left > confirm_above:
             question = f"{planned.rows} rows, about ${left:.2f} still to be spent. Go on?"
             if self.asks_first:
                 raise UsageError(

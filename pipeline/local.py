@@ -24,6 +24,7 @@ from pipeline.manifest import Manifest, open_manifest
 from pipeline.models import catalogue
 from pipeline.pace import LocalPace
 from pipeline.ports import Wanted
+from pipeline.price import estimate
 from pipeline.progress import LocalProgress, status_of
 from pipeline.reuse import LocalClaims, Reuse
 from pipeline.store import Store
@@ -55,13 +56,11 @@ class LocalJob:
         spec: Spec,
         manifest: Manifest | None,
         registry: Store,
-        *,
-        unasked: float | None = None,
     ) -> None:
         self.folder = folder
         self.spec = spec
         self.brake = Brake()
-        self.budget = LocalBudget(spec.budget, unasked=unasked)
+        self.budget = LocalBudget(spec.budget)
         self.progress = LocalProgress()
         self.pace = LocalPace(spec.rpm)
         self.planner = Planner(folder, manifest, spec)
@@ -97,6 +96,8 @@ class LocalJob:
         if before is not None and before.started_at:
             self.started_at = before.started_at
         await self.folder.look_for_rounds()
+        if self.budget.limit is not None:
+            self.budget.spent = await self._spent_before()
         refreshing = asyncio.create_task(self._refresh())
         try:
             await self._obey(await self.folder.wanted())
@@ -141,6 +142,12 @@ class LocalJob:
             reuse=self.reuse,
         )
         await run_shards(job, self.planner.numbers())
+
+    async def _spent_before(self) -> float:
+        """Dollars that earlier processes have spent on the job; a call without a known answer counts as paid."""
+        totals = await exact_totals(self.folder, await self.folder.shards_planned())
+        price = estimate(self.spec.model, self.spec.image_size, 1, 0) or 0.0
+        return totals.cost_usd + totals.calls_unknown * price
 
     async def _obey(self, wanted: Wanted) -> None:
         """Do what people want of the job now."""
