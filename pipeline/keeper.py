@@ -45,6 +45,10 @@ class Keeper:
         Raises:
             StoreError: the store still fails and the job was stopped, so that nobody can wait for it.
         """
+        async def once() -> T:
+            # tenacity awaits what a coroutine function returns, and a lambda is none.
+            return await put()
+
         try:
             return await put()
         except StoreError as error:
@@ -57,7 +61,7 @@ class Keeper:
                 before_sleep=self._again,
                 sleep=self._sleep,
                 reraise=True,
-            )(put)
+            )(once)
         finally:
             self._failing -= 1
             if not self._failing:

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from pipeline.gemini.answer import Answer, Failure, Kind
-from pipeline.gemini.redact import redacted
+from pipeline.gemini.redact import hidden, redacted
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.scan import Scanner
 from pipeline.gemini.upload import Upload
@@ -127,7 +127,7 @@ class Exchange:
                 deadline.reschedule(min(end, self._clock() + idle))
 
     def _answer(self, response: httpx.Response, scanner: Scanner, seconds: float) -> Answer:
-        skeleton = scanner.skeleton.replace(self._key.encode(), b"[hidden]")
+        skeleton = hidden(scanner.skeleton, self._key)
         announced = "content-length" in response.headers or "transfer-encoding" in response.headers
         return Answer(
             status=response.status_code,

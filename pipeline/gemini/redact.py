@@ -7,6 +7,7 @@ import re
 #: Longest text that a record or a log line carries of what the API said.
 LONGEST = 300
 
+_SHORTEST = 8
 _MASK = "[hidden]"
 _SECRETS = re.compile(
     r"AIza[\w\-]{8,}"  # Google API keys, the old form
@@ -18,10 +19,15 @@ _SECRETS = re.compile(
 )
 
 
+def hidden(text: bytes | bytearray, secret: str) -> bytes | bytearray:
+    """*text* without *secret*; one shorter than any key (a stand-in for the emulator) would be found in words."""
+    return text.replace(secret.encode(), _MASK.encode()) if len(secret) >= _SHORTEST else text
+
+
 def redacted(text: str, *secrets: str) -> str:
     """*text* on one line, at most 300 characters, without *secrets* and without what looks like one."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 8 * LONGEST]).split())
-    for secret in filter(None, secrets):
-        line = line.replace(secret, _MASK)
+    for secret in secrets:
+        line = hidden(line.encode(), secret).decode()
     line = _SECRETS.sub(_MASK, line)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

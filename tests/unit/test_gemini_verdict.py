@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.edit import Verdict
 from pipeline.gemini import reasons
 from pipeline.gemini.answer import Answer, Failure, Kind
+from pipeline.gemini.redact import redacted
 from pipeline.gemini.scan import Scanner
 from pipeline.gemini.verdict import Judgement, Scope, bad_picture, judge, unchanged
 from pipeline.gemini.wire import parse
@@ -394,3 +395,9 @@ def test_any_body(body: Any, status: int) -> None:
     """No JSON, however its types are wrong, breaks the verdict."""
     judged = judge(answer(json.dumps(body).encode("utf-8", "surrogatepass"), status))
     assert isinstance(judged, Judgement)
+
+
+def test_a_stand_in_for_a_key() -> None:
+    """A key of a letter or a word, as used with the emulator, hides nothing but itself where it is one."""
+    assert redacted("blocked, key=k", "k") == "blocked, key=k"
+    assert redacted("for my-own-key: blocked", "my-own-key") == "for [hidden]: blocked"

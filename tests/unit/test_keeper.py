@@ -29,7 +29,7 @@ async def test_a_put_is_repeated_until_the_store_takes_it():
     progress, disk = LocalProgress(), Disk(faults=2)
     keeper = Keeper(Brake(), progress)
 
-    putting = asyncio.create_task(keeper.put(disk.put))
+    putting = asyncio.create_task(keeper.put(lambda: disk.put()))
     await asyncio.sleep(0.05)
 
     assert progress.waiting_for == "the disk is full"
@@ -44,7 +44,7 @@ async def test_a_stopped_job_gives_up_after_its_grace():
     now = 0.0
     brake, disk = Brake(), Disk(faults=1000)
     keeper = Keeper(brake, LocalProgress(), clock=lambda: now)
-    putting = asyncio.create_task(keeper.put(disk.put))
+    putting = asyncio.create_task(keeper.put(lambda: disk.put()))
     await asyncio.sleep(0.01)
     brake.stop(State.QUEUED)
     await asyncio.sleep(0.1)
