@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pipeline.edit import Attempt, Edit, History, OutputPicture, Variant, Verdict, utc
+from pipeline.errors import InvalidInput
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
@@ -46,7 +47,7 @@ class Calls:
 
     Attributes:
         pictures: ready to be sent.
-        lease: asked right before each call and each put.
+        lease: asked right before each call and before each put.
     """
 
     job: JobRun
@@ -75,6 +76,9 @@ class Calls:
             spent = None
             attempt, received = await self._call(history, put)
             spent = attempt.cost_usd
+        except InvalidInput:
+            spent = 0.0
+            raise
         finally:
             await asyncio.shield(self.job.budget.settle(reserved, reserved if spent is None else spent))
         return attempt, received
@@ -90,13 +94,13 @@ class Calls:
             reply.blobs = {}
         return Received(msgspec.structs.replace(received.judged, picture=None), received.picture)
 
-    def check_lease(self) -> None:
+    def _check_lease(self) -> None:
         """Raise :class:`LeaseLost` when another process may have the shard."""
         if not self.lease.held():
             raise LeaseLost
 
     async def _intend(self, history: History, put: Variant, price: float | None) -> None:
-        self.check_lease()
+        self._check_lease()
         intent = Intent(
             row=self.edit.row,
             n=history.made + 1,
@@ -110,7 +114,7 @@ class Calls:
             raise LeaseLost
         reached("intended")
         # A process that was frozen meanwhile must not pay for what another has taken over.
-        self.check_lease()
+        self._check_lease()
 
     async def _call(self, history: History, put: Variant) -> tuple[Attempt, Received]:
         gauge = _Gauge(self.job.progress.call_begun)
@@ -125,6 +129,10 @@ class Calls:
                 reached("received")
                 received = await self.receive(reply)
             judged = received.judged
+        except InvalidInput:
+            # A picture changed under way, so that the request was never fully sent.
+            judged = Judgement(verdict=Verdict.NETWORK, counted=False)
+            raise
         finally:
             attempt = Attempt(
                 n=history.made + 1,
@@ -174,7 +182,8 @@ class Calls:
     async def keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:
         """Store a verified picture under the row's name."""
         reached("verified")
-        self.check_lease()
+        if not await self.lease.sure():
+            raise LeaseLost
         folder, name = self.job.folder, self.edit.name
         path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
         if path is None:

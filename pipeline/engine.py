@@ -29,6 +29,10 @@ class Alone:
         """Nobody can take it away."""
         return True
 
+    async def sure(self) -> bool:
+        """As surely as it is held."""
+        return True
+
 
 async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
     """Take the rows of *shards* through the job's slots, in order; return when all are settled or stopped.
@@ -86,7 +90,7 @@ async def run_shard(
             group.create_task(_settle(job, opened, edit, lease, records, holds_slot=holds_slot))
         if begun is not None:
             begun.set()
-    if any(edit.row not in records for edit in opened.edits) or not lease.held():
+    if any(edit.row not in records for edit in opened.edits) or not await lease.sure():
         return None
     return await job.keeper.put(lambda: job.folder.fold(shard, records.values()))
 
@@ -120,7 +124,7 @@ async def _broken(job: JobRun, shard: int, row: Row, error: Exception) -> Record
         f"internal: {type(error).__name__} in retouch itself, not in this row; please report it with the log"
     )
     record = record_of(row.edit, row.history, Outcome.FAILED, reason, model=row.model)
-    if not row.lease.held() or not await job.keeper.put(lambda: job.folder.put_record(shard, record)):
+    if not await row.lease.sure() or not await job.keeper.put(lambda: job.folder.put_record(shard, record)):
         return None
     job.progress.row_settled(record)
     return record

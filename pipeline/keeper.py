@@ -45,6 +45,7 @@ class Keeper:
         Raises:
             StoreError: the store still fails and the job was stopped, so that nobody can wait for it.
         """
+
         async def once() -> T:
             # tenacity awaits what a coroutine function returns, and a lambda is none.
             return await put()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+#: Where the API's days begin (gemini-api.md 5).
+_PACIFIC = ZoneInfo("America/Los_Angeles")
 
 
 def book(now: float, free_at: float, held_until: float, rpm: float | None) -> tuple[float, float]:
@@ -21,10 +26,21 @@ def book(now: float, free_at: float, held_until: float, rpm: float | None) -> tu
     return start, start if rpm is None else start + 60.0 / rpm
 
 
+def seconds_to_new_day(now: datetime) -> float:
+    """Seconds until quotas a day are new: midnight in California, whose days may have 23 or 25 hours.
+
+    Args:
+        now: a time with its zone.
+    """
+    here = now.astimezone(_PACIFIC)
+    midnight = datetime.combine(here.date() + timedelta(days=1), time(), _PACIFIC)
+    return midnight.timestamp() - now.timestamp()
+
+
 class LocalPace:
     """:class:`pipeline.ports.Pace` for one process."""
 
-    def __init__(self, rpm: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rpm: float | None, clock: Callable[[], float] = monotonic) -> None:
         self.rpm = rpm
         self._clock = clock
         self._free_at = 0.0

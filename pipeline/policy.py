@@ -75,7 +75,13 @@ def variant(tries: int) -> Variant:
 
 
 def decide(
-    judged: Judgement, history: History, *, attempts: int, jitter: float, own_model: bool = False
+    judged: Judgement,
+    history: History,
+    *,
+    attempts: int,
+    jitter: float,
+    new_day: float,
+    own_model: bool = False,
 ) -> Next:
     """What follows from *judged*, the last attempt of *history*.
 
@@ -84,6 +90,7 @@ def decide(
         history: the row's attempts, the last one included.
         attempts: counted tries a row may have.
         jitter: a random number from 0 to 1.
+        new_day: seconds until a day's quota is new.
         own_model: the row names its model itself, so that an unknown model is its fault and not the job's.
     """
     verdict = judged.verdict
@@ -95,6 +102,10 @@ def decide(
         return Halt(halt_reason(judged))
     if judged.counted:
         return _after_a_try(judged, history, attempts, jitter)
+    if verdict is Verdict.QUOTA_EXHAUSTED:
+        # Not all in the first second of the day.
+        seconds = new_day + _LONGEST_WAIT * jitter
+        return Again(seconds, hold=seconds)
     return _after_no_try(judged, history, jitter)
 
 

@@ -82,5 +82,13 @@ class Lease(Protocol):
     """The claim on one shard: whoever holds it may call and put for its rows."""
 
     def held(self) -> bool:
-        """Whether the lease is still ours; asked right before each call and each put, so it never waits."""
+        """Whether the lease is surely ours; asked right before each call, so it never waits."""
+        ...
+
+    async def sure(self) -> bool:
+        """Whether the lease is ours; asked before each put.
+
+        Waits while nobody can tell (Redis is away), for what is to be put was paid for; false once another
+        has the shard, or nobody could tell for too long.
+        """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from datetime import UTC, datetime
 
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
@@ -15,6 +16,7 @@ from pipeline.errors import InvalidInput
 from pipeline.inputs import RootUnseen
 from pipeline.job.planning import price_of
 from pipeline.jobrun import JobRun
+from pipeline.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
@@ -68,7 +70,8 @@ class Row:
         if record is None:
             await self._leave()
             return None
-        self._check_lease()
+        if not await self.lease.sure():
+            raise LeaseLost
         if not await self.job.keeper.put(lambda: self.job.folder.put_record(self.shard, record)):
             raise LeaseLost
         reached("settled")
@@ -207,6 +210,7 @@ class Row:
             self.history,
             attempts=job.spec.attempts,
             jitter=random.random(),  # noqa: S311 - spreads retries, hides nothing
+            new_day=seconds_to_new_day(datetime.now(UTC)),
             own_model=self.edit.model not in (None, job.spec.model),
         )
         if judged.verdict is Verdict.IMAGE:
@@ -232,16 +236,12 @@ class Row:
 
     async def _leave(self) -> None:
         """The row stays unsettled: what was tried is kept for whoever goes on with it."""
-        if self._received is not None and self.lease.held():
+        if self._received is not None and await self.lease.sure():
             await self._note()
 
     async def _note(self) -> None:
         folder, history = self.job.folder, self.history
         await self.job.keeper.put(lambda: folder.put_tried(self.shard, self.edit.row, history))
-
-    def _check_lease(self) -> None:
-        if not self.lease.held():
-            raise LeaseLost
 
     def _stopped(self) -> Record | None:
         return self._cancelled() if self.job.brake.cancelled else None

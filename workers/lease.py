@@ -31,6 +31,10 @@ class RedisLease:
     def held(self) -> bool:
         return self._clock() < self._until
 
+    async def sure(self) -> bool:
+        """Whether it is ours."""
+        return self.held()
+
     def renewed(self, sent: float) -> None:
         """The server has taken the renewal that was sent at *sent*, which never wakes a lease that is lost."""
         if self.held():

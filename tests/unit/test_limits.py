@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.brake import Brake
 from pipeline.budget import LocalBudget, Room, room
 from pipeline.edit import State
-from pipeline.pace import LocalPace, book
+from pipeline.pace import LocalPace, book, seconds_to_new_day
 
 
 @given(
@@ -115,3 +116,17 @@ async def test_a_brake_lets_what_is_ready_through():
 
     assert await brake.race(asyncio.sleep(0, "ready")) == "ready"
     assert await brake.wait(0.001) is False
+
+
+@pytest.mark.parametrize(
+    ("now", "hours"),
+    [
+        ("2026-11-22T08:00:00+00:00", 24),
+        ("2026-11-22T07:59:00+00:00", 1 / 60),
+        ("2026-07-01T07:00:00+00:00", 24),
+        ("2026-03-08T08:00:00+00:00", 23),
+        ("2026-11-01T07:00:00+00:00", 25),
+    ],
+)
+def test_a_days_quota_is_new_at_midnight_in_california(now, hours):
+    assert seconds_to_new_day(datetime.fromisoformat(now)) == pytest.approx(hours * 3600)

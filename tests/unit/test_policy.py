@@ -29,7 +29,7 @@ def tried(*verdicts: Verdict, counted: bool = True) -> History:
 
 
 def next_step(answer: Judgement, history: History, jitter: float = 0.0, **more):
-    return decide(answer, history, attempts=3, jitter=jitter, **more)
+    return decide(answer, history, attempts=3, jitter=jitter, new_day=40_000.0, **more)
 
 
 RETRIED = [
@@ -116,7 +116,7 @@ def test_an_hour_of_waiting_is_the_end_of_patience():
 
 
 def test_a_days_quota_is_waited_for_whatever_the_patience():
-    answer = judged(Verdict.QUOTA_EXHAUSTED, counted=False, retry_after=40_000.0, scope=Scope.ACCOUNT)
+    answer = judged(Verdict.QUOTA_EXHAUSTED, counted=False, retry_after=50.0, scope=Scope.ACCOUNT)
     history = tried(Verdict.QUOTA_EXHAUSTED, counted=False)
     waited = History(**{f: getattr(history, f) for f in history.__struct_fields__} | {"waited": PATIENCE})
 
@@ -125,7 +125,9 @@ def test_a_days_quota_is_waited_for_whatever_the_patience():
 
 def test_a_refused_key_halts_with_its_mend():
     after = next_step(
-        judged(Verdict.DENIED, counted=False, scope=Scope.ACCOUNT, http_status=400, detail="API key not valid"),
+        judged(
+            Verdict.DENIED, counted=False, scope=Scope.ACCOUNT, http_status=400, detail="API key not valid"
+        ),
         tried(Verdict.DENIED, counted=False),
     )
 
@@ -152,7 +154,13 @@ def test_a_bad_request_fails_its_row_at_once():
 
 
 def test_variants_follow_the_counted_tries():
-    assert [variant(tries) for tries in range(5)] == ["plain", "explicit", "image_only", "image_only", "image_only"]
+    assert [variant(tries) for tries in range(5)] == [
+        "plain",
+        "explicit",
+        "image_only",
+        "image_only",
+        "image_only",
+    ]
 
 
 def test_every_verdict_has_a_next_step_and_a_sentence():

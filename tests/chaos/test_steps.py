@@ -1,0 +1,82 @@
+"""Killed at every named step of a row: nothing is lost, and at most the calls in flight are paid for twice."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from pipeline.steps import STEPS
+from tests.chaos.ground import Ground
+from tests.chaos.judge import judge
+from tests.chaos.waiting import until
+
+ROWS = 60
+SLOTS = 6
+#: Which of its steps is a process's last: the first, one amid others, one when slots have turned over.
+TIMES = (1, 4, 15)
+
+
+def killed_at(step: str, times: int) -> str:
+    return f"{step}:{1 if step == 'folded' else times}"
+
+
+def run_and_die(ground: Ground, at: str) -> None:
+    running = ground.running("--max-in-flight", str(SLOTS), RETOUCH_KILL_AT=at)
+    assert running.wait() == -signal.SIGKILL, f"{at} was never reached:\n{running.log}"
+    ground.mourn()
+    assert ground.lost[-1] <= SLOTS
+
+
+def test_a_run_dies_at_every_step_in_turn(ground):
+    """Eight processes, one job: each goes on where the one before was killed."""
+    ground.manifest(ROWS)
+    for step in STEPS:
+        run_and_die(ground, killed_at(step, 4))
+    assert ground.running().wait() == 0
+    judge(ground, ROWS)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_run_dies_at_a_step(make_ground, only_in_full, api, step):
+    for times in TIMES:
+        ground = make_ground(f"shop{times}")
+        api.begin({"latency": "uniform:0.01:0.2"})
+        ground.manifest(ROWS)
+        run_and_die(ground, killed_at(step, times))
+        run_and_die(ground, killed_at("kept", 1))
+        assert ground.running().wait() == 0
+        judge(ground, ROWS)
+
+
+def test_workers_die_at_every_step(ground, full):
+    """One worker for each step, on one job; then one that lives."""
+    rows = 700 if full else 300
+    ground.api.order({"latency": "0.1"})
+    ground.manifest(rows)
+    # So late that each has settled rows of the shards that it takes down with it.
+    doomed = [ground.worker(SLOTS * 2, RETOUCH_KILL_AT=killed_at(step, 15)) for step in STEPS]
+    job = ground.submit()
+    until(lambda: not any(worker.alive for worker in doomed), 60, "every worker to die at its step")
+    assert {worker.code for worker in doomed} == {-signal.SIGKILL}
+    ground.worker(SLOTS * 2)
+    ground.to_its_end(job)
+    # What each had in flight nobody could see: the others went on at once. All its slots, then.
+    ground.lost = [SLOTS * 2] * len(doomed)
+    judge(ground, rows)
+
+
+def test_a_worker_dies_at_a_step_and_is_started_again(make_ground, only_in_full, api):
+    for step in STEPS:
+        ground = make_ground(step)
+        api.begin({"latency": "0.1"})
+        ground.manifest(ROWS)
+        job = ground.submit()
+        dying = ground.worker(SLOTS, RETOUCH_KILL_AT=killed_at(step, 15))
+        assert dying.wait() == -signal.SIGKILL
+        ground.mourn()
+        assert ground.lost[-1] <= SLOTS
+        ground.worker(SLOTS)
+        ground.to_its_end(job)
+        judge(ground, ROWS)
