@@ -34,7 +34,7 @@ class Sizes:
     schedule_rows: int = 900
     schedule_slots: int = 60
     schedule_latency: float = 4.0
-    schedule_tail: str = "lognormal:3:0.7"
+    schedule_tail: str = "lognormal:3.2:0.7"
     starts: int = 9
     rows: int = 1_000_000
     few_rows: int = 100

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import words
-from jobs.live import Question
 from jobs.logs import masked
+from jobs.question import Question
 from pipeline.edit import Outcome, State, Status
 from pipeline.report.words import OUTCOMES, number
 

@@ -93,6 +93,11 @@ class Ground(Shop):
         """Note the calls that were in flight in a ``run`` that was killed, before another one starts."""
         self.lost.append(len(self.in_flight()))
 
+    def intents(self, shard: int) -> list[str]:
+        """The calls that *shard*'s rows were about to make, by the names of their intents."""
+        folder = self.out / ".retouch" / "shards" / f"{shard:06d}" / "r1"
+        return [path.name for path in folder.glob("*.intent")]
+
     def in_flight(self, shards: set[int] | None = None) -> set[int]:
         """Rows with a call of which the folder knows no answer: an intent, and neither record nor picture.
 

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +101,11 @@ class Shop:
 def status_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """The status object on standard output, which holds nothing else."""
     return json.loads(done.stdout)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return when *condition* holds; an assertion fails when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)

@@ -1,30 +1,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
-from pipeline.gemini.emulator import Options, Studio, in_thread, rule
-from tests.integration.shop import Shop, status_of
-
-
-@pytest.fixture
-def emulator():
-    with in_thread(Options(studio=Studio(shrink=6, format="jpeg"))) as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path, emulator) -> Shop:
-    return Shop(tmp_path, emulator.url)
-
-
-def wait_for(condition, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
+from pipeline.gemini.emulator import rule
+from tests.integration.shop import status_of, wait_for
 
 
 def test_a_paused_run_costs_nothing_until_it_is_resumed(shop, emulator):

@@ -1,20 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
-from pipeline.gemini.emulator import Options, Studio, in_thread, rule
-from tests.integration.shop import Shop, status_of
-
-
-@pytest.fixture
-def emulator():
-    with in_thread(Options(studio=Studio(shrink=6, format="jpeg"))) as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path, emulator) -> Shop:
-    return Shop(tmp_path, emulator.url)
+from pipeline.gemini.emulator import rule
+from tests.integration.shop import status_of
 
 
 def test_equal_edits_of_an_earlier_job_are_copied_and_cost_nothing(shop, emulator):

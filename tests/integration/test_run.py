@@ -8,27 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.gemini.emulator import Latency, Options, Studio, in_thread, rule
-from tests.integration.shop import KEY, Shop, status_of
+from tests.integration.shop import KEY, Shop, status_of, wait_for
 
 SMALL = Studio(shrink=6, format="jpeg")
-
-
-@pytest.fixture
-def emulator():
-    with in_thread(Options(studio=SMALL)) as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path, emulator) -> Shop:
-    return Shop(tmp_path, emulator.url)
-
-
-def wait_for(condition, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
 
 
 def test_every_row_is_edited_verified_and_recorded(shop, emulator):
