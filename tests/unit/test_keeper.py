@@ -18,7 +18,7 @@ class Disk:
         self.faults = faults
         self.puts = 0
 
-    async def put(self) -> str:
+    async def put(self, _data: str) -> str:
         self.puts += 1
         if self.puts <= self.faults:
             raise StoreError("the disk is full")
@@ -29,7 +29,7 @@ async def test_a_put_is_repeated_until_the_store_takes_it():
     progress, disk = LocalProgress(), Disk(faults=2)
     keeper = Keeper(Brake(), progress)
 
-    putting = asyncio.create_task(keeper.put(lambda: disk.put()))
+    putting = asyncio.create_task(keeper.put(lambda: disk.put("a picture")))
     await asyncio.sleep(0.05)
 
     assert progress.waiting_for == "the disk is full"
@@ -44,7 +44,7 @@ async def test_a_stopped_job_gives_up_after_its_grace():
     now = 0.0
     brake, disk = Brake(), Disk(faults=1000)
     keeper = Keeper(brake, LocalProgress(), clock=lambda: now)
-    putting = asyncio.create_task(keeper.put(lambda: disk.put()))
+    putting = asyncio.create_task(keeper.put(lambda: disk.put("a picture")))
     await asyncio.sleep(0.01)
     brake.stop(State.QUEUED)
     await asyncio.sleep(0.1)
