@@ -74,9 +74,11 @@ class Reuse:
     async def find(self, fingerprint: str) -> tuple[Remembered, bytes] | None:
         """An edit that was made, and its picture; ``None`` when it was not, or its picture is gone or changed."""
         data = await self._store.get(_path(fingerprint))
-        if data is None:
+        try:
+            found = msgspec.json.decode(data or b"", type=Remembered)
+        except msgspec.DecodeError:
+            # Not there, or lost with the power: remembering is worth no wait for the disk.
             return None
-        found = msgspec.json.decode(data, type=Remembered)
         picture = await open_store(found.out).get(found.picture.path)
         if picture is None or hashlib.sha256(picture).hexdigest() != found.picture.sha256:
             return None
@@ -92,7 +94,7 @@ class Reuse:
             text=record.text,
             model_version=record.model_version,
         )
-        await self._store.put(_path(fingerprint), msgspec.json.encode(made))
+        await self._store.put(_path(fingerprint), msgspec.json.encode(made), durable=False)
 
 
 def fingerprint(

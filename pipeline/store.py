@@ -43,8 +43,11 @@ class Store(Protocol):
         """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
         ...
 
-    async def put(self, path: str, data: Bytes) -> None:
-        """Create or replace *path*; a reader sees the old bytes or the new, never a mixture."""
+    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:
+        """Create or replace *path*; a reader sees the old bytes or the new, never a mixture.
+
+        What is not *durable* may be gone, or empty, after a loss of power.
+        """
         ...
 
     async def put_file(self, path: str, source: Path) -> None:
@@ -89,8 +92,8 @@ class DiskStore:
     async def put_new(self, path: str, data: Bytes) -> bool:
         return await asyncio.to_thread(self._put_new, path, data)
 
-    async def put(self, path: str, data: Bytes) -> None:
-        await asyncio.to_thread(self._put, path, data)
+    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:
+        await asyncio.to_thread(self._put, path, data, durable=durable)
 
     async def put_file(self, path: str, source: Path) -> None:
         await asyncio.to_thread(self._put_file, path, source)
@@ -118,13 +121,14 @@ class DiskStore:
             _sync_folder(target.parent)
         return True
 
-    def _put(self, path: str, data: Bytes) -> None:
+    def _put(self, path: str, data: Bytes, *, durable: bool) -> None:
         target = self._root / path
         with self._sentences("write", target):
-            temporary = self._written(data)
+            temporary = self._written(data, durable=durable)
             self._make_folder(target.parent)
             temporary.replace(target)
-            _sync_folder(target.parent)
+            if durable:
+                _sync_folder(target.parent)
 
     def _put_file(self, path: str, source: Path) -> None:
         target = self._root / path
@@ -169,14 +173,15 @@ class DiskStore:
             mend = _MENDS.get(error.errno or 0, "check the folder and its file system")
             raise StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}") from error
 
-    def _written(self, data: Bytes) -> Path:
+    def _written(self, data: Bytes, *, durable: bool = True) -> Path:
         temporary = self._temporary()
         try:
             with open(temporary, "xb", buffering=0) as file:
                 view = memoryview(data)
                 while view:
                     view = view[file.write(view) :]
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
@@ -219,7 +224,7 @@ class ObjectStore:
                 return False
         return True
 
-    async def put(self, path: str, data: Bytes) -> None:
+    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - it always is
         with self._sentences("write", path):
             await obstore.put_async(self._objects, path, bytes(data))
 

@@ -58,7 +58,7 @@ class Base64Stream:
 
     def _decode(self, text: bytes | memoryview) -> None:
         if self._carry:
-            text = b"".join((self._carry, text))
+            text = self._completed(text)
         try:
             self._quads(text)
         except binascii.Error:
@@ -66,6 +66,16 @@ class Base64Stream:
                 self._quads(bytes(text).translate(_URL_SAFE, _SPACE))
             except binascii.Error:
                 self.spoil()
+
+    def _completed(self, text: bytes | memoryview) -> bytes | memoryview:
+        """Decode what was carried over with the first characters of *text*; the rest, without copying it."""
+        missing = 4 - len(self._carry)
+        quad = self._carry + bytes(text[:missing])
+        if len(quad) < 4 or self._padded or not quad.isalnum():
+            return b"".join((self._carry, text))
+        self._carry = b""
+        self._quads(quad)
+        return memoryview(text)[missing:]
 
     def _quads(self, text: bytes | memoryview) -> None:
         whole = len(text) // 4 * 4

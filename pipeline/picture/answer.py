@@ -9,7 +9,7 @@ from typing import IO, cast
 
 import msgspec
 
-from pipeline.picture import decoder
+from pipeline.picture import decoder, png
 from pipeline.picture.decoder import BadPicture
 from pipeline.picture.kind import HEAD, sniff
 from pipeline.picture.sent import SentPicture
@@ -49,10 +49,8 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
     extension = _EXTENSIONS.get(mime_type or "")
     if mime_type is None or extension is None:
         raise BadPicture(f"it is {mime_type or 'nothing known'}, not a picture" if view else "it is empty")
-    if mime_type == "image/png":
-        _check_png_end(view)
     file = io.BytesIO(data) if isinstance(data, bytes) else cast("IO[bytes]", _Window(view))
-    width, height = decoder.decode(file, mime_type, decoder.MAX_DECODED_PIXELS)
+    width, height = _decoded_png(file, view) if mime_type == "image/png" else _decoded(file, mime_type)
     return VerifiedPicture(
         mime_type=mime_type,
         extension=extension,
@@ -66,6 +64,20 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
 def unchanged(sha256: str, sent: Iterable[SentPicture]) -> bool:
     """Whether an answer with *sha256* is, byte for byte, a sent picture or what that was made from."""
     return any(sha256 in (picture.sha256, picture.original_sha256) for picture in sent)
+
+
+def _decoded(file: IO[bytes], mime_type: str) -> tuple[int, int]:
+    return decoder.decode(file, mime_type, decoder.MAX_DECODED_PIXELS)
+
+
+def _decoded_png(file: IO[bytes], view: memoryview) -> tuple[int, int]:
+    with decoder.opened(file, "image/png", decoder.MAX_DECODED_PIXELS) as image:
+        size = image.size
+    if png.decodes(view):
+        return size
+    _check_png_end(view)
+    file.seek(0)
+    return _decoded(file, "image/png")
 
 
 def _check_png_end(view: memoryview) -> None:
