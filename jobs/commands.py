@@ -55,7 +55,7 @@ def _check() -> Command:
     """,
         examples=(
             "retouch check shop.csv",
-            "retouch check photos/ --prompt 'white background' --model gemini-nano-banana-2.1-pro",
+            "retouch check photos/ --prompt 'white background' --model gemini-3-pro-image",
             "retouch check shop.csv --json | jq '.faults[] | .message'",
         ),
     )

@@ -14,7 +14,7 @@ from itertools import pairwise
 from jobs.asked import Asked
 from pipeline.edit import Edit, Fault
 from pipeline.inputs import Roots, glance
-from pipeline.models import catalogue
+from pipeline.models import catalogue, fault_of_id
 from pipeline.price import estimate
 
 #: Seconds that one call is guessed to take: the default model was measured at 15 to 40 (gemini-api.md, 1.2).
@@ -138,6 +138,9 @@ def _options_said(
     model: str, ratio: str | None, size: str | None, inputs: int
 ) -> tuple[tuple[str, str], ...]:
     """Column and message of each option that the model does not take."""
+    nonsense = fault_of_id(model)
+    if nonsense:
+        return (("model", nonsense),)
     known = catalogue().find(model)
     if known is None:
         return ()

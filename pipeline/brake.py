@@ -10,6 +10,11 @@ from pipeline.edit import State
 
 T = TypeVar("T")
 
+#: Why a job stands still or comes to its end, as people read it; `run` and workers say the same.
+PAUSED = "paused by `retouch pause`; `retouch resume` lets it go on"
+CANCELLED = "cancelled by `retouch cancel`"
+CANCELLING = "being cancelled: calls in flight are let finish, the rest is settled as cancelled"
+
 
 class Brake:
     """Stops one job in this process. Calls in flight are let finish; nothing new is begun.

@@ -6,6 +6,7 @@ What follows from it is :mod:`pipeline.policy`'s to decide and :mod:`pipeline.ro
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pipeline.errors import InvalidInput
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
+from pipeline.job.planning import price_of
 from pipeline.job.shard import Intent
 from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
@@ -27,6 +29,11 @@ from pipeline.price import cost
 from pipeline.record import output
 from pipeline.steps import reached
 from pipeline.store import Bytes
+
+log = logging.getLogger("retouch.call")
+
+#: A usage that costs so many times the estimate is a mistake of the answer, not a bill.
+_ABSURD = 100
 
 
 class LeaseLost(Exception):  # noqa: N818 - it is an event, not an error
@@ -114,7 +121,9 @@ class Calls:
             raise LeaseLost
         reached("intended")
         # A process that was frozen meanwhile must not pay for what another has taken over.
-        self._check_lease()
+        if not self.lease.held():
+            await self.lease.sure()
+            self._check_lease()
 
     async def _call(self, history: History, put: Variant) -> tuple[Attempt, Received]:
         gauge = _Gauge(self.job.progress.call_begun)
@@ -150,7 +159,23 @@ class Calls:
                 detail=judged.detail,
             )
             self.job.progress.call_ended(attempt)
+            self._say(attempt)
         return attempt, received
+
+    def _say(self, attempt: Attempt) -> None:
+        log.debug(
+            "call job=%s row=%s n=%s variant=%s verdict=%s status=%s finish=%s seconds=%.2f usd=%s unknown=%s",
+            self.job.spec.job,
+            self.edit.row,
+            attempt.n,
+            attempt.prompt_variant,
+            attempt.verdict,
+            attempt.http_status,
+            attempt.finish_reason,
+            attempt.seconds,
+            attempt.cost_usd,
+            attempt.unknown,
+        )
 
     def _request(self, put: Variant) -> ImageRequest:
         prompt, modalities = wording(self.edit.prompt, put)
@@ -165,9 +190,19 @@ class Calls:
 
     def _cost(self, judged: Judgement) -> float | None:
         """What the call cost: by its usage, nothing where the API refused it, unknown where nobody can say."""
-        if judged.tokens is not None:
-            return cost(self.model, judged.tokens)
-        return None if judged.unknown or judged.http_status == 200 else 0.0
+        tokens = judged.tokens
+        if tokens is None:
+            answered = judged.http_status is not None and 200 <= judged.http_status < 300
+            return None if judged.unknown or answered else 0.0
+        if judged.images and not tokens.output_image:
+            # A picture that cost no picture tokens: the usage is not the picture's.
+            return None
+        usd = cost(self.model, tokens)
+        price = price_of(self.edit, self.job.spec)
+        if usd is not None and price and usd > _ABSURD * price:
+            log.warning("usage_absurd job=%s row=%s usd=%s", self.job.spec.job, self.edit.row, usd)
+            return None
+        return usd
 
     async def _verified(self, judged: Judgement, data: Bytes) -> Received:
         loop = asyncio.get_running_loop()

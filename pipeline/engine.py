@@ -82,7 +82,7 @@ async def run_shard(
         for edit in opened.edits:
             if edit.row in records:
                 continue
-            holds_slot = not edit.faults and await take(job)
+            holds_slot = not edit.faults and not job.set_aside and await take(job)
             if job.brake.stopped and not job.brake.cancelled:
                 if holds_slot:
                     job.slots.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
@@ -48,6 +47,22 @@ class NoCalls:
         raise AssertionError("a job that is being cancelled made a call")
 
 
+class Slots(Protocol):
+    """Bounds the calls in flight; what :class:`asyncio.Semaphore` does, and workers do for all their jobs."""
+
+    def locked(self) -> bool:
+        """Whether :meth:`acquire` would wait."""
+        ...
+
+    async def acquire(self) -> bool:
+        """Take a slot."""
+        ...
+
+    def release(self) -> None:
+        """Give a slot back."""
+        ...
+
+
 #: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
 Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
 
@@ -76,6 +91,7 @@ class JobRun:
         decoders: threads that decode pictures; as many as there are cores to use.
         timeout: seconds a call; may be changed while the job runs.
         reuse: the edits that the store has paid for already.
+        set_aside: why nothing is called for any more: rows that are not settled are settled as failed with it.
     """
 
     folder: JobFolder
@@ -86,11 +102,12 @@ class JobRun:
     pace: Pace
     budget: Budget
     progress: Progress
-    slots: asyncio.Semaphore
+    slots: Slots
     decoders: Executor
     brake: Brake
     timeout: float
     reuse: Reuse
+    set_aside: str | None = None
     faults: FaultCount = field(default_factory=FaultCount)
     keeper: Keeper = field(init=False)
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.brake import Brake
+from pipeline.brake import CANCELLED, CANCELLING, PAUSED, Brake
 from pipeline.budget import LocalBudget
 from pipeline.edit import State, Status, Totals, utc
 from pipeline.engine import run_shards
@@ -22,7 +22,7 @@ from pipeline.job.spec import Spec
 from pipeline.jobrun import Caller, Inputs, JobRun, NoCalls
 from pipeline.manifest import Manifest, open_manifest
 from pipeline.models import catalogue
-from pipeline.pace import LocalPace
+from pipeline.pace import LocalPace, hold_said
 from pipeline.ports import Wanted
 from pipeline.price import estimate
 from pipeline.progress import LocalProgress, status_of
@@ -35,8 +35,6 @@ DECODERS = 2
 #: Seconds between two writes of report.json and two looks at control.json (design.md).
 FRESH = 2.0
 
-PAUSED = "paused by `retouch pause`; `retouch resume` lets it go on"
-CANCELLED = "cancelled by `retouch cancel`"
 INTERRUPTED = "interrupted: run the same command again to go on where it stopped"
 
 
@@ -171,7 +169,7 @@ class LocalJob:
     async def status(self) -> Status:
         """How the job stands now."""
         if self.brake.cancelled:
-            return self._status(State.RUNNING, "being cancelled: calls in flight are let finish")
+            return self._status(State.RUNNING, CANCELLING)
         if self.brake.stopped:
             return self._status(self.brake.state, self.brake.reason)
         waiting = self.progress.waiting_for or self.progress.unreachable or await self._hold()
@@ -179,7 +177,7 @@ class LocalJob:
 
     async def _hold(self) -> str | None:
         held = await self.pace.held()
-        return f"the API asked for a pause; calls go on in {held:.0f} s" if held > FRESH else None
+        return hold_said(held, time.time()) if held > FRESH else None
 
     def _final(self) -> Status:
         left = self._rows_left(self.progress.totals)
@@ -199,7 +197,7 @@ class LocalJob:
             state=state,
             state_reason=reason,
             rows=planned.rows if planned else None,
-            in_flight=self.progress.in_flight,
+            in_flight=0 if ended else self.progress.in_flight,
             images_per_minute=self.progress.images_per_minute(),
             submitted_at=self.spec.created_at,
             started_at=self.started_at,

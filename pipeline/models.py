@@ -5,12 +5,16 @@ A model that is not in it is neither refused nor free: nothing is known of it, a
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from functools import cache, cached_property
 from importlib.resources import files
 
 import msgspec
+
+#: Also ids with a path, such as those of tuned models.
+_ID = re.compile(r"[\w.\-]+(/[\w.\-]+)*")
 
 
 class ModelState(StrEnum):
@@ -158,3 +162,10 @@ def catalogue() -> Catalogue:
 
 def _any_of(values: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
+
+
+def fault_of_id(model: str) -> str | None:
+    """What is wrong with *model* as a model's id; it stands in a URL."""
+    if _ID.fullmatch(model) and ".." not in model:
+        return None
+    return f"{model!r} is not a model's id; `retouch models` lists those known"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from time import monotonic
 from zoneinfo import ZoneInfo
 
 #: Where the API's days begin (gemini-api.md 5).
 _PACIFIC = ZoneInfo("America/Los_Angeles")
+#: Seconds of the longest pause that is not for a day's quota: the window of the spend limit, and its spread.
+_LONG = 900.0
 
 
 def book(now: float, free_at: float, held_until: float, rpm: float | None) -> tuple[float, float]:
@@ -35,6 +37,17 @@ def seconds_to_new_day(now: datetime) -> float:
     here = now.astimezone(_PACIFIC)
     midnight = datetime.combine(here.date() + timedelta(days=1), time(), _PACIFIC)
     return midnight.timestamp() - now.timestamp()
+
+
+def hold_said(seconds: float, now: float) -> str:
+    """That the API asked for a pause of *seconds*, and until when."""
+    until = datetime.fromtimestamp(now + seconds, UTC)
+    if seconds <= _LONG:
+        return f"the API asked for a pause; calls go on at {until:%H:%M:%S} UTC"
+    return (
+        f"the API's quota for the day is used up; calls go on at {until:%Y-%m-%d %H:%M} UTC, "
+        "when a new day has begun in California"
+    )
 
 
 class LocalPace:

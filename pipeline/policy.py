@@ -5,6 +5,8 @@ The rules are ``contract.md``'s table "From an answer to a verdict"; the numbers
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import msgspec
 
 from pipeline.edit import History, Outcome, Variant, Verdict
@@ -160,6 +162,7 @@ def reason(judged: Judgement, times: int = 1) -> str:
 
 def halt_reason(judged: Judgement) -> str:
     """One sentence that says why the job stops and how to mend it."""
-    status = f"HTTP {judged.http_status}" if judged.http_status else judged.finish_reason
+    refused = judged.http_status is not None and judged.http_status != HTTPStatus.OK
+    status = f"HTTP {judged.http_status}" if refused else judged.finish_reason
     said = f": {judged.detail}" if judged.detail else ""
     return f"{judged.verdict}: the API refuses the job's calls ({status}{said}); {_MENDS[judged.verdict]}"

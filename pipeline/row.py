@@ -76,6 +76,13 @@ class Row:
             raise LeaseLost
         reached("settled")
         self.job.progress.row_settled(record)
+        log.info(
+            "row_settled job=%s row=%s outcome=%s reason=%s",
+            self.job.spec.job,
+            record.row,
+            record.outcome,
+            _code(record),
+        )
         return record
 
     async def take_slot(self) -> bool:
@@ -97,13 +104,17 @@ class Row:
             return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {where}: {fault.message}"))
         if self.job.brake.cancelled:
             return self._cancelled()
+        if self.job.set_aside:
+            return self._settled(Settle(Outcome.FAILED, self.job.set_aside))
         try:
             self._check_options()
             async with self.job.inputs(self.edit) as pictures:
                 self._inputs = pictures
                 return await self._edited()
         except InvalidInput as fault:
-            return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {fault.message}"))
+            return self._settled(
+                Settle(Outcome.INVALID, f"{fault.code}: line {self.edit.line}: {fault.message}")
+            )
         except RootUnseen as unseen:
             self.job.brake.stop(State.WAITING, str(unseen))
             return None
@@ -195,13 +206,17 @@ class Row:
         if await brake.wait(delay) or not await self.take_slot():
             return False
         granted = await brake.race(self.job.budget.reserve(price))
-        if granted and not brake.stopped:
+        if granted and not brake.stopped and await self._ours():
             return True
         if granted:
             await self.job.budget.settle(price, 0.0)
         elif granted is False:
             brake.stop(State.PAUSED, OVER_BUDGET)
         return False
+
+    async def _ours(self) -> bool:
+        """Whether the shard is surely ours. While nobody can tell, the row waits; a stopped job's need not."""
+        return self.lease.held() or bool(await self.job.brake.race(self.lease.sure()))
 
     async def _what_next(self, received: Received) -> Next:
         judged, job = received.judged, self.job
@@ -281,9 +296,13 @@ def _seconds(state: RetryCallState) -> float:
     return step.seconds if isinstance(step, Again) else 0.0
 
 
+def _code(record: Record) -> str:
+    return (record.reason or "").partition(":")[0]
+
+
 def _wrong_job(step: Next) -> str:
     said = step.reason if isinstance(step, Settle) else ""
     return (
-        f"{said}; the same fault five times and no success yet: mend the options or the manifest, "
-        "then run the same command again"
+        f"{said}; the same fault five times and no success yet: start a new job with other options, or run the "
+        "same command again to go on, and `retouch retry` for the rows that have failed"
     )

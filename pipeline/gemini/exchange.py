@@ -39,6 +39,17 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     idle: float
 
 
+# What the transport's texts say in a way that no person could use.
+_PLAIN: dict[type[BaseException], str] = {
+    aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
+    aiohttp.ClientPayloadError: "the answer ended before it was whole",
+    aiohttp.http_exceptions.ContentLengthError: "the answer is shorter than it announced",
+    aiohttp.http_exceptions.TransferEncodingError: "the answer ended before it was whole",
+    aiohttp.http_exceptions.BadStatusLine: "what answered does not speak HTTP",
+    aiohttp.http_exceptions.BadHttpMessage: "what answered does not speak HTTP",
+}
+
+
 class Exchange:
     """One request and its answer, under a deadline for the whole and shorter ones for its steps.
 
@@ -159,7 +170,8 @@ class Exchange:
         first: BaseException = error
         while first.__cause__ is not None:
             first = first.__cause__
-        return redacted(f"{type(first).__name__}: {first}", self._key)
+        plain = next((text for kind, text in _PLAIN.items() if isinstance(first, kind)), None)
+        return plain or redacted(f"{type(first).__name__}: {first}", self._key)
 
 
 def _nothing() -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pipeline.edit import Variant
 from pipeline.errors import InvalidInput
+from pipeline.models import fault_of_id
 
 if TYPE_CHECKING:
     from pipeline.picture import SentPicture
 
 #: Appended from the second try on: NO_IMAGE and answers in prose are mended by it (gemini-api.md 3.2).
 EXPLICIT = "Answer with the resulting picture itself, as an image. Do not describe it in words instead."
-
-_MODEL = re.compile(r"[\w.\-]+(/[\w.\-]+)*")
 
 
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +41,9 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidInput: *model* cannot be a model's id.
         """
-        if not _MODEL.fullmatch(self.model) or ".." in self.model:
-            raise InvalidInput(
-                "model", f"{self.model!r} is not a model's id; `retouch models` lists those known"
-            )
+        fault = fault_of_id(self.model)
+        if fault:
+            raise InvalidInput("model", fault)
         name = self.model if "/" in self.model else f"models/{self.model}"
         return f"/v1beta/{name}:generateContent"
 

@@ -39,7 +39,7 @@ def _said(answer: Answer) -> str | None:
         else error.message or error.status
     )
     if not said and answer.html:
-        said = "a page of HTML instead of the API's answer"
+        said = "a page of HTML instead of the API's answer: is a proxy in the way, or GOOGLE_GEMINI_BASE_URL wrong?"
     return redacted(said) if said else None
 
 

@@ -106,7 +106,10 @@ class JobFolder:
         """
         if await self.store.names(""):
             await self._refuse_a_stranger()
-        return await self.store.put_new("job.json", msgspec.json.format(_encode(spec), indent=2))
+        created = await self.store.put_new("job.json", msgspec.json.format(_encode(spec), indent=2))
+        if created:
+            await self.store.put_new("control.json", _encode(Wanted()))
+        return created
 
     async def _refuse_a_stranger(self) -> None:
         ours = {".retouch", "job.json"}
@@ -284,6 +287,12 @@ class JobFolder:
         if head is None:
             return None
         return msgspec.json.decode(head.partition(b"\n")[0], type=Folded).totals
+
+    async def begun(self, shard: int) -> bool:
+        """Whether *shard* is not as it was planned any more; a list of names, and no read."""
+        if self._rounds.get(shard, 1) > 1:
+            return True
+        return any(name != "plan" for name in await self.store.names(self._path(shard)))
 
     async def totals(self, shard: int) -> Totals:
         """The sums over what is known of *shard*, folded or not; a call without a known answer is unknown."""

@@ -9,8 +9,12 @@ palette, interlacing, frames), is left for Pillow to judge: this module never sa
 from __future__ import annotations
 
 import struct
+from typing import Protocol
 
 from isal import isal_zlib
+
+#: The stubs call it a value.
+IsalError: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -33,7 +37,7 @@ def decodes(view: memoryview) -> bool:
 
 def _layout(view: memoryview) -> tuple[int, int]:
     """Bytes a row, its filter included, and how many rows; 0 for what is not plain."""
-    if len(view) < 33 or view[:8] != SIGNATURE or view[12:16] != b"IHDR":
+    if len(view) < 33 or bytes(view[:8]) != SIGNATURE or bytes(view[12:16]) != b"IHDR":
         return 0, 0
     width, height, depth, colour, packing, filtering, interlace = struct.unpack(">IIBBBBB", view[16:29])
     bits = 0 if packing or filtering or interlace else _BITS.get((colour, depth), 0)
@@ -41,7 +45,7 @@ def _layout(view: memoryview) -> tuple[int, int]:
 
 
 def _rows_are_right(view: memoryview, row: int, rows: int) -> bool:
-    inflate = isal_zlib.decompressobj()
+    inflate: _Inflate = isal_zlib.decompressobj()
     made, at = 0, 8
     try:
         while at + 12 <= len(view):
@@ -56,16 +60,23 @@ def _rows_are_right(view: memoryview, row: int, rows: int) -> bool:
             elif kind == _FRAMES or (kind[:1].isupper() and kind not in _KNOWN):
                 return False
             at = end + 4
-    except (isal_zlib.error, _WrongRow):
+    except (IsalError, _WrongRow):
         pass
     return False
+
+
+class _Inflate(Protocol):
+    eof: bool
+    unconsumed_tail: bytes
+
+    def decompress(self, data: bytes | memoryview, max_length: int) -> bytes: ...
 
 
 class _WrongRow(Exception):  # noqa: N818 - it says what was met
     """A filter that does not exist, or more rows than there should be."""
 
 
-def _inflated(inflate: isal_zlib._Decompress, data: memoryview, made: int, row: int, rows: int) -> int:
+def _inflated(inflate: _Inflate, data: memoryview, made: int, row: int, rows: int) -> int:
     """Inflate one chunk's *data*, a piece at a time; how many bytes are made by then."""
     piece = inflate.decompress(data, _PIECE)
     while piece:
