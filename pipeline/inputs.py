@@ -245,6 +245,8 @@ def _check_total(size: int, edit: Edit) -> None:
 def _find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
     if not name or "\0" in name:
         raise InvalidInput("missing", f"{name!r} is no file's name: mend the path")
+    if name[:5].lower() == "data:":
+        raise InvalidInput("unsupported", "pictures inside the manifest (data:) are not taken: put it into a file")
     root = roots.here
     path = roots.mapped(name) if name.startswith("/") else name
     inside = path.removeprefix(root.rstrip("/") + "/")

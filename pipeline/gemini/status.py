@@ -38,7 +38,9 @@ def _said(answer: Answer) -> str | None:
         if error.status and error.message
         else error.message or error.status
     )
-    if not said and answer.html:
+    if 300 <= answer.status < 400:
+        said = "a redirect, which is never followed with the key: is GOOGLE_GEMINI_BASE_URL right?"
+    elif not said and answer.html:
         said = "a page of HTML instead of the API's answer: is a proxy in the way, or GOOGLE_GEMINI_BASE_URL wrong?"
     return redacted(said) if said else None
 

@@ -124,7 +124,9 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     cut = isinstance(error, EOFError | struct.error) or "truncated" in text or "buffer is not large" in text
-    return "it is cut off" if cut else f"it cannot be decoded ({text[:120] or type(error).__name__})"
+    # What Pillow says itself is worth reading; what Python says when Pillow stumbles is not.
+    said = f" ({text[:120]})" if text and isinstance(error, OSError | SyntaxError) else ""
+    return "it is cut off" if cut else f"it cannot be decoded{said}"
 
 
 @cache
