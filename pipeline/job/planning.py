@@ -80,7 +80,7 @@ class Planner:
             )
         if begun is None:
             await self.folder.begin_plan(found)
-        if there is not None and _covers(there, self.spec.limit):
+        if there is not None and covers(there, self.spec):
             await self._progress(there.shards)
             self.planned = there
             return
@@ -134,6 +134,8 @@ def price_of(edit: Edit, spec: Spec) -> float | None:
     return estimate(edit.model or spec.model, size, len(edit.images), len(edit.prompt))
 
 
-def _covers(planned: Planned, limit: int | None) -> bool:
-    """Whether what is planned is all that *limit* asks for: a smaller limit takes nothing back."""
-    return planned.limit is None or (limit is not None and limit <= planned.limit)
+def covers(planned: Planned, asked: Spec) -> bool:
+    """Whether what is planned is all that *asked* wants; a smaller limit takes nothing back."""
+    if planned.limit is None or planned.rows < planned.limit * asked.repeat:
+        return True
+    return asked.limit is not None and asked.limit <= planned.limit

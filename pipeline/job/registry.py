@@ -7,6 +7,7 @@ import msgspec
 from pipeline.edit import State, Status
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
+from pipeline.job.planning import covers
 from pipeline.job.spec import Spec, differences, identity
 from pipeline.store import Store, open_store
 
@@ -85,7 +86,11 @@ async def _can_go_on(entry: Entry, asked: Spec) -> bool:
     if there is None or differences(there, asked):
         return False
     status = await last_status(folder)
-    return status is None or status.state not in _ENDED
+    if status is None or status.state not in _ENDED:
+        return True
+    # A job that a limit has ended is not at its end for a command that asks for more.
+    planned = await folder.planned()
+    return status.state is State.FINISHED and planned is not None and not covers(planned, asked)
 
 
 async def last_status(folder: JobFolder) -> Status | None:

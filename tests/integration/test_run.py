@@ -64,6 +64,18 @@ def test_a_larger_limit_goes_on_with_the_rest(shop, emulator):
     assert [record["row"] for record in shop.records()] == list(range(1, 9))
 
 
+def test_a_trial_of_the_first_rows_is_gone_on_with_and_not_paid_for_again(shop, emulator):
+    shop.manifest(6)
+    assert shop.retouch("run", "shop.csv", "--limit", "2", "--json").returncode == 0
+    first = shop.retouch("run", "shop.csv", "--json")
+    assert status_of(first)["outcomes"]["done"] == 6
+    assert emulator.ledger.summary()["calls"] == 6
+
+    again = shop.retouch("run", "shop.csv", "--limit", "2", "--json")
+
+    assert status_of(again)["job"] != status_of(first)["job"]
+
+
 def test_each_variant_of_the_prompt_has_its_try(shop, emulator):
     emulator.order(rule("text_only", times_per_token=2))
     shop.manifest(3)
