@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
 
 from jobs import environment
 from jobs.live import View, open_view
-from jobs.standing import registry, spec_of, standings, the_job
+from jobs.standing import Standings, registry, spec_of, standings, the_job
 from jobs.watch import follow
 from jobs.words import ENDED
 from pipeline.edit import State, Status
@@ -20,11 +21,12 @@ from pipeline.job.hold import held
 from pipeline.job.registry import Entry
 from pipeline.job.spec import Spec
 from pipeline.local import cancel_rest
-from pipeline.ports import Wanted
-from workers.submitting import announce
+from workers.submitting import announce, withdraw
 
 #: Seconds beyond a call's own timeout in which a job must have come to rest.
 _GRACE = 30.0
+#: Seconds between two looks whether workers are there.
+_LOOK = 2.0
 
 _NOT_YET = (
     "Not cancelled yet, but no new call is begun: whoever takes the job up settles the rest as cancelled."
@@ -55,8 +57,8 @@ async def _cancel(job: str, view: View) -> Status:
         # First what lasts, then who should know: a worker that misses the word reads the file.
         await folder.want(wanted)
         if entry.submitted:
-            await _announce(entry, wanted, view)
-        elif not before.alive:
+            return await _by_workers(entry, folder, spec, known, view)
+        if not before.alive:
             return await _settle_rest(folder, spec)
         after = await follow(entry, known, view, until=ENDED, seconds=spec.timeout + _GRACE)
     if after.status.state not in ENDED:
@@ -70,9 +72,18 @@ async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
         return await cancel_rest(folder, spec, registry(), Path(scratch))
 
 
-async def _announce(entry: Entry, wanted: Wanted, view: View) -> None:
+async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, known: Standings, view: View) -> Status:
+    """Tell the workers, and wait for them; when none is there, and none can come back to a shard, it is for us."""
+    url, end = environment.redis_url(), time.monotonic() + spec.timeout + _GRACE
     try:
-        if not await announce(environment.redis_url(), entry.job, wanted):
-            view.say("Redis does not know this job: submit it again, and its rows are settled as cancelled.")
+        await announce(url, entry.job, await folder.wanted())
+        while (standing := await known.of(entry)).status.state not in ENDED and time.monotonic() < end:
+            if await withdraw(url, entry.job):
+                return await _settle_rest(folder, spec)
+            standing = await follow(entry, known, view, until=ENDED, seconds=_LOOK)
     except BrokerError as error:
         view.say(f"{error}. The wish is stored: workers follow it when they take the job up again.")
+        return (await known.of(entry)).status
+    if standing.status.state not in ENDED:
+        view.say(_NOT_YET)
+    return standing.status

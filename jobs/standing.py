@@ -118,7 +118,9 @@ async def _forgotten(entry: Entry) -> Standing:
     """A submitted job that Redis does not know: ended long ago, or Redis was lost."""
     status = await _stored(entry)
     note = (
-        None if status.state in ENDED else f"Redis does not know {entry.job}: submit it again, and it goes on"
+        None
+        if status.state in ENDED
+        else f"Redis does not know {entry.job}: a worker puts it back within a minute, `retouch resume` at once"
     )
     return Standing(status=_left(status), alive=False, note=note)
 

@@ -65,7 +65,7 @@ async def _queue(asked: Asked, manifest: Manifest, scratch: Path, view: View) ->
     folder, spec = await open_job(asked, manifest, scratch, submitted=True)
     with held(folder.store):
         planned = await _planned(folder, spec, manifest, asked)
-    handed = await hand_over(environment.redis_url(), folder, spec)
+    handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)
     if not handed.workers:
         view.say(f"Queued, but {NO_WORKER}.")
     view.say(f"Watch it: retouch watch {spec.job}")

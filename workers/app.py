@@ -55,6 +55,12 @@ SETTINGS: Final = MappingProxyType(
         # A worker outlives its Redis: it waits for it, at the start and for ever after.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # Ours waits two seconds at most between two tries to reach a Redis that was away, not thirty.
+        "worker_consumer": "workers.consumer:Consumer",
+        # Full number of messages at once after a reconnect: a thread that is free is counted by the setting above.
+        "worker_enable_prefetch_count_reduction": False,
+        # A Redis that is full or being loaded answers, with an error: that is waited for too.
+        "broker_channel_error_retry": True,
         # A shard that runs is not cut off when the broker is away: its lease says whether it may go on.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         # Nobody listens to events or sends remote commands; each costs a connection and a message per task.

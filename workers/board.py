@@ -1,6 +1,6 @@
-"""The board: where workers agree on who does what. Each method is one round trip and one script in Redis.
+"""The board: where workers agree on who does what. A method is one round trip and one script; each can be repeated.
 
-Methods raise :class:`pipeline.errors.BrokerError` when Redis is out of reach; each can be repeated.
+All raise :class:`pipeline.errors.BrokerError` when Redis is out of reach.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ AHEAD, FEWEST = 2, 4
 #: Seconds that a message may be under way between its publishing and its place in the queue.
 UNDER_WAY = 5.0
 
+#: What the heartbeat says of a lease of a job that is not on the board.
+_NOBODY_KNOWS = 2
+
 _wanted = msgspec.json.Decoder(Wanted)
 
 
@@ -37,10 +40,40 @@ def worker_name() -> str:
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A shard that is ours for the time of a lease; *token* grows with each claim. *out*: the job's folder."""
+    """A shard that is ours for the time of a lease.
+
+    Attributes:
+        token: grows with each claim.
+        out: the job's folder.
+        want: what people want of the job, as Redis has heard it.
+        born: names this making of the job's keys; another says that Redis has lost or ended the job meanwhile.
+        deaths: so many workers seem to have died of the shard.
+    """
 
     token: str
     out: str
+    want: State
+    born: str
+    deaths: int
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job is put on the board.
+
+    Attributes:
+        state: how it stands there, for *reason*.
+        only_lost: do nothing to a job that is there.
+        spare: seconds for which those who held a shard may come back to it, when the server has lost the job.
+    """
+
+    out: str
+    rows: int
+    shards: int
+    wanted: Wanted
+    state: State = State.QUEUED
+    reason: str = ""
+    only_lost: bool = False
+    spare: float = 0.0
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -69,7 +102,7 @@ class Card(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """Where a job stands and what is wanted of it; *state* is ``None`` when Redis does not know it.
+    """Where a job stands (``None``: Redis does not know it), what is wanted of it, and *born* as in :class:`Claim`.
 
     *hold*: seconds for which the API wants to be left alone.
     """
@@ -78,6 +111,20 @@ class News(msgspec.Struct, frozen=True):
     reason: str | None
     wanted: Wanted
     hold: float = 0.0
+    born: str = ""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The answer to a heartbeat.
+
+    Attributes:
+        kept: for each lease whether it is ours; ``None``: nobody can tell, since the job is not known.
+        known: Redis knew this worker before; if not, it is new, or Redis has lost what it knew.
+    """
+
+    kept: list[bool | None]
+    news: dict[str, News]
+    known: bool
 
 
 class Board:
@@ -89,26 +136,49 @@ class Board:
         self._scripts = Scripts(redis)
 
     async def open(
-        self, job: str, out: str, rows: int, shards: int, wanted: Wanted, folded: Mapping[int, Totals]
+        self, job: str, place: Place, folded: Mapping[int, Totals], begun: Mapping[int, Totals]
     ) -> bool:
         """Put a job on the board, or let the one that is there go on; whether it was put there anew.
 
         Args:
             job: its id.
-            out: its folder.
-            rows: how many there are.
-            shards: how many there are.
-            wanted: what ``control.json`` says.
+            place: how.
             folded: the totals of the shards that are settled; one that was and is not any more is settled again.
+            begun: the totals of those that are open, and not as they were planned.
         """
-        settled = [text for shard, totals in folded.items() for text in (shard_name(shard), sums_of(totals))]
-        said = msgspec.json.encode(wanted).decode()
-        return bool(await self._run("open", job, out, rows, shards, said, *settled))
+        wanted = msgspec.json.encode(place.wanted).decode()
+        said = msgspec.structs.asdict(place) | {
+            "wanted": wanted,
+            "want": place.wanted.state,
+            "spare": _milliseconds(place.spare),
+        }
+        sums = [
+            text
+            for flag, shards in (("1", folded), ("0", begun))
+            for shard, totals in shards.items()
+            for text in (shard_name(shard), sums_of(totals), flag)
+        ]
+        return bool(await self._run("open", job, msgspec.json.encode(said).decode(), *sums))
+
+    async def missing(self, jobs: Sequence[str]) -> list[str]:
+        """Those of *jobs* that are not on the board."""
+        with reaching(self.redis):
+            pipe = self.redis.pipeline(transaction=False)
+            for job in jobs:
+                pipe.exists(of_job(job, "head"))
+            return [job for job, there in zip(jobs, await pipe.execute(), strict=True) if not there]
+
+    async def withdraw(self, job: str) -> bool:
+        """Take a job off the board that nobody works on; false when somebody does, or may come back to it."""
+        return bool(await self._run("withdraw", job))
 
     async def claim(self, job: str, shard: int, lease: float) -> Claim | None:
         """Take the lease of *shard* for *lease* seconds; ``None`` when it is not to be had."""
         answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
-        return Claim(*answer) if answer else None
+        if not answer:
+            return None
+        token, out, want, born, deaths = answer
+        return Claim(token, out, State(want), born, int(deaths))
 
     async def release(self, held: Held, delay: float = 0.0, reason: str | None = None) -> None:
         """Give a shard back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
@@ -131,13 +201,15 @@ class Board:
         """Halt or pause the job; false when it was stopped already."""
         return bool(await self._run("stop", job, state, reason or ""))
 
-    async def want(self, job: str, wanted: Wanted, reason: str = "") -> bool:
-        """Announce what ``control.json`` says already; false when the job is not on the board."""
-        return bool(await self._run("want", job, wanted.state, msgspec.json.encode(wanted).decode(), reason))
+    async def want(self, job: str, wanted: Wanted, reason: str = "", *, repeated: bool = False) -> bool:
+        """Announce what ``control.json`` says already; false when the job is not on the board.
 
-    async def beat(
-        self, lease: float, card: Card, leases: Sequence[Held], jobs: Mapping[str, str]
-    ) -> tuple[list[bool], dict[str, News]]:
+        *repeated*: by a worker, because the first word seems to be lost.
+        """
+        said = msgspec.json.encode(wanted).decode()
+        return bool(await self._run("want", job, wanted.state, said, reason, int(repeated)))
+
+    async def beat(self, lease: float, card: Card, leases: Sequence[Held], jobs: Mapping[str, str]) -> Heard:
         """We are alive and hold *leases*: which of them are still ours, and news of *jobs*.
 
         Args:
@@ -154,17 +226,31 @@ class Board:
             "leases": [_entry(held) for held in leases],
             "jobs": list(jobs.items()),
         }
-        kept, news = await self._run("beat", msgspec.json.encode(said).decode())
-        return [flag == 1 for flag in kept], dict(zip(jobs, map(_news, news), strict=True))
+        kept, news, known = await self._run("beat", msgspec.json.encode(said).decode())
+        return Heard(
+            kept=[None if flag == _NOBODY_KNOWS else flag == 1 for flag in kept],
+            news=dict(zip(jobs, map(_news, news), strict=True)),
+            known=bool(known),
+        )
 
     async def leave(self) -> None:
         """This worker is gone."""
-        await self._run("beat", msgspec.json.encode(_gone(self.worker)).decode())
+        card = msgspec.json.encode(Card()).decode()
+        said = {"worker": self.worker, "ttl": 0, "card": card, "lease": 0, "leases": [], "jobs": []}
+        await self._run("beat", msgspec.json.encode(said).decode())
 
     async def sweep(self) -> list[Hint]:
         """The shards whose messages are to be published now, by us and nobody else."""
         found = await self._run("sweep", AHEAD, FEWEST, _milliseconds(UNDER_WAY))
         return [Hint(job, int(shard), bool(urgent)) for job, shard, urgent in found]
+
+    async def overdue(self, seconds: float) -> int:
+        """How many messages have been lying in the queue for *seconds*."""
+        return int(await self._run("overdue", _milliseconds(seconds)))
+
+    async def edit(self, fingerprint: str, lives: float) -> bool:
+        """Claim an edit for *lives* seconds; false when a living worker makes it."""
+        return bool(await self._run("edit", fingerprint, self.worker, _milliseconds(lives)))
 
     async def reporter(self, job: str, seconds: float) -> bool:
         """Whether we are the one who writes the job's ``report.json`` for the next *seconds*."""
@@ -203,12 +289,11 @@ def _entry(held: Held) -> tuple[str, str, str, str]:
 
 
 def _news(said: Sequence[str]) -> News:
-    state, reason, wanted, hold = said
+    state, reason, wanted, hold, born = said
     return News(
-        State(state) if state else None, reason or None, _wanted.decode(wanted or "{}"), int(hold) / 1000
+        State(state) if state else None,
+        reason or None,
+        _wanted.decode(wanted or "{}"),
+        int(hold) / 1000,
+        born,
     )
-
-
-def _gone(worker: str) -> dict[str, object]:
-    card = msgspec.json.encode(Card()).decode()
-    return {"worker": worker, "ttl": 0, "card": card, "lease": 0, "leases": [], "jobs": []}

@@ -30,20 +30,32 @@ class Purse:
         self.aside = 0
         self.spent = 0
         self._times = 0
-        self._said = (0, 0)
+        #: Set aside and spent as Redis has heard it; ``None``: it has to hear it (again).
+        self._said: tuple[int, int] | None = (0, 0)
+        self._born = ""
 
     def say(self) -> str:
         """The sums as Redis keeps them."""
         self._times += 1
         return f"{self.aside} {self.spent} {self._times}"
 
+    def counted_from(self, born: str) -> None:
+        """The job's sums in Redis were made anew from its folder, at *born*: what it has heard of us is in them.
+
+        What it has not heard may be in them too, and counts twice then: the budget is rather too careful.
+        """
+        if born and self._born not in ("", born):
+            self.spent -= self._said[1] if self._said else 0
+            self._said = None
+        self._born = born or self._born
+
     def news(self) -> str:
         """:meth:`say`, or nothing when the sums are as they were last heard."""
         return "" if (self.aside, self.spent) == self._said else self.say()
 
-    def heard(self, sums: str) -> None:
-        """Redis has taken *sums* from the heartbeat."""
-        if sums:
+    def heard(self, sums: str, born: str) -> None:
+        """Redis has taken *sums* from the heartbeat, for the making of the job's keys that is called *born*."""
+        if born == self._born and sums:
             aside, spent, _ = map(int, sums.split())
             self._said = (aside, spent)
 

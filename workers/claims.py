@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
+import logging
 
+from pipeline.errors import BrokerError
+from workers.board import Board
 from workers.connection import reaching
 from workers.keys import EDIT
 
-#: Milliseconds after which the claim of a worker that died runs out: a few calls at their longest.
-_LIVES = 900_000
+log = logging.getLogger("retouch.redis")
+
+#: Seconds after which a claim runs out that could not be given back: a few calls at their longest.
+_LIVES = 900.0
 
 
 class RedisClaims:
-    """Claims of this worker; released one by one, or running out with it."""
+    """Claims of this worker; released one by one, or free when it is gone.
 
-    def __init__(self, redis: Redis, worker: str) -> None:
-        self._redis = redis
-        self._worker = worker
+    While Redis is away nothing is to be had, and rows ask again: none fails for it.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._unreleased: set[str] = set()
 
     async def claim(self, fingerprint: str) -> bool:
-        with reaching(self._redis):
-            return bool(await self._redis.set(EDIT + fingerprint, self._worker, nx=True, px=_LIVES))
+        try:
+            for left in list(self._unreleased):
+                await self._release(left)
+            return await self._board.edit(fingerprint, _LIVES)
+        except BrokerError as error:
+            log.debug("edit_unclaimed, asked again: %s", error)
+            return False
 
     async def release(self, fingerprint: str) -> None:
-        with reaching(self._redis):
-            await self._redis.delete(EDIT + fingerprint)
+        self._unreleased.add(fingerprint)
+        try:
+            await self._release(fingerprint)
+        except BrokerError as error:
+            log.debug("edit_unreleased, with the next claim: %s", error)
+
+    async def _release(self, fingerprint: str) -> None:
+        with reaching(self._board.redis):
+            await self._board.redis.delete(EDIT + fingerprint)
+        self._unreleased.discard(fingerprint)

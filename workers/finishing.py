@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.edit import State, utc
-from pipeline.errors import JobError
+from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
@@ -21,12 +21,12 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
     """Write results and report, then say that the job is ended. Whoever repeats it writes the same.
 
     Raises:
-        JobError: Redis has forgotten the job.
+        BrokerError: Redis has lost the job; it is built again, and comes to its last step again.
         StoreError: something could not be written.
     """
     seen = await look(board.redis, spec.job)
     if seen is None:
-        raise JobError(f"Redis has forgotten job {spec.job}: submit it again")
+        raise BrokerError(f"Redis does not know job {spec.job} any more")
     state = State.CANCELLED if seen.wanted.state is State.CANCELLED else State.FINISHED
     status = msgspec.structs.replace(
         seen.status,
@@ -38,7 +38,7 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
         eta_seconds=None,
     )
     await write_results(folder, seen.shards, status, spec)
-    if lease.held():
+    if await lease.sure():
         await board.finish(spec.job, lease.token, state, seen.now)
 
 
@@ -48,8 +48,16 @@ async def freshen(board: Board, folder: JobFolder, job: str) -> None:
     Raises:
         StoreError: it could not be written.
     """
-    if not await board.reporter(job, FRESH):
-        return
+    if await board.reporter(job, FRESH):
+        await tell(board, folder, job)
+
+
+async def tell(board: Board, folder: JobFolder, job: str) -> None:
+    """Write how the job stands now, for readers without Redis; an end is written by :func:`finish` alone.
+
+    Raises:
+        StoreError: it could not be written.
+    """
     status = await read_status(board.redis, job)
     if status is None or status.state in ENDED:
         return

@@ -14,11 +14,15 @@ from workers.finishing import FRESH, freshen
 from workers.jobhere import JobHere
 from workers.station import Station
 from workers.sweep import sweep
+from workers.watch import Watch
 
 log = logging.getLogger("retouch.worker")
 
 #: Seconds between two sweeps, and between two that freed threads ask for.
-SWEEP, _SOONEST = 2.0, 0.1
+SWEEP, _SOONEST = 1.0, 0.1
+#: Seconds in which a heartbeat is answered, or tried again on a new connection; the longest between two sweeps while
+#: Redis is away.
+_ANSWER, _LONGEST = 2.0, 5.0
 
 
 class Heart:
@@ -30,12 +34,18 @@ class Heart:
 
     async def run(self) -> None:
         """Beat until cancelled."""
+        away: float | None = None
         while True:
             began = time.monotonic()
             try:
                 await self.beat()
-            except BrokerError as error:
-                log.warning("beat_missed, leases run out if it lasts: %s", error)
+                if away is not None:
+                    log.warning("redis_back after %.0f s", time.monotonic() - away)
+                away = None
+            except (BrokerError, TimeoutError) as error:
+                if away is None:
+                    away = began
+                    log.warning("redis_away, no new calls until it is back: %r", error)
             self._freshen()
             await asyncio.sleep(max(0.0, began + self._station.tools.settings.beat - time.monotonic()))
 
@@ -44,19 +54,24 @@ class Heart:
 
         Raises:
             BrokerError: Redis is out of reach.
+            TimeoutError: it does not answer.
         """
         station, tools = self._station, self._station.tools
         jobs, holdings = dict(station.jobs), list(station.holdings)
         said = [holding.held() for holding in holdings]
         money = self._money(jobs)
         sent = time.monotonic()
-        kept, news = await tools.board.beat(tools.settings.lease, self._card(jobs), said, money)
-        for holding, held, still_ours in zip(holdings, said, kept, strict=True):
-            holding.heard(held, sent, still_ours=still_ours)
+        async with asyncio.timeout(max(_ANSWER, tools.settings.lease / 3)):
+            heard = await tools.board.beat(tools.settings.lease, self._card(jobs), said, money)
+        for holding, held, ours in zip(holdings, said, heard.kept, strict=True):
+            holding.heard(held, sent, ours=ours)
         for job, sums in money.items():
-            tools.purses[job].heard(sums)
+            tools.purses[job].counted_from(heard.news[job].born)
+            tools.purses[job].heard(sums, heard.news[job].born)
+        if not heard.known or any(heard.news[job].state is None for job in jobs):
+            station.lost.set()
         for job, here in jobs.items():
-            await self._tell(here, news[job])
+            await self._tell(here, heard.news[job])
 
     def _money(self, jobs: dict[str, JobHere]) -> dict[str, str]:
         """What is to be said of each job here, and of one that has left with money unsaid."""
@@ -66,7 +81,8 @@ class Heart:
     def _card(self, jobs: dict[str, JobHere]) -> Card:
         settings = self._station.tools.settings
         lines = {job: here.line() for job, here in jobs.items()}
-        return Card(settings.threads, settings.slots, lines)
+        # No threads: if it is killed while it ends, no shard is to blame.
+        return Card(0 if self._station.stopping else settings.threads, settings.slots, lines)
 
     async def _tell(self, here: JobHere, news: News) -> None:
         here.hear(news)
@@ -83,19 +99,24 @@ class Heart:
 
     async def _write(self, here: JobHere) -> None:
         try:
+            await here.correct()
             await freshen(self._station.tools.board, here.folder, here.spec.job)
         except RetouchError as error:
             log.warning("report_not_fresh job=%s: %s", here.spec.job, error)
 
 
-async def sweep_for_ever(station: Station, publish: Callable[[Sequence[Hint]], None]) -> None:
+async def sweep_for_ever(station: Station, publish: Callable[[Sequence[Hint]], None], watch: Watch) -> None:
     """Sweep until cancelled: by the clock, and soon after a thread has become free."""
+    pause = SWEEP
     while True:
         station.more.clear()
         try:
             await sweep(station.tools.board, publish)
+            await watch.look()
+            pause = SWEEP
         except BrokerError as error:
-            log.warning("sweep_missed, the next is in %.0f s: %s", SWEEP, error)
+            pause = min(2 * pause, _LONGEST)
+            log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
         await asyncio.sleep(_SOONEST)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(station.more.wait(), SWEEP)
+            await asyncio.wait_for(station.more.wait(), pause)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipeline.brake import Brake
+from pipeline.brake import CANCELLED, PAUSED, Brake
 from pipeline.edit import State
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.spec import Spec
 from pipeline.jobrun import JobRun
-from pipeline.local import CANCELLED
 from pipeline.models import catalogue
 from pipeline.ports import Wanted
 from pipeline.progress import LocalProgress
@@ -19,6 +18,7 @@ from workers.board import Held, News
 from workers.budget import Purse, RedisBudget
 from workers.lease import RedisLease
 from workers.pace import RedisPace
+from workers.placing import REASONS
 from workers.progress import ShardProgress
 from workers.slots import JobSlots
 from workers.tools import Tools
@@ -41,9 +41,11 @@ class Holding:
         totals = self.progress.changed() if self.progress else None
         return Held(self.job, self.shard, self.lease.token, totals)
 
-    def heard(self, held: Held, sent: float, *, still_ours: bool) -> None:
-        """The board has answered to *held*, which was sent at *sent*."""
-        if not still_ours:
+    def heard(self, held: Held, sent: float, *, ours: bool | None) -> None:
+        """The board has answered to *held*, which was sent at *sent*; ``None``: it does not know the job."""
+        if ours is None:
+            return
+        if not ours:
             self.lease.lost()
             return
         self.lease.renewed(sent)
@@ -55,6 +57,8 @@ class JobHere:
     """The job as this process works on it; built once and shared by its shards here.
 
     Attributes:
+        wanted: what is done here.
+        heard: what Redis says is wanted; ``None``: nobody has asked yet.
         brake: stops it in this process.
         shards: how many of them are at work here; without any the job is let go.
         announced: all workers know that the job was stopped.
@@ -62,9 +66,11 @@ class JobHere:
     """
 
     def __init__(self, tools: Tools, folder: JobFolder, spec: Spec, wanted: Wanted) -> None:
+        self._board = tools.board
         self.folder = folder
         self.spec = spec
         self.wanted = wanted
+        self.heard: Wanted | None = None
         self.brake = Brake()
         self.shards = 0
         self.announced = False
@@ -75,6 +81,7 @@ class JobHere:
         self._pace = RedisPace(tools.board, spec.job, spec.rpm, self.brake)
         self._budget = RedisBudget(tools.board, spec.job, spec.budget, self.brake, purse)
         slots = min(wanted.max_in_flight or spec.max_in_flight, tools.settings.slots)
+        self._slots = JobSlots(slots, tools.slots)
         self._run = JobRun(
             folder=folder,
             spec=spec,
@@ -84,7 +91,7 @@ class JobHere:
             pace=self._pace,
             budget=self._budget,
             progress=self.figures,
-            slots=JobSlots(slots, tools.slots),
+            slots=self._slots,
             decoders=tools.decoders,
             brake=self.brake,
             timeout=spec.timeout,
@@ -110,11 +117,14 @@ class JobHere:
         here = cls(tools, folder, spec, await folder.wanted())
         if here.wanted.state is State.CANCELLED:
             here.brake.stop(State.CANCELLED, CANCELLED)
+        elif here.wanted.state is State.PAUSED:
+            here.brake.stop(State.PAUSED, PAUSED)
+            here.announced = True
         return here
 
     def run(self, progress: ShardProgress) -> JobRun:
         """What the rows of one shard share: everything, but that the shard's figures are counted apart."""
-        run = dataclasses.replace(self._run, progress=progress)
+        run = dataclasses.replace(self._run, progress=progress, slots=self._slots.shard())
         # One store, one trouble: while a put of one shard fails, the calls of the others are held back too.
         run.keeper = self._run.keeper
         run.timeout = self._run.timeout
@@ -126,12 +136,24 @@ class JobHere:
         self._hold = news.hold
         if news.state is None:
             return
+        self.heard = news.wanted
         self._want(news.wanted)
         if news.wanted.state is State.CANCELLED:
             self.brake.stop(State.CANCELLED, CANCELLED)
         elif news.state in (State.HALTED, State.PAUSED) and not self.brake.stopped:
             self.brake.stop(news.state, news.reason)
             self.announced = True
+
+    async def correct(self) -> None:
+        """Tell all workers what ``control.json`` says, if they have missed it: its word holds.
+
+        Raises:
+            BrokerError: Redis is out of reach.
+            StoreError: the file cannot be read.
+        """
+        wanted = await self.folder.wanted()
+        if wanted != self.heard:
+            await self._board.want(self.spec.job, wanted, REASONS.get(wanted.state, ""), repeated=True)
 
     def ordered(self) -> tuple[State, str | None] | None:
         """The state that a row here has brought the job to, as long as others do not know it."""
@@ -145,6 +167,11 @@ class JobHere:
         if waits is None and self._hold > _WORTH_A_WORD:
             waits = f"the API asked for a pause; calls go on in {self._hold:.0f} s"
         return self.figures.in_flight, self.figures.images_per_minute(), waits
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call may take."""
+        return self._run.timeout
 
     def leave(self, run: JobRun) -> None:
         """The shard of *run* is over."""

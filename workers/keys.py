@@ -1,6 +1,6 @@
 """Every key in Redis: its name, its type, what it means and how long it lives.
 
-Beside Celery's own queue there are five kinds of keys that all jobs share, and seven for each job.
+Beside Celery's own queue there are seven kinds of keys that all jobs share, and ten for each job.
 
 =====================  ======  ====================================================================  ========
 key                    type    meaning                                                               lives
@@ -9,15 +9,21 @@ retouch:active         zset    job -> its turn; the jobs that are not ended, who
 retouch:hinted         zset    "<job> <shard>" -> published at (ms); messages nobody has taken yet   a day
 retouch:workers        hash    worker -> "<alive until (ms)> <card>"; a card is JSON:                an hour
                                threads, slots, and for each job [in flight, a minute, waits for]
+retouch:swept          string  when somebody has swept last (ms)                                     a day
+retouch:spared         string  until when no lease is taken away, after an outage (ms)               12 s
 retouch:turn           string  counter that gives the turns of *active*                              a month
 retouch:edit:<print>   string  worker that makes the edit of this fingerprint (--reuse)               15 min
 retouch:job:<j>:head   hash    where the job stands: out, rows, shards, folded, state, state_reason, a month
                                want, wanted (JSON), submitted_at, started_at, finished_at (ms),
-                               epoch (fencing), and the job's sums: outcome:<o>, verdict:<v>,
+                               epoch (fencing), born (when these keys were made, ms), rebuilt ("1":
+                               since the server had lost them), and the job's sums: outcome:<o>, verdict:<v>,
                                calls, calls_unknown, cost (billionths of a dollar)
 retouch:job:<j>:todo   zset    shard -> not before (ms); shards that nobody holds and are not folded a month
 retouch:job:<j>:leases zset    shard -> held until (ms)                                              a month
 retouch:job:<j>:owners hash    shard -> token "<epoch>:<worker>" of who holds it                     a month
+retouch:job:<j>:latest hash    shard -> the last token it was held with; "-": its holder let it go   a month
+retouch:job:<j>:deaths hash    shard -> JSON of the workers that seem to have died of it: settled,   a month
+                               workers ([worker, until when it was heard to be alive])
 retouch:job:<j>:shards hash    shard -> JSON of its part in the job's sums                           a month
 retouch:job:<j>:pace   hash    free_at (ms): when the next call may start; held:<model> (ms)         a month
 retouch:job:<j>:budget hash    worker -> "<set aside> <spent> <how often said>" (billionths of $)     a month
@@ -26,7 +32,7 @@ retouch:job:<j>:report string  who keeps report.json fresh just now             
 
 A month is counted from the last change of the job's state or leases. All times are the server's: no script takes
 a time from a client. Nothing here is the truth: it can be built again from the job folder
-(:mod:`workers.submitting`). The scripts build names themselves, so that one server is needed, not a cluster.
+(:mod:`workers.placing`). The scripts build names themselves, so that one server is needed, not a cluster.
 """
 
 from __future__ import annotations
@@ -37,9 +43,11 @@ HINTED = PREFIX + "hinted"
 WORKERS = PREFIX + "workers"
 TURN = PREFIX + "turn"
 EDIT = PREFIX + "edit:"
+SWEPT = PREFIX + "swept"
+SPARED = PREFIX + "spared"
 
 #: What follows ``retouch:job:<job>:``.
-PARTS = ("head", "todo", "leases", "owners", "shards", "pace", "budget", "report")
+PARTS = ("head", "todo", "leases", "owners", "latest", "deaths", "shards", "pace", "budget", "report")
 
 #: Celery's part: the prefix of all its keys, the queue, and the two lists that the queue consists of.
 BROKER_PREFIX = PREFIX + "celery:"
@@ -70,6 +78,7 @@ def for_lua() -> str:
     return "\n".join(
         [
             f'local ACTIVE, HINTED, WORKERS, TURN = "{ACTIVE}", "{HINTED}", "{WORKERS}", "{TURN}"',
+            f'local EDIT, SWEPT, SPARED = "{EDIT}", "{SWEPT}", "{SPARED}"',
             f"local QUEUE_LISTS = {{ {lists} }}",
             f'local FINISH = "{shard_name(FINISH)}"',
             f"local MONTH, DAY, HOUR = {MONTH}, {DAY}, {HOUR}",

@@ -6,7 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
 from pipeline.brake import Brake
 from pipeline.errors import BrokerError
@@ -44,3 +50,21 @@ async def patiently(ask: Callable[[], Awaitable[T]], brake: Brake, otherwise: T)
         )(once)
     except BrokerError:
         return otherwise
+
+
+async def persistently(ask: Callable[[], Awaitable[T]], seconds: float) -> T:
+    """The answer of *ask*, repeated for *seconds* while Redis is away.
+
+    Raises:
+        BrokerError: it is away for longer.
+    """
+
+    async def once() -> T:
+        return await ask()
+
+    return await AsyncRetrying(
+        retry=retry_if_exception_type(BrokerError),
+        wait=wait_exponential_jitter(initial=_FIRST_WAIT, max=1.0),
+        stop=stop_after_delay(seconds),
+        reraise=True,
+    )(once)

@@ -25,6 +25,9 @@ NAMES = (
     "hold",
     "held",
     "reserve",
+    "overdue",
+    "withdraw",
+    "edit",
 )
 
 

@@ -21,12 +21,17 @@ class Settings:
         store: where settled edits are remembered: ``RETOUCH_STORE``.
         slots: calls in flight, over all jobs.
         lease: seconds for which a shard is claimed; a dead worker's shards are taken over after so long.
+        grace: seconds for which calls in flight may go on when the worker is told to end; ``None``: as their
+            jobs' timeouts say.
+        stalled: seconds without a message, while some lie in the queue, after which the consumer is restarted.
     """
 
     redis_url: str
     slots: int
     store: str = "./retouch-jobs"
     lease: float = 10.0
+    grace: float | None = None
+    stalled: float = 30.0
     key: str = field(repr=False, default="")
     base_url: str = ""
 
@@ -47,11 +52,35 @@ def lease_seconds(environment: Mapping[str, str] = os.environ) -> float:
     Raises:
         UsageError: it is no number of seconds from half of one up.
     """
-    text = environment.get("RETOUCH_LEASE_SECONDS", "").strip() or "10"
+    return _seconds(environment, "RETOUCH_LEASE_SECONDS", 0.5) or 10.0
+
+
+def grace_seconds(environment: Mapping[str, str] = os.environ) -> float | None:
+    """``RETOUCH_GRACE_SECONDS``, or ``None``: a little more than a call may take.
+
+    Raises:
+        UsageError: it is no number of seconds.
+    """
+    return _seconds(environment, "RETOUCH_GRACE_SECONDS", 0.0)
+
+
+def stalled_seconds(environment: Mapping[str, str] = os.environ) -> float:
+    """``RETOUCH_STALLED_SECONDS``, or thirty.
+
+    Raises:
+        UsageError: it is no number of seconds from one up.
+    """
+    return _seconds(environment, "RETOUCH_STALLED_SECONDS", 1.0) or 30.0
+
+
+def _seconds(environment: Mapping[str, str], name: str, least: float) -> float | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
     try:
         seconds = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0.5 <= seconds <= 3600:
-        raise UsageError(f"RETOUCH_LEASE_SECONDS={text!r}: give seconds from 0.5 to 3600")
+        seconds = -1.0
+    if not least <= seconds <= 3600:
+        raise UsageError(f"{name}={text!r}: give seconds from {least:g} to 3600")
     return seconds

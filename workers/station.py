@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 
@@ -10,22 +11,31 @@ import msgspec
 
 from pipeline.edit import State, Totals
 from pipeline.engine import run_shard
-from pipeline.errors import BrokerError, JobError, RetouchError
-from workers.board import Claim
-from workers.finishing import finish
+from pipeline.errors import BrokerError, JobError, RetouchError, StoreError
+from workers.board import Claim, Held
+from workers.finishing import finish, tell
 from workers.jobhere import Holding, JobHere
 from workers.keys import FINISH
 from workers.lease import RedisLease
+from workers.patience import persistently
 from workers.progress import ShardProgress
+from workers.solitude import GUILTY, SUSPECT, Solitude
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
 
 STOPPING = "this worker is stopping; another goes on"
 
+SET_ASIDE = (
+    "set_aside: {deaths} workers have died with this row's shard in their hands, so that it is not called for any "
+    "more; see their logs, then settle it again with `retouch retry`"
+)
+
 #: Seconds before a shard is taken again: that could not be settled here; by a worker that cannot see the pictures;
 #: of a job that is just being stopped; while the store fails; after a fault of ours.
 _SOON, _UNSEEN, _STORE, _FAULT = 1.0, 30.0, 10.0, 30.0
+#: Seconds for which it is tried to hand over what a shard has come to.
+_HAND_OVER = 60.0
 
 
 class Back(msgspec.Struct, frozen=True):
@@ -42,6 +52,12 @@ class Station:
         jobs: the jobs with shards here.
         holdings: the shards whose leases are renewed.
         more: set when a thread has become free, so that the next messages are published soon.
+        lost: set when Redis is seen to have lost what it knew; at the start nobody can tell.
+        known: the folder of each job that this process has worked on and that may not have ended.
+        told: set when this process is to end.
+        idle: set while no shard is here.
+        busy: threads that wait for a shard.
+        received: when the last message came, by the monotonic clock.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -49,44 +65,109 @@ class Station:
         self.jobs: dict[str, JobHere] = {}
         self.holdings: set[Holding] = set()
         self.more = asyncio.Event()
-        self.stopping = False
+        self.lost = asyncio.Event()
+        self.known: dict[str, str] = {}
+        self.told = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.busy = 0
+        self.received = 0.0
         self._unseen_until: dict[str, float] = {}
+        self._solitude = Solitude()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this process is to end."""
+        return self.told.is_set()
 
     def stop(self) -> None:
         """Begin no call any more: those in flight finish, the rest of their shards goes back."""
-        self.stopping = True
+        self.told.set()
         for here in self.jobs.values():
             here.brake.stop(State.QUEUED, STOPPING)
 
     async def settle(self, job: str, shard: int) -> None:
         """Settle *shard* as far as it can be settled here, if it is to be had."""
+        self.received = time.monotonic()
+        self.busy += 1
         try:
             await self._settle(job, shard)
         except BrokerError as error:
             # The lease runs out or was never had: the sweep publishes the shard again.
             log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
         finally:
+            self.busy -= 1
             self.more.set()
 
+    def forget(self, job: str) -> None:
+        """*job* is not on the board, and is not to be: nothing is put for it any more."""
+        self.known.pop(job, None)
+        for holding in self.holdings:
+            if holding.job == job:
+                holding.lease.lost()
+
+    async def abandon(self) -> None:
+        """Give every shard back as it is: whoever takes it counts the calls that are in flight here as unknown.
+
+        Raises:
+            BrokerError: Redis is out of reach; the leases run out by themselves.
+        """
+        for holding in self.holdings:
+            # First of all: nothing is put any more for what another may have.
+            holding.lease.lost()
+        for holding in list(self.holdings):
+            await self.tools.board.release(holding.held())
+        await self.tools.board.leave()
+
     async def _settle(self, job: str, shard: int) -> None:
-        board, lease = self.tools.board, self.tools.settings.lease
-        if self.stopping or self._unseen_until.get(job, 0.0) > time.monotonic():
+        board = self.tools.board
+        if not self._takes(job, shard):
             await board.decline(job, shard, 0.0 if self.stopping else _SOON)
             return
         if job in self.jobs:
             # Before the claim: a job that was just stopped here gives no more shards.
             await self.announce(self.jobs[job])
         sent = time.monotonic()
-        claim = await board.claim(job, shard, lease)
+        claim = await board.claim(job, shard, self.tools.settings.lease)
         if claim is None:
             return
-        holding = Holding(job, shard, RedisLease(claim.token, lease, sent))
+        if not self._fits(claim.deaths, (job, shard)):
+            await board.release(Held(job, shard, claim.token), _SOON)
+            return
+        await self._hold(Holding(job, shard, RedisLease(claim.token, self.tools.settings.lease, sent)), claim)
+
+    def _takes(self, job: str, shard: int) -> bool:
+        seen = self._unseen_until.get(job, 0.0) <= time.monotonic()
+        return seen and not self.stopping and self._solitude.lets((job, shard))
+
+    def _fits(self, deaths: int, shard: tuple[str, int]) -> bool:
+        """Whether a shard that was claimed may be begun beside what is here."""
+        if not self._solitude.lets(shard):
+            return False
+        if deaths != SUSPECT:
+            return True
+        if self.holdings:
+            self._solitude.make_room(shard)
+            return False
+        log.warning("shard_alone job=%s shard=%s: two workers have died with it", *shard)
+        self._solitude.begin(shard)
+        return True
+
+    async def _hold(self, holding: Holding, claim: Claim) -> None:
         self.holdings.add(holding)
+        self.idle.clear()
         try:
             came_to = await self._work(holding, claim)
-            await self._hand_over(holding, came_to)
+            # While Redis is away the lease is kept, as far as it is ours, rather than left to run out.
+            await persistently(lambda: self._hand_over(holding, came_to), self._patience())
         finally:
             self.holdings.discard(holding)
+            self._solitude.end((holding.job, holding.shard))
+            if not self.holdings:
+                self.idle.set()
+
+    def _patience(self) -> float:
+        return 0.0 if self.stopping else _HAND_OVER
 
     async def announce(self, here: JobHere) -> None:
         """Tell all workers, once, when a row here has stopped the job.
@@ -98,6 +179,9 @@ class Station:
         if ordered:
             await self.tools.board.stop(here.spec.job, *ordered)
             here.announced = True
+            with contextlib.suppress(StoreError):
+                # Whoever builds the board again must find that a person is needed; else it is written by the clock.
+                await tell(self.tools.board, here.folder, here.spec.job)
 
     async def _hand_over(self, holding: Holding, came_to: Totals | Back | None) -> None:
         board = self.tools.board
@@ -112,12 +196,14 @@ class Station:
     async def _work(self, holding: Holding, claim: Claim) -> Totals | Back | None:
         """What the shard came to; ``None``: it was the last step, and is done."""
         try:
-            here = await self._join(holding.job, claim.out)
+            here = await self._join(holding.job, claim)
+            holding.lease.brake = here.brake
             try:
                 if holding.shard != FINISH:
-                    return await self._rows(holding, here)
+                    return await self._rows(holding, here, claim.deaths)
                 await here.folder.look_for_rounds()
                 await finish(self.tools.board, here.folder, here.spec, holding.lease)
+                self.known.pop(holding.job, None)
                 log.info("job_ended job=%s", holding.job)
                 return None
             finally:
@@ -134,9 +220,12 @@ class Station:
             log.exception("shard_broke job=%s shard=%s", holding.job, holding.shard)
             return Back(_FAULT, "a fault in retouch itself, see the worker's log; the shard is tried again")
 
-    async def _rows(self, holding: Holding, here: JobHere) -> Totals | Back:
+    async def _rows(self, holding: Holding, here: JobHere, deaths: int) -> Totals | Back:
         holding.progress = ShardProgress(here.figures)
         run = here.run(holding.progress)
+        if deaths >= GUILTY:
+            log.error("shard_set_aside job=%s shard=%s deaths=%s", holding.job, holding.shard, deaths)
+            run.set_aside = SET_ASIDE.format(deaths=deaths)
         try:
             # A round that was opened meanwhile may be this shard's.
             await here.folder.look_for_rounds()
@@ -154,21 +243,28 @@ class Station:
         await self.announce(here)
         return Back(0.0 if state in (State.QUEUED, State.HALTED, State.PAUSED) else _SOON)
 
-    async def _join(self, job: str, out: str) -> JobHere:
-        here = self._usable(job)
+    async def _join(self, job: str, claim: Claim) -> JobHere:
+        self.known[job] = claim.out
+        here = self._usable(job, claim)
         if here is None:
-            opened = await JobHere.open(self.tools, out)
+            opened = await JobHere.open(self.tools, claim.out)
+            if opened.wanted.state is not claim.want:
+                # What was wanted while Redis was away stands in control.json alone.
+                await opened.correct()
             # Another shard may have been quicker.
-            here = self.jobs[job] = self._usable(job) or opened
+            here = self.jobs[job] = self._usable(job, claim) or opened
+        self.tools.purses[job].counted_from(claim.born)
         here.shards += 1
         if self.stopping:
             here.brake.stop(State.QUEUED, STOPPING)
         return here
 
-    def _usable(self, job: str) -> JobHere | None:
+    def _usable(self, job: str, claim: Claim) -> JobHere | None:
         """The job here, unless it was stopped: one that goes on again gets a new brake, and the old one runs out."""
         here = self.jobs.get(job)
-        return None if here is None or (here.brake.stopped and not here.brake.cancelled) else here
+        if here is None or not here.brake.stopped:
+            return here
+        return here if here.brake.cancelled and claim.want is State.CANCELLED else None
 
     def _part(self, job: str, here: JobHere) -> None:
         here.shards -= 1

@@ -10,24 +10,17 @@ from functools import partial
 import msgspec
 from redis.asyncio import Redis
 
-from pipeline.edit import State, Status, Totals
+from pipeline.edit import State, Status
 from pipeline.errors import JobError
-from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
 from pipeline.ports import Wanted
 from workers.app import make_app, publish
 from workers.board import Board
 from workers.connection import check, connect
+from workers.placing import REASONS, place
 from workers.status import read_status, workers_alive
 from workers.sweep import sweep
-
-_REASONS = {
-    State.PAUSED: "paused by `retouch pause`; `retouch resume` lets it go on",
-    State.CANCELLED: "being cancelled: calls in flight are let finish, the rest is settled as cancelled",
-}
-
-#: Heads of folded shards that are read at once.
-_READS = 32
 
 
 class HandedOver(msgspec.Struct, frozen=True):
@@ -57,29 +50,41 @@ async def redis_at(url: str) -> AsyncIterator[Redis]:
         await redis.aclose()
 
 
-async def hand_over(redis_url: str, folder: JobFolder, spec: Spec) -> HandedOver:
+async def hand_over(redis_url: str, folder: JobFolder, spec: Spec, *, adjust: bool = False) -> HandedOver:
     """Give a planned job to the workers, or let one that they have go on; a job that Redis has lost is built anew.
 
-    *spec* may differ from the folder's in what is adjustable; that is kept in ``control.json``.
+    What ``control.json`` says holds. With *adjust* it is made to say first what *spec* says of what is adjustable,
+    and that the job goes on, unless it is being cancelled.
 
     Raises:
         BrokerError: Redis is out of reach.
         JobError: the job is not planned to its end.
     """
-    planned = await folder.planned()
-    if planned is None:
+    if await folder.planned() is None:
         raise JobError(f"{folder.store.url}: the manifest is not read to its end; submit it again")
     async with redis_at(redis_url) as redis:
         board = Board(redis)
-        wanted = _wanted(spec)
-        await folder.want(wanted)
-        fresh = await _open(board, folder, spec, planned, wanted)
+        wanted = await folder.wanted()
+        if adjust:
+            wanted = _adjusted(wanted, spec)
+            await folder.want(wanted)
+        fresh = await place(board, folder, spec, wanted)
         app = make_app(redis_url)
         try:
             await sweep(board, partial(publish, app))
         finally:
             app.close()
         return HandedOver(fresh, await workers_alive(redis))
+
+
+async def withdraw(redis_url: str, job: str) -> bool:
+    """Take a job away from the workers, if none is alive and none can come back to it; whether it is nobody's now.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+    """
+    async with redis_at(redis_url) as redis:
+        return await Board(redis).withdraw(job)
 
 
 async def announce(redis_url: str, job: str, wanted: Wanted) -> bool:
@@ -89,7 +94,7 @@ async def announce(redis_url: str, job: str, wanted: Wanted) -> bool:
         BrokerError: Redis is out of reach.
     """
     async with redis_at(redis_url) as redis:
-        return await Board(redis).want(job, wanted, _REASONS.get(wanted.state, ""))
+        return await Board(redis).want(job, wanted, REASONS.get(wanted.state, ""))
 
 
 async def status_at(redis_url: str, job: str) -> Status | None:
@@ -102,33 +107,12 @@ async def status_at(redis_url: str, job: str) -> Status | None:
         return await read_status(redis, job)
 
 
-def _wanted(spec: Spec) -> Wanted:
-    return Wanted(
-        state=State.RUNNING,
+def _adjusted(there: Wanted, spec: Spec) -> Wanted:
+    return msgspec.structs.replace(
+        there,
+        state=State.CANCELLED if there.state is State.CANCELLED else State.RUNNING,
         rpm=spec.rpm,
         budget=spec.budget,
         max_in_flight=spec.max_in_flight,
         timeout=spec.timeout,
     )
-
-
-async def _open(board: Board, folder: JobFolder, spec: Spec, planned: Planned, wanted: Wanted) -> bool:
-    await folder.look_for_rounds()
-    folded = await _folded(folder, planned.shards)
-    return await board.open(spec.job, folder.store.url, planned.rows, planned.shards, wanted, folded)
-
-
-async def _folded(folder: JobFolder, shards: int) -> dict[int, Totals]:
-    """The totals of the shards that are folded, from the job folder."""
-    reading = asyncio.Semaphore(_READS)
-    found: dict[int, Totals] = {}
-
-    async def one(shard: int) -> None:
-        async with reading:
-            totals = await folder.folded(shard)
-        if totals is not None:
-            found[shard] = totals
-
-    for first in range(1, shards + 1, 1000):
-        await asyncio.gather(*map(one, range(first, min(first + 1000, shards + 1))))
-    return found

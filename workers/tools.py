@@ -48,7 +48,8 @@ class Tools:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Tools]:
     """The tools of this process, closed at the end of the block."""
-    redis, worker = connect(settings.redis_url), worker_name()
+    redis = connect(settings.redis_url)
+    board = Board(redis, worker_name())
     decoders = ThreadPoolExecutor(DECODERS, "decode")
     try:
         with tempfile.TemporaryDirectory(prefix="retouch-worker-") as scratch:
@@ -58,13 +59,13 @@ async def opened(settings: Settings) -> AsyncIterator[Tools]:
             ):
                 yield Tools(
                     settings=settings,
-                    board=Board(redis, worker),
+                    board=board,
                     client=client,
                     fetcher=fetcher,
                     decoders=decoders,
                     slots=asyncio.Semaphore(settings.slots),
                     scratch=Path(scratch),
-                    reuse=Reuse(open_store(settings.store), RedisClaims(redis, worker)),
+                    reuse=Reuse(open_store(settings.store), RedisClaims(board)),
                 )
     finally:
         decoders.shutdown(wait=False, cancel_futures=True)

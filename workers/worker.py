@@ -11,24 +11,32 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from types import FrameType
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.worker import state
 
 from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
 from workers.app import make_app, publish
 from workers.board import Hint
 from workers.connection import check
+from workers.consumer import Worker
 from workers.heart import Heart, sweep_for_ever
 from workers.loop import LoopThread
-from workers.settings import Settings, lease_seconds
+from workers.recovery import Recovery
+from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
+from workers.shutdown import end_in_time
 from workers.station import Station
 from workers.tasks import add_shard_task
 from workers.tools import opened
+from workers.watch import Watch
 
 log = logging.getLogger("retouch.worker")
+
+#: Exit codes: the consumer stalled and a new one did, too; told to end by Ctrl-C.
+STALLED_CODE, INTERRUPTED = 1, 130
 
 
 def main(max_in_flight: int, redis_url: str, store: str) -> int:
@@ -53,6 +61,8 @@ def main(max_in_flight: int, redis_url: str, store: str) -> int:
         slots=max_in_flight,
         store=store,
         lease=lease_seconds(),
+        grace=grace_seconds(),
+        stalled=stalled_seconds(),
         key=keys.key,
         base_url=keys.base_url,
     )
@@ -62,74 +72,106 @@ def main(max_in_flight: int, redis_url: str, store: str) -> int:
 
 def _consume(settings: Settings) -> int:
     app = make_app(settings.redis_url)
+    worker: Worker | None = None
+
+    def reconnect() -> None:
+        if worker:
+            worker.reconnect()
+
+    def end() -> None:
+        station.stop()
+        if worker:
+            worker.end(STALLED_CODE)
+
     with LoopThread() as loop:
-        open_station = station_at_work(settings, partial(publish, app))
+        open_station = station_at_work(settings, partial(publish, app), reconnect, end)
         station = loop.run(open_station.__aenter__())
         try:
             add_shard_task(app, lambda job, shard: loop.run(station.settle(job, shard)))
-            with _stopping(lambda: loop.soon(station.stop)):
-                return _celery(app, settings, station.tools.board.worker)
+            worker = _worker(app, settings, station.tools.board.worker)
+            worker.on_stop = lambda: loop.soon(station.stop)
+            with _signals(worker.on_stop):
+                log.info(
+                    "worker_ready slots=%s threads=%s pid=%s", settings.slots, settings.threads, os.getpid()
+                )
+                worker.start()
+            return int(worker.exitcode or 0)
         finally:
             loop.run(open_station.__aexit__(None, None, None))
 
 
 @asynccontextmanager
 async def station_at_work(
-    settings: Settings, publish: Callable[[Sequence[Hint]], None]
+    settings: Settings,
+    publish: Callable[[Sequence[Hint]], None],
+    reconnect: Callable[[], None],
+    end: Callable[[], None],
 ) -> AsyncIterator[Station]:
-    """A station whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone."""
+    """A station whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone.
+
+    Args:
+        settings: of the process.
+        publish: publishes messages.
+        reconnect: restarts what takes messages.
+        end: ends the process in order, with an exit code that says that something was wrong.
+    """
     async with opened(settings) as tools:
         station = Station(tools)
         heart = Heart(station)
         rounds = [
             asyncio.create_task(heart.run()),
-            asyncio.create_task(sweep_for_ever(station, publish)),
+            asyncio.create_task(sweep_for_ever(station, publish, Watch(station, reconnect, end))),
+            asyncio.create_task(Recovery(station).run()),
         ]
         for task in rounds:
-            task.add_done_callback(_end_without)
+            task.add_done_callback(partial(_end_without, end=end))
+        last = asyncio.create_task(end_in_time(station))
         try:
             yield station
         finally:
-            for task in rounds:
+            for task in (*rounds, last):
                 task.cancel()
-            await asyncio.gather(*rounds, return_exceptions=True)
-            with contextlib.suppress(BrokerError):
+            await asyncio.gather(*rounds, last, return_exceptions=True)
+            with contextlib.suppress(BrokerError, TimeoutError):
                 await heart.beat()
                 await tools.board.leave()
 
 
-def _end_without(task: asyncio.Task[None]) -> None:
+def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:
     """A worker whose heart or sweep has failed would look alive and do nothing: it ends in order instead."""
     if not task.cancelled() and task.exception():
         log.critical("worker_broken, it ends: %r", task.exception(), exc_info=task.exception())
-        os.kill(os.getpid(), signal.SIGTERM)
+        end()
 
 
 @contextlib.contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Call *stop* when a signal tells the worker to end; a second one ends it."""
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C call *stop* and let Celery end in order; the second of them ends the process at once."""
     told = False
 
-    def on_signal(**_: object) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
         nonlocal told
         if told:
             log.warning("ended_at_once: calls in flight are lost to us, and leases run out by themselves")
             os._exit(1)
         told = True
+        log.info("worker_stopping: calls in flight are let finish; once more ends it at once")
         stop()
+        state.should_stop = INTERRUPTED if number == signal.SIGINT else 0
 
-    worker_shutting_down.connect(on_signal, weak=False)
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        worker_shutting_down.disconnect(on_signal)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _celery(app: Celery, settings: Settings, name: str) -> int:
-    """Consume until told to end."""
+def _worker(app: Celery, settings: Settings, name: str) -> Worker:
     # Containers run as root as a rule, and messages are JSON: nothing in them is executed.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    worker = app.Worker(
+    return Worker(
+        app=app,
         hostname=f"retouch@{name}",
         pool_cls=app.conf.worker_pool,
         concurrency=settings.threads,
@@ -139,6 +181,3 @@ def _celery(app: Celery, settings: Settings, name: str) -> int:
         without_mingle=True,
         without_heartbeat=True,
     )
-    log.info("worker_ready slots=%s threads=%s pid=%s", settings.slots, settings.threads, os.getpid())
-    worker.start()
-    return int(worker.exitcode or 0)

@@ -102,9 +102,9 @@ def make_ground(
     yield make
     for ground in grounds:
         ground.processes.end()
-        for process in ground.processes.all:
+        for name, said in ground.said():
             # pytest shows it only for a test that has failed.
-            print(f"----- {process.name} ended {process.code}\n{process.log[-2000:]}")
+            print(f"----- {name}\n{said[-2000:]}")
     api.order()
     proxy.anew()
 

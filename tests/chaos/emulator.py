@@ -55,7 +55,17 @@ class Api:
 def emulator_process() -> Iterator[Api]:
     """An emulator that makes small pictures."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.gemini.emulator", "--port", "0", "--format", "jpeg", "--shrink", "6"],
+        [
+            sys.executable,
+            "-m",
+            "pipeline.gemini.emulator",
+            "--port",
+            "0",
+            "--format",
+            "jpeg",
+            "--shrink",
+            "6",
+        ],
         stdout=subprocess.PIPE,
         text=True,
         cwd=_REPOSITORY,

@@ -32,6 +32,7 @@ class Ground(Shop):
         self.server = server
         self.processes = Processes(folder)
         self.lost: list[int] = []
+        self._guests: list[tuple[Process, int]] = []
 
     def launch(self, *words: str, **environment: str) -> Process:
         """``retouch`` *words* in the background."""
@@ -61,6 +62,17 @@ class Ground(Shop):
         """The id that a ``submit`` has printed."""
         return str(json.loads(submitted.out)["job"])
 
+    def receive(self, workers: list[Process]) -> None:
+        """Have *workers* that belong to others do the job; what they have said before is none of ours."""
+        self._guests = [(worker, len(worker.log)) for worker in workers]
+
+    def said(self) -> Iterator[tuple[str, str]]:
+        """The name of each process, and all that it has said here."""
+        for process in self.processes.all:
+            yield process.name, process.log + process.out
+        for guest, before in self._guests:
+            yield guest.name, guest.log[before:]
+
     def manned(self, *workers: Process) -> None:
         """Wait until *workers* are at work."""
         for worker in workers:
@@ -85,9 +97,9 @@ class Ground(Shop):
         """``kill -9`` a worker, and note the calls that were in flight in it."""
         # Frozen first, so that nothing moves between the look and the kill.
         victim.freeze()
-        shards = {shard for shard, pid in self.server.owners(job).items() if pid == victim.pid}
+        in_flight = len(self.in_flight_in(victim, job))
         victim.kill()
-        self.lost.append(len(self.in_flight(shards)))
+        self.lost.append(in_flight)
 
     def mourn(self) -> None:
         """Note the calls that were in flight in a ``run`` that was killed, before another one starts."""
@@ -97,6 +109,13 @@ class Ground(Shop):
         """The calls that *shard*'s rows were about to make, by the names of their intents."""
         folder = self.out / ".retouch" / "shards" / f"{shard:06d}" / "r1"
         return [path.name for path in folder.glob("*.intent")]
+
+    def folded(self, shard: int) -> bool:
+        return (self.out / ".retouch" / "shards" / f"{shard:06d}" / "r1" / "folded").exists()
+
+    def in_flight_in(self, worker: Process, job: str) -> set[int]:
+        """:meth:`in_flight`, of the shards that *worker* holds."""
+        return self.in_flight({shard for shard, pid in self.server.owners(job).items() if pid == worker.pid})
 
     def in_flight(self, shards: set[int] | None = None) -> set[int]:
         """Rows with a call of which the folder knows no answer: an intent, and neither record nor picture.

@@ -9,10 +9,18 @@ from tests.chaos.ground import Ground
 from tests.integration.shop import KEY
 
 #: Lines of a log that tell of a fault of ours; a traceback is one line without ``--debug``.
-_FAULTS = ("Traceback (most recent call last)", "row_broke", "shard_broke", "was never awaited", "RuntimeError")
+_FAULTS = (
+    "Traceback (most recent call last)",
+    "row_broke",
+    "shard_broke",
+    "was never awaited",
+    "RuntimeError",
+)
 
 
-def judge(ground: Ground, rows: int, *, unknown: int | None = None, outcomes: dict[str, int] | None = None) -> None:
+def judge(
+    ground: Ground, rows: int, *, unknown: int | None = None, outcomes: dict[str, int] | None = None
+) -> None:
     """Fail unless the job in *ground* came out as if nothing had happened, but for the calls in flight at the kills.
 
     Args:
@@ -43,7 +51,12 @@ def _money(ground: Ground, records: list[dict[str, Any]], may_be_lost: int) -> N
         known = record["calls"] - record["calls_unknown"]
         lost = tally["calls"] - known
         # Row by row: what was paid for and is in no answer is called unknown.
-        assert 0 <= lost <= record["calls_unknown"], (record["id"], tally, record["calls"], record["attempts"])
+        assert 0 <= lost <= record["calls_unknown"], (
+            record["id"],
+            tally,
+            record["calls"],
+            record["attempts"],
+        )
         assert tally["paid"] <= record["calls"]
         unaccounted += lost
     paid = sum(tally["paid"] for tally in ledger.values())
@@ -63,10 +76,10 @@ def _figures(ground: Ground, records: list[dict[str, Any]]) -> None:
 
 
 def _logs(ground: Ground) -> None:
-    for process in ground.processes.all:
-        said = process.log + process.out
+    for name, said in ground.said():
         for fault in _FAULTS:
-            assert fault not in said, f"{process.name}: {said[max(0, said.find(fault) - 500) :][:3000]}"
+            assert fault not in said, f"{name}: {said[max(0, said.find(fault) - 500) :][:3000]}"
+        assert KEY not in said, name
 
 
 def _no_key(ground: Ground) -> None:

@@ -15,7 +15,9 @@ from tests.chaos.waiting import until
 class Process:
     """``python -m jobs`` *words*, with its standard output and its log in files."""
 
-    def __init__(self, name: str, words: tuple[str, ...], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, words: tuple[str, ...], folder: Path, environment: Mapping[str, str]
+    ) -> None:
         self.name = name
         self._out, self._log = folder / f"{name}.out", folder / f"{name}.log"
         with self._out.open("w") as out, self._log.open("w") as log:

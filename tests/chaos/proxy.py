@@ -98,7 +98,9 @@ class Proxy:
         self._anew()
         self._cut()
         here = asyncio.current_task()
-        await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not here), return_exceptions=True)
+        await asyncio.gather(
+            *(task for task in asyncio.all_tasks() if task is not here), return_exceptions=True
+        )
 
     def _anew(self) -> None:
         self._refuses = self._loses_messages = False

@@ -27,3 +27,8 @@ def holds_for(condition: Callable[[], Any], seconds: float) -> bool:
             return False
         time.sleep(_GLANCE)
     return True
+
+
+def lasts(seconds: float) -> None:
+    """Let a trouble last for *seconds*: the one wait that is for nothing but time."""
+    time.sleep(seconds)

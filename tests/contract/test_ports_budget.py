@@ -10,7 +10,7 @@ import pytest
 from pipeline.brake import Brake
 from pipeline.budget import LocalBudget
 from pipeline.ports import Budget, Wanted
-from workers.board import Board, Card
+from workers.board import Board, Card, Place
 from workers.budget import Purse, RedisBudget
 
 BudgetOf = Callable[[float | None], Budget]
@@ -93,7 +93,7 @@ async def _alive(board: Board, purse: Purse) -> None:
 @pytest.fixture
 async def known_job(redis_client):
     """Money is only kept for jobs that are on the board."""
-    await Board(redis_client).open("job", "/out", 1, 1, Wanted(), {})
+    await Board(redis_client).open("job", Place(out="/out", rows=1, shards=1, wanted=Wanted()), {}, {})
 
 
 async def test_workers_share_one_budget(redis_client, known_job):

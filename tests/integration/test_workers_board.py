@@ -11,9 +11,9 @@ from pipeline.errors import BrokerError
 from pipeline.ports import Wanted
 from workers import board as board_module
 from workers.app import make_app, publish
-from workers.board import AHEAD, FEWEST, Board, Card, Held
+from workers.board import AHEAD, FEWEST, Board, Card, Held, Place
 from workers.connection import check, connect
-from workers.keys import FINISH, PREFIX, QUEUE_LISTS, of_job
+from workers.keys import FINISH, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
 from workers.status import NO_WORKER, look, read_status, workers_alive
 
 LEASE = 10.0
@@ -29,8 +29,11 @@ def other(redis_client) -> Board:
     return Board(redis_client, "w2")
 
 
-async def opened(board: Board, job: str = "job", shards: int = 3, folded=None) -> None:
-    await board.open(job, f"/out/{job}", shards * 50, shards, Wanted(), folded or {})
+async def opened(
+    board: Board, job: str = "job", shards: int = 3, folded=None, begun=None, wanted=None, **how
+) -> None:
+    place = Place(out=f"/out/{job}", rows=shards * 50, shards=shards, wanted=wanted or Wanted(), **how)
+    await board.open(job, place, folded or {}, begun or {})
 
 
 async def alive(board: Board, threads: int = 4) -> None:
@@ -86,21 +89,22 @@ class TestLeases:
         await board.release(Held("job", 1, stale.token))
         assert not await board.fold("job", 1, stale.token, done(50))
         assert (await read_status(board.redis, "job")).outcomes["done"] == 0, "the stale worker says nothing"
-        kept, _ = await other.beat(LEASE, Card(), [Held("job", 1, fresh.token)], {})
-        assert kept == [True]
+        heard = await other.beat(LEASE, Card(), [Held("job", 1, fresh.token)], {})
+        assert heard.kept == [True]
 
     async def test_a_heartbeat_keeps_leases_and_tells_which_are_lost(self, board, other):
         await opened(board)
         claim = await board.claim("job", 1, 0.3)
+        assert await other.claim("job", 2, LEASE)
         for _ in range(4):
             await asyncio.sleep(0.1)
-            kept, _ = await board.beat(
+            heard = await board.beat(
                 0.3,
                 Card(),
                 [Held("job", 1, claim.token), Held("job", 2, "1:w1"), Held("never", 1, "1:w1")],
                 {},
             )
-            assert kept == [True, False, False]
+            assert heard.kept == [True, False, None]
         assert 1 not in [hint.shard for hint in await other.sweep()]
 
     async def test_nobody_takes_a_shard_before_its_time(self, board):
@@ -119,6 +123,189 @@ class TestLeases:
         assert await board.sweep() == []
         await asyncio.sleep(0.1)
         assert len(await board.sweep()) == 1
+
+
+class TestComingBack:
+    """A lease that ran out, and that nobody else has claimed, is its holder's when it is heard again."""
+
+    @pytest.fixture
+    async def lapsed(self, board, other):
+        await opened(board, shards=1)
+        claim = await board.claim("job", 1, 0.03)
+        await asyncio.sleep(0.06)
+        await other.sweep()
+        return Held("job", 1, claim.token)
+
+    async def test_it_comes_back(self, board, other, lapsed):
+        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [True]
+        assert await other.claim("job", 1, LEASE) is None
+        assert await board.fold("job", 1, lapsed.token, done(50))
+
+    async def test_it_may_fold_what_it_has(self, board, lapsed):
+        assert await board.fold("job", 1, lapsed.token, done(50))
+
+    async def test_not_when_another_has_claimed_it(self, board, other, lapsed):
+        claim = await other.claim("job", 1, LEASE)
+        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [False]
+        await other.release(Held("job", 1, claim.token))
+        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [False], "nor when it was given back"
+
+    async def test_not_when_its_holder_has_given_it_back(self, board, lapsed):
+        await board.beat(LEASE, Card(), [lapsed], {})
+        await board.release(lapsed)
+        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [False], (
+            "a late heartbeat holds nothing"
+        )
+
+    async def test_after_an_outage_all_are_given_time_to(self, board, other):
+        await opened(board, shards=1)
+        await board.sweep()
+        claim = await board.claim("job", 1, 0.03)
+        await asyncio.sleep(0.06)
+        await board.redis.decrby(SWEPT, 60_000)
+        assert await other.sweep() == [], "nobody could renew a lease"
+        assert (await board.beat(LEASE, Card(), [Held("job", 1, claim.token)], {})).kept == [True]
+
+    async def test_the_dead_are_not_spared_again_and_again(self, board):
+        await opened(board, shards=1)
+        await board.sweep()
+        await board.claim("job", 1, 0.03)
+        await asyncio.sleep(0.06)
+        for _ in range(2):
+            await board.redis.decrby(SWEPT, 60_000)
+            assert await board.sweep() == []
+        # Its time is over, and it is too early for another.
+        await board.redis.set(SPARED, 1, keepttl=True)
+        await board.redis.decrby(SWEPT, 60_000)
+        assert len(await board.sweep()) == 1
+
+
+class TestLost:
+    """A server that has lost everything: the job is put back from its folder, and its holders come back to it."""
+
+    async def lose(self, board: Board, **how) -> None:
+        await board.redis.flushall()
+        await opened(board, begun={1: done(7, calls=9, cost_usd=0.5)}, only_lost=True, spare=0.2, **how)
+
+    async def test_who_held_a_shard_holds_it_again(self, board, other):
+        await opened(board)
+        claim = await board.claim("job", 1, LEASE)
+        held = Held("job", 1, claim.token)
+        await board.redis.flushall()
+        heard = await board.beat(LEASE, Card(), [held], {"job": ""})
+        assert (heard.kept, heard.known, heard.news["job"].state) == ([None], False, None)
+        await self.lose(board)
+        assert await other.claim("job", 1, LEASE) is None, "its holder is waited for"
+        heard = await board.beat(LEASE, Card(), [held], {"job": ""})
+        assert heard.kept == [True]
+        assert heard.news["job"].born != claim.born
+
+    async def test_others_take_what_nobody_comes_back_to(self, board, other):
+        await opened(board)
+        claim = await board.claim("job", 1, LEASE)
+        await self.lose(board)
+        await asyncio.sleep(0.25)
+        assert await other.claim("job", 1, LEASE)
+        assert (await board.beat(LEASE, Card(), [Held("job", 1, claim.token)], {})).kept == [False]
+
+    async def test_what_is_begun_and_not_folded_counts(self, board):
+        await self.lose(board)
+        status = await read_status(board.redis, "job")
+        assert (status.outcomes["done"], status.calls, status.cost_usd) == (7, 9, 0.5)
+        assert (await board.redis.hgetall(of_job("job", "budget")))["earlier"] == "0 500000000 0"
+
+    async def test_it_is_done_once(self, board):
+        await self.lose(board)
+        await board.claim("job", 2, LEASE)
+        await opened(board, only_lost=True, state=State.HALTED, reason="no")
+        assert (await read_status(board.redis, "job")).state is State.RUNNING
+
+    @pytest.mark.parametrize("state", [State.HALTED, State.PAUSED])
+    async def test_it_stands_as_it_stood(self, board, state):
+        await self.lose(board, state=state, reason="why")
+        status = await read_status(board.redis, "job")
+        assert (status.state, status.state_reason) == (state, "why")
+        assert await board.sweep() == []
+
+    async def test_which_jobs_are_lost(self, board):
+        await opened(board)
+        assert await board.missing(["job", "gone"]) == ["gone"]
+        assert await board.missing([]) == []
+
+    async def test_a_job_that_ended_does_not_know_old_holders(self, board):
+        await opened(board, shards=1)
+        claim = await board.claim("job", 1, LEASE)
+        await board.fold("job", 1, claim.token, done(50))
+        last = await board.claim("job", FINISH, LEASE)
+        await board.finish("job", last.token, State.FINISHED, 1)
+        await opened(board, shards=1)
+        assert (await board.beat(LEASE, Card(), [Held("job", 1, claim.token)], {})).kept == [False]
+
+
+class TestDeaths:
+    """A shard that kills whoever takes it is set aside; what only looks so is not."""
+
+    async def die(self, redis, name: str, *, settled: int = 0) -> int:
+        """A worker takes the shard and is not heard of again; for how many deaths it was set aside then."""
+        worker = Board(redis, name)
+        await worker.beat(LEASE, Card(threads=4), [], {})
+        claim = await worker.claim("job", 1, 0.02)
+        await worker.beat(0.02, Card(threads=4), [Held("job", 1, claim.token, done(settled))], {})
+        await asyncio.sleep(0.05)
+        await worker.sweep()
+        return claim.deaths
+
+    async def next(self, board: Board) -> int:
+        return (await board.claim("job", 1, LEASE)).deaths
+
+    async def test_three_in_a_row(self, board):
+        await opened(board)
+        assert [await self.die(board.redis, name) for name in "abc"] == [0, 1, 2]
+        assert await self.next(board) == 3
+
+    async def test_a_worker_that_lives_has_not_died(self, board):
+        await opened(board)
+        for name in "abc":
+            await self.die(board.redis, name)
+        for name in "abc":
+            await Board(board.redis, name).beat(LEASE, Card(threads=4), [], {})
+        assert await self.next(board) == 0
+
+    async def test_a_worker_that_was_told_to_end_has_not_died_of_it(self, board):
+        await opened(board)
+        for name in "ab":
+            await self.die(board.redis, name)
+        leaving = Board(board.redis, "c")
+        claim = await leaving.claim("job", 1, 0.02)
+        await leaving.beat(0.02, Card(threads=0), [Held("job", 1, claim.token)], {})
+        await asyncio.sleep(0.05)
+        await leaving.sweep()
+        assert await self.next(board) == 2
+
+    async def test_a_shard_that_goes_on_is_no_suspect(self, board):
+        await opened(board)
+        for name, settled in (("a", 0), ("b", 3), ("c", 20)):
+            await self.die(board.redis, name, settled=settled)
+        assert await self.next(board) == 1
+
+    async def test_when_workers_die_all_around_it_is_not_the_shard(self, board, monkeypatch):
+        monkeypatch.setattr(board_module, "PRESENCE", 0.05)
+        await opened(board)
+        await self.die(board.redis, "a")
+        for name in "xyz":
+            await Board(board.redis, name).beat(LEASE, Card(threads=4), [], {})
+        for name in "bc":
+            await self.die(board.redis, name)
+        assert await self.next(board) == 0
+
+    async def test_a_shard_that_was_settled_begins_anew(self, board):
+        await opened(board, shards=1)
+        for name in "abc":
+            await self.die(board.redis, name)
+        claim = await board.claim("job", 1, LEASE)
+        await board.fold("job", 1, claim.token, Totals(outcomes={"failed": 50}))
+        await opened(board, shards=1)
+        assert await self.next(board) == 0
 
 
 class TestSweep:
@@ -296,7 +483,7 @@ class TestEnds:
     async def test_every_worker_hears_what_is_wanted(self, board, other):
         await opened(board)
         await board.want("job", Wanted(state=State.CANCELLED, rpm=7.0))
-        _, news = await other.beat(LEASE, Card(), [], {"job": "", "never": ""})
+        news = (await other.beat(LEASE, Card(), [], {"job": "", "never": ""})).news
         assert news["job"].wanted == Wanted(state=State.CANCELLED, rpm=7.0)
         assert news["never"].state is None
 
@@ -304,6 +491,63 @@ class TestEnds:
         assert [await worker.reporter("job", 0.1) for worker in (board, other, board)] == [True, False, False]
         await asyncio.sleep(0.15)
         assert await other.reporter("job", 0.1)
+
+
+class TestControl:
+    async def test_a_repeated_word_wakes_no_job_that_a_row_has_stopped(self, board):
+        await opened(board)
+        await board.stop("job", State.HALTED, "the key is refused")
+        await board.want("job", Wanted(budget=3.0), repeated=True)
+        assert (await read_status(board.redis, "job")).state is State.HALTED
+        await board.want("job", Wanted())
+        assert (await read_status(board.redis, "job")).state is State.QUEUED
+
+    async def test_a_repeated_word_ends_a_pause(self, board):
+        await opened(board, wanted=Wanted(state=State.PAUSED), state=State.PAUSED)
+        await board.want("job", Wanted(), repeated=True)
+        assert (await read_status(board.redis, "job")).state is State.QUEUED
+
+    async def test_a_job_is_withdrawn_when_nobody_works_on_it(self, board, other):
+        await opened(board)
+        await alive(other)
+        assert not await board.withdraw("job"), "a worker lives"
+        await other.leave()
+        await other.claim("job", 1, 0.05)
+        assert not await board.withdraw("job"), "a lease is held"
+        await asyncio.sleep(0.1)
+        assert await board.withdraw("job")
+        assert await read_status(board.redis, "job") is None
+        assert await board.withdraw("job")
+        assert await board.sweep() == []
+
+    async def test_shards_that_are_opened_while_it_is_ended(self, board, other):
+        await opened(board, shards=1)
+        await folded(board, 1, Totals(outcomes={"failed": 50}))
+        last = await board.claim("job", FINISH, LEASE)
+        await opened(other, shards=1)
+        await board.finish("job", last.token, State.FINISHED, 1)
+        assert (await read_status(board.redis, "job")).state is State.RUNNING
+        assert await folded(other, 1, done(50))
+        assert await board.claim("job", FINISH, LEASE)
+
+    async def test_messages_that_nobody_takes(self, board, redis_url):
+        await opened(board, shards=2)
+        app = make_app(redis_url)
+        publish(app, await board.sweep())
+        app.close()
+        assert await board.overdue(10) == 0
+        await asyncio.sleep(0.05)
+        assert await board.overdue(0.02) == 2
+        await board.redis.delete(*QUEUE_LISTS)
+        assert await board.overdue(0.02) == 0
+
+    async def test_an_edit_is_made_by_one_of_the_living(self, board, other):
+        await alive(board)
+        assert await board.edit("print", 60)
+        assert not await board.edit("print", 60)
+        assert not await other.edit("print", 60)
+        await board.leave()
+        assert await other.edit("print", 60), "nobody waits for the dead"
 
 
 class TestOpen:
@@ -439,9 +683,9 @@ async def test_every_key_has_an_end_and_a_name(board, other):
     keys = [key async for key in board.redis.scan_iter()]
     known = {
         of_job("job", part)
-        for part in ("head", "todo", "leases", "owners", "shards", "pace", "budget", "report")
+        for part in ("head", "todo", "leases", "owners", "latest", "shards", "pace", "budget", "report")
     }
-    assert set(keys) == known | {PREFIX + name for name in ("active", "hinted", "workers", "turn")}
+    assert set(keys) == known | {PREFIX + name for name in ("active", "hinted", "workers", "turn", "swept")}
     for key in keys:
         assert await board.redis.pttl(key) > 0, key
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 from celery.app.defaults import DEFAULTS
@@ -12,13 +14,19 @@ from celery.app.task import Task
 from pipeline.brake import Brake
 from pipeline.edit import State
 from pipeline.errors import BrokerError, UsageError
+from workers import lease as lease_module
+from workers import solitude as solitude_module
+from workers import watch as watch_module
 from workers.app import SETTINGS, TASK_OPTIONS, make_app
+from workers.budget import Purse
 from workers.lease import RedisLease
 from workers.loop import LoopThread
 from workers.patience import patiently
 from workers.settings import Settings, lease_seconds
 from workers.slots import JobSlots
+from workers.solitude import Solitude
 from workers.tasks import add_shard_task
+from workers.watch import Watch
 
 
 class TestCelery:
@@ -77,16 +85,56 @@ class TestLease:
         lease.renewed(sent=101.0)
         assert lease._until == 200.0
 
-    def test_what_is_lost_stays_lost(self):
+    def test_what_ran_out_and_was_not_taken_is_ours_again(self):
         now = 100.0
         lease = RedisLease("1:w", 10.0, sent=now, clock=lambda: now)
         now = 120.0
-        lease.renewed(sent=119.9)
         assert not lease.held()
-        fresh = RedisLease("1:w", 10.0, sent=now, clock=lambda: now)
-        fresh.lost()
-        fresh.renewed(sent=now)
-        assert not fresh.held()
+        lease.renewed(sent=119.9)
+        assert lease.held()
+
+    def test_an_answer_that_comes_when_it_is_over_again_is_no_claim(self):
+        now = 100.0
+        lease = RedisLease("1:w", 10.0, sent=now, clock=lambda: now)
+        now = 120.0
+        lease.renewed(sent=105.0)
+        assert not lease.held()
+
+    def test_what_is_lost_stays_lost(self):
+        lease = RedisLease("1:w", 10.0, sent=100.0, clock=lambda: 100.0)
+        lease.lost()
+        lease.renewed(sent=100.0)
+        assert not lease.held()
+
+    async def test_it_waits_until_the_server_says_ours(self):
+        lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
+        asking = asyncio.create_task(lease.sure())
+        await asyncio.sleep(0.15)
+        assert not asking.done()
+        lease.renewed(time.monotonic())
+        assert await asyncio.wait_for(asking, 1)
+
+    async def test_it_waits_until_the_server_says_anothers(self):
+        lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
+        asking = asyncio.create_task(lease.sure())
+        await asyncio.sleep(0.15)
+        lease.lost()
+        assert not await asyncio.wait_for(asking, 1)
+
+    async def test_it_does_not_wait_for_ever(self, monkeypatch):
+        monkeypatch.setattr(lease_module, "_PATIENCE", 0.2)
+        lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
+        assert not await asyncio.wait_for(lease.sure(), 1)
+
+    async def test_a_stopped_job_waits_for_its_grace(self, monkeypatch):
+        monkeypatch.setattr(lease_module, "GRACE", 0.3)
+        lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
+        lease.brake = Brake()
+        lease.brake.stop(State.QUEUED)
+        asking = asyncio.create_task(lease.sure())
+        await asyncio.sleep(0.15)
+        assert not asking.done(), "what is in hand was paid for"
+        assert not await asyncio.wait_for(asking, 1)
 
 
 class TestSlots:
@@ -123,6 +171,32 @@ class TestSlots:
         one.release()
         assert not other.locked()
         assert await asyncio.wait_for(other.acquire(), 1)
+
+    async def test_the_shard_that_came_first_is_served_first(self):
+        slots = JobSlots(1, asyncio.Semaphore(9))
+        old, new = slots.shard(), slots.shard()
+        await new.acquire()
+        waiting = {
+            name: asyncio.create_task(shard.acquire())
+            for name, shard in (("new", new), ("gone", old), ("old", old))
+        }
+        await asyncio.sleep(0)
+        waiting.pop("gone").cancel()
+        new.release()
+        done, _ = await asyncio.wait(waiting.values(), timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {waiting["old"]}
+        old.release()
+        assert await asyncio.wait_for(waiting["new"], 1)
+
+    async def test_a_slot_that_was_given_to_one_who_has_just_left_is_not_lost(self):
+        slots = JobSlots(1, asyncio.Semaphore(9))
+        await slots.acquire()
+        waiting = asyncio.create_task(slots.acquire())
+        await asyncio.sleep(0)
+        slots.release()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert await asyncio.wait_for(slots.acquire(), 1)
 
     async def test_never_more_in_flight_than_either_bound(self):
         shared = asyncio.Semaphore(5)
@@ -166,6 +240,97 @@ class TestPatience:
             raise BrokerError("away")
 
         assert await asyncio.wait_for(patiently(ask, brake, -1), 1) == -1
+
+
+class TestWatch:
+    """What is done about a consumer that takes no messages, by the clock."""
+
+    @pytest.fixture
+    def scene(self, monkeypatch):
+        now = SimpleNamespace(time=1000.0)
+        monkeypatch.setattr(watch_module.time, "monotonic", lambda: now.time)
+        done: list[str] = []
+
+        async def overdue(seconds: float) -> int:
+            return scene.messages
+
+        tools = SimpleNamespace(
+            settings=Settings(redis_url="", slots=64, stalled=30.0), board=SimpleNamespace(overdue=overdue)
+        )
+        station = SimpleNamespace(tools=tools, received=0.0, busy=0, stopping=False)
+        watch = Watch(station, lambda: done.append("reconnect"), lambda: done.append("end"))
+        scene = SimpleNamespace(station=station, done=done, messages=1)
+
+        async def later(seconds: float) -> list[str]:
+            for _ in range(int(seconds)):
+                now.time += 1
+                await watch.look()
+            return done
+
+        scene.later, scene.now = later, now
+        return scene
+
+    async def test_first_it_connects_anew_then_it_ends(self, scene):
+        assert await scene.later(29) == []
+        assert await scene.later(1) == ["reconnect"]
+        assert await scene.later(29) == ["reconnect"]
+        assert await scene.later(1) == ["reconnect", "end"]
+
+    async def test_a_message_says_that_all_is_well(self, scene):
+        await scene.later(31)
+        scene.station.received = scene.now.time
+        assert await scene.later(29) == ["reconnect"]
+        assert await scene.later(2) == ["reconnect", "reconnect"]
+
+    @pytest.mark.parametrize("reason", [{"busy": 4}, {"stopping": True}])
+    async def test_who_cannot_take_any_has_not_stalled(self, scene, reason):
+        vars(scene.station).update(reason)
+        assert await scene.later(100) == []
+
+    async def test_without_messages_nobody_has_stalled(self, scene):
+        scene.messages = 0
+        assert await scene.later(100) == []
+
+
+class TestSolitude:
+    def test_a_suspect_is_alone(self):
+        solitude = Solitude()
+        solitude.make_room(("job", 2))
+        assert solitude.lets(("job", 2))
+        assert not solitude.lets(("job", 1)), "room is made for it"
+        solitude.begin(("job", 2))
+        assert not solitude.lets(("job", 1))
+        solitude.end(("job", 1))
+        assert not solitude.lets(("job", 1))
+        solitude.end(("job", 2))
+        assert solitude.lets(("job", 1))
+
+    def test_it_is_not_waited_for_without_an_end(self, monkeypatch):
+        monkeypatch.setattr(solitude_module, "_DRAIN", 0.0)
+        solitude = Solitude()
+        solitude.make_room(("job", 2))
+        assert solitude.lets(("job", 1))
+
+
+class TestPurse:
+    def test_what_redis_has_heard_is_not_counted_twice_when_it_begins_anew(self):
+        purse = Purse()
+        purse.counted_from("1")
+        purse.spent = 5
+        purse.heard(purse.news(), "1")
+        purse.spent = 7
+        purse.counted_from("2")
+        assert purse.spent == 2
+        assert purse.news().startswith("0 2 ")
+
+    def test_what_was_said_to_the_server_that_has_forgotten_it_is_said_again(self):
+        purse = Purse()
+        purse.counted_from("1")
+        purse.spent = 5
+        said = purse.news()
+        purse.counted_from("2")
+        purse.heard(said, "1")
+        assert purse.news()
 
 
 class TestLoop:

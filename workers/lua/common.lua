@@ -41,9 +41,38 @@ local function drop_lease(job, shard)
   redis.call('HDEL', key(job, 'owners'), shard)
 end
 
+-- Let nobody hold a shard any more, nor come back to it with the token that it had.
+local function give_back(job, shard)
+  drop_lease(job, shard)
+  redis.call('HSET', key(job, 'latest'), shard, '-')
+end
+
+-- Whether a shard is held with `token`. One that was taken away because its lease ran out, or that a server which has
+-- lost everything never knew to be held, is held again as long as nobody else has claimed it: its holder lives, and
+-- has answers in hand that were paid for. The caller sets the end of the lease.
+local function ours(job, shard, token)
+  if owned(job, shard, token) then return true end
+  local latest, todo = redis.call('HGET', key(job, 'latest'), shard), key(job, 'todo')
+  if not latest and redis.call('HGET', key(job, 'head'), 'rebuilt') == '1' then latest = token end
+  if latest ~= token or redis.call('HEXISTS', key(job, 'owners'), shard) == 1 then return false end
+  if not redis.call('ZSCORE', todo, shard) then return false end
+  redis.call('ZREM', todo, shard)
+  redis.call('ZREM', HINTED, job .. ' ' .. shard)
+  redis.call('HSET', key(job, 'owners'), shard, token)
+  redis.call('HSET', key(job, 'latest'), shard, token)
+  return true
+end
+
+-- Until when a worker was heard to be alive (as it was said, a string), and its threads; one that was told to end has
+-- none.
+local function heard(card)
+  local alive_until, said = string.match(card, '^(%d+) (.*)$')
+  return alive_until, cjson.decode(said).threads
+end
+
 local function alive(worker, at)
   local card = redis.call('HGET', WORKERS, worker)
-  return card and tonumber(string.match(card, '^%d+')) > at
+  return card and tonumber((heard(card))) > at
 end
 
 -- Replace a shard's part in the job's sums by the JSON object `new` and move the sums by the difference.

@@ -1,9 +1,13 @@
--- Say that results and report are written: the job is ended. Answers 1 when the step was ours.
+-- Say that results and report are written: the job is ended. Answers 1 when it is.
+-- It is not when the step is not ours, or when shards were opened again meanwhile: after them comes another last step.
 -- ARGV: job, token, state, milliseconds of the end.
 local job, token, state, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if not owned(job, FINISH, token) then return 0 end
-drop_lease(job, FINISH)
-redis.call('HSET', key(job, 'head'), 'state', state, 'state_reason', '', 'finished_at', at)
+give_back(job, FINISH)
+local head = key(job, 'head')
+local sums = redis.call('HMGET', head, 'folded', 'shards')
+if tonumber(sums[1]) < tonumber(sums[2]) then return 0 end
+redis.call('HSET', head, 'state', state, 'state_reason', '', 'finished_at', at)
 redis.call('ZREM', ACTIVE, job)
 touch(job)
 return 1

@@ -1,8 +1,9 @@
 -- Say that a shard is folded. Answers 0 when it is not ours, 1, or 2 when it was the job's last.
 -- ARGV: job, shard, token, JSON of the shard's sums.
 local job, shard, token, sums = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if not owned(job, shard, token) then return 0 end
-drop_lease(job, shard)
+if not ours(job, shard, token) then return 0 end
+give_back(job, shard)
+redis.call('HDEL', key(job, 'deaths'), shard)
 move_sums(job, shard, sums)
 local head = key(job, 'head')
 local folded = redis.call('HINCRBY', head, 'folded', 1)

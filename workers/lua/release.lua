@@ -3,7 +3,7 @@
 -- ARGV: job, shard, token, milliseconds of delay, reason or '', JSON of the shard's sums or ''.
 local job, shard, token, delay, reason, sums = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 if not owned(job, shard, token) then return 0 end
-drop_lease(job, shard)
+give_back(job, shard)
 if sums ~= '' then move_sums(job, shard, sums) end
 redis.call('ZADD', key(job, 'todo'), now() + delay, shard)
 local head = key(job, 'head')

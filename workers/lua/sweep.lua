@@ -3,10 +3,47 @@
 -- ARGV: hints for each worker thread, fewest hints, milliseconds after which a missing message counts as lost.
 local per_thread, fewest, patience = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local at = now()
+-- Milliseconds between two sweeps that tell of an outage, and for which leases are spared after it; rows settled
+-- between two deaths of a shard's holders that speak for the shard.
+local GAP, SPARE, WENT_ON = 2500, 3000, 10
+
+-- Nobody has swept for a while, so nobody could renew a lease either: those that live are given time to.
+-- At most once in a while, so that sweeps that are always late do not keep dead workers' shards for ever.
+local function just_back()
+  local swept = redis.call('GET', SWEPT)
+  redis.call('SET', SWEPT, at, 'PX', DAY)
+  if swept and at - tonumber(swept) > GAP then redis.call('SET', SPARED, at + SPARE, 'NX', 'PX', SPARE * 4) end
+  return tonumber(redis.call('GET', SPARED) or 0) > at
+end
+
+local function settled_in(job, shard)
+  local sum, sums = 0, redis.call('HGET', key(job, 'shards'), shard)
+  for name, value in pairs(sums and cjson.decode(sums) or {}) do
+    if string.sub(name, 1, 8) == 'outcome:' then sum = sum + value end
+  end
+  return sum
+end
+
+-- Note that the holder of a shard seems to have died; claim.lua judges. A worker that was told to end does not count.
+-- A shard that went on between two deaths is no suspect: the count begins anew.
+local function note_death(job, shard)
+  local worker = string.match(redis.call('HGET', key(job, 'owners'), shard) or '', '^%d+:(.+)$')
+  local card = worker and redis.call('HGET', WORKERS, worker)
+  if not card or shard == FINISH then return end
+  local alive_until, threads = heard(card)
+  if threads == 0 then return end
+  local told, settled = redis.call('HGET', key(job, 'deaths'), shard), settled_in(job, shard)
+  local deaths = told and cjson.decode(told)
+  if not deaths or settled - deaths.settled >= WENT_ON then deaths = { workers = {} } end
+  deaths.settled = settled
+  deaths.workers[#deaths.workers + 1] = { worker, alive_until }
+  redis.call('HSET', key(job, 'deaths'), shard, cjson.encode(deaths))
+end
 
 -- Leases that ran out: whoever held them is dead or cannot reach us.
 local function take_over(job)
   for _, shard in ipairs(redis.call('ZRANGEBYSCORE', key(job, 'leases'), '-inf', at)) do
+    note_death(job, shard)
     drop_lease(job, shard)
     redis.call('ZADD', key(job, 'todo'), 0, shard)
   end
@@ -16,9 +53,9 @@ end
 local function threads()
   local sum, cards = 0, redis.call('HGETALL', WORKERS)
   for index = 1, #cards, 2 do
-    local alive_until, card = string.match(cards[index + 1], '^(%d+) (.*)$')
+    local alive_until, of_card = heard(cards[index + 1])
     if tonumber(alive_until) > at then
-      sum = sum + cjson.decode(card).threads
+      sum = sum + of_card
     elseif tonumber(alive_until) + HOUR < at then
       redis.call('HDEL', WORKERS, cards[index])
     end
@@ -50,10 +87,10 @@ local function waiting(job, most)
   end
 end
 
-local jobs = {}
+local jobs, spared = {}, just_back()
 for _, job in ipairs(redis.call('ZRANGE', ACTIVE, 0, -1)) do
   if redis.call('EXISTS', key(job, 'head')) == 1 then
-    take_over(job)
+    if not spared then take_over(job) end
     jobs[#jobs + 1] = job
   else
     redis.call('ZREM', ACTIVE, job)

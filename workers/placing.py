@@ -1,0 +1,113 @@
+"""A job put on the board from its folder: when it is handed over, and when Redis has lost it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pipeline.brake import CANCELLING, PAUSED
+from pipeline.edit import State, Status, Totals
+from pipeline.job.folder import JobFolder
+from pipeline.job.registry import last_status
+from pipeline.job.spec import Spec
+from pipeline.ports import Wanted
+from workers.board import Board, Place
+from workers.finishing import tell
+from workers.settings import lease_seconds
+from workers.status import ENDED
+
+#: Why a job stands as people want it to.
+REASONS: Mapping[State, str] = MappingProxyType({State.PAUSED: PAUSED, State.CANCELLED: CANCELLING})
+
+#: Shards that are looked at together.
+_READS = 32
+_BATCH = 1000
+
+
+async def place(board: Board, folder: JobFolder, spec: Spec, wanted: Wanted) -> bool:
+    """Put a planned job on the board, or let it go on, as is *wanted*; whether Redis did not know it.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+        StoreError: the folder cannot be read.
+    """
+    state = {State.PAUSED: State.PAUSED, State.CANCELLED: State.RUNNING}.get(wanted.state, State.QUEUED)
+    fresh = await _open(board, folder, spec, wanted, state, REASONS.get(wanted.state, ""))
+    await tell(board, folder, spec.job)
+    return fresh
+
+
+async def place_again(board: Board, folder: JobFolder) -> bool:
+    """Put a job back that Redis has lost; false when there is none, or none that is to go on.
+
+    What its folder says holds: a job that is paused or halted stays so, one that is being cancelled is.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+        StoreError: the folder cannot be read.
+    """
+    spec, last = await folder.spec(), await last_status(folder)
+    if spec is None or (last and last.state in ENDED):
+        return False
+    wanted = await folder.wanted()
+    state, reason = _where_it_stood(wanted, last)
+    return await _open(board, folder, spec, wanted, state, reason, only_lost=True)
+
+
+def _where_it_stood(wanted: Wanted, last: Status | None) -> tuple[State, str]:
+    if wanted.state is State.PAUSED:
+        return State.PAUSED, PAUSED
+    if wanted.state is State.CANCELLED:
+        return State.RUNNING, CANCELLING
+    # Stopped by a row: a person is needed, whom the loss of Redis does not stand in for.
+    if last and last.state in (State.HALTED, State.PAUSED) and last.state_reason != PAUSED:
+        return last.state, last.state_reason or ""
+    return State.QUEUED, ""
+
+
+async def _open(
+    board: Board,
+    folder: JobFolder,
+    spec: Spec,
+    wanted: Wanted,
+    state: State,
+    reason: str,
+    *,
+    only_lost: bool = False,
+) -> bool:
+    planned = await folder.planned()
+    if planned is None:
+        return False
+    await folder.look_for_rounds()
+    folded, begun = await _shards(folder, planned.shards)
+    how = Place(
+        out=folder.store.url,
+        rows=planned.rows,
+        shards=planned.shards,
+        wanted=wanted,
+        state=state,
+        reason=reason,
+        only_lost=only_lost,
+        spare=lease_seconds(),
+    )
+    return await board.open(spec.job, how, folded, begun)
+
+
+async def _shards(folder: JobFolder, shards: int) -> tuple[dict[int, Totals], dict[int, Totals]]:
+    """The totals of the shards that are folded, and of those that were begun, from the job folder."""
+    reading = asyncio.Semaphore(_READS)
+    folded: dict[int, Totals] = {}
+    begun: dict[int, Totals] = {}
+
+    async def one(shard: int) -> None:
+        async with reading:
+            totals = await folder.folded(shard)
+            if totals is not None:
+                folded[shard] = totals
+            elif await folder.begun(shard):
+                begun[shard] = await folder.totals(shard)
+
+    for first in range(1, shards + 1, _BATCH):
+        await asyncio.gather(*map(one, range(first, min(first + _BATCH, shards + 1))))
+    return folded, begun

@@ -1,0 +1,108 @@
+"""Jobs that Redis has lost are put on the board again, by whichever worker sees it first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+
+from pipeline.errors import BrokerError, RetouchError
+from pipeline.job.folder import JobFolder
+from pipeline.job.registry import JOBS, find_exact, last_status
+from pipeline.store import open_store
+from workers.placing import place_again
+from workers.station import Station
+from workers.status import ENDED
+
+log = logging.getLogger("retouch.worker")
+
+#: Seconds between two looks at all jobs of the store, and from a look that failed to the next.
+EVERY, _AGAIN = 30.0, 1.0
+#: Jobs of the store that are looked at together.
+_TOGETHER = 16
+
+
+class Recovery:
+    """Looks whether jobs that are not at their end are on the board.
+
+    It knows the jobs that this process has worked on, and those that the store's registry says were submitted: a
+    job may be lost before any worker has taken a shard of it. Of a job that has ended nothing is read twice.
+    """
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._board = station.tools.board
+        self._store = open_store(station.tools.settings.store)
+        self._ended: set[str] = set()
+
+    async def run(self) -> None:
+        """Look until cancelled: by the clock, at the start, and as soon as Redis is seen to have lost something."""
+        while True:
+            pause = EVERY
+            try:
+                await self._look(lost=self._station.lost.is_set())
+            except RetouchError as error:
+                log.warning("recovery_missed, the next look is in %.0f s: %s", _AGAIN, error)
+                pause = _AGAIN
+            else:
+                self._station.lost.clear()
+            with contextlib.suppress(TimeoutError):
+                # While a look fails only the clock counts: what is lost is known.
+                await asyncio.wait_for(self._woken(pause), pause)
+
+    async def _woken(self, pause: float) -> None:
+        await (self._station.lost.wait() if pause == EVERY else asyncio.sleep(pause))
+
+    async def _look(self, *, lost: bool) -> None:
+        if lost:
+            # A job that had ended may have been opened again.
+            self._ended.clear()
+        known = self._station.known
+        await self._put_back(known.items())
+        await self._put_back(await self._submitted(known))
+
+    async def _submitted(self, known: Iterable[str]) -> list[tuple[str, str]]:
+        """Jobs of the store that workers have to bring to their end, with their folders, the newest first."""
+        names = [name for name in await self._store.names(JOBS) if name not in self._ended]
+        left = set(names).difference(known)
+        together = asyncio.Semaphore(_TOGETHER)
+
+        async def one(name: str) -> tuple[str, str] | None:
+            async with together:
+                return await self._unfinished(name)
+
+        found = await asyncio.gather(*(one(name) for name in reversed(names) if name in left))
+        return [job for job in found if job]
+
+    async def _unfinished(self, name: str) -> tuple[str, str] | None:
+        try:
+            entry = await find_exact(self._store, name)
+            if entry is None or not entry.submitted:
+                return None
+            last = await last_status(JobFolder.at(entry.out))
+        except RetouchError as error:
+            log.warning("job_unseen job=%s: %s", name, error)
+            return None
+        if last and last.state in ENDED:
+            self._ended.add(name)
+            return None
+        return entry.job, entry.out
+
+    async def _put_back(self, jobs: Iterable[tuple[str, str]]) -> None:
+        folders = dict(jobs)
+        for job in await self._board.missing(list(folders)):
+            try:
+                placed = await place_again(self._board, JobFolder.at(folders[job]))
+            except BrokerError:
+                raise
+            except RetouchError as error:
+                log.warning("job_not_put_back job=%s: %s", job, error)
+                continue
+            if placed:
+                log.warning(
+                    "job_put_back job=%s: Redis had lost it; nothing that is settled is repeated", job
+                )
+                self._station.more.set()
+            elif await self._board.missing([job]):
+                self._station.forget(job)

@@ -1,0 +1,50 @@
+"""The end of a worker that was told to end: calls in flight finish, though not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from pipeline.errors import BrokerError
+from workers.station import Station
+
+log = logging.getLogger("retouch.worker")
+
+#: Seconds beyond the longest timeout of a call: to verify and store what it brought, also over a store that fails.
+_BEYOND = 30.0
+#: Seconds for Celery to end once no shard is here any more, and to say a last word to Redis.
+_LAST, _WORD = 10.0, 3.0
+
+
+async def end_in_time(station: Station) -> None:
+    """Once *station* is stopping, end the process when its grace is over; cancelled when it ends by itself.
+
+    Celery waits for its threads without an end, and each of them for a shard.
+    """
+    await station.told.wait()
+    try:
+        await asyncio.wait_for(station.idle.wait(), _grace(station))
+    except TimeoutError:
+        log.critical("ended_before_its_calls: their grace is over, and they count as unknown")
+        await _abandon(station)
+    else:
+        await asyncio.sleep(_LAST)
+        log.critical("ended_by_force: no shard was here any more, and the consumer did not end")
+    logging.shutdown()
+    os._exit(1)
+
+
+async def _abandon(station: Station) -> None:
+    try:
+        async with asyncio.timeout(_WORD):
+            await station.abandon()
+    except (BrokerError, TimeoutError) as error:
+        log.warning("leases run out by themselves: %r", error)
+
+
+def _grace(station: Station) -> float:
+    asked = station.tools.settings.grace
+    if asked is not None:
+        return asked
+    return max((here.timeout for here in station.jobs.values()), default=0.0) + _BEYOND

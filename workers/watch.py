@@ -1,0 +1,60 @@
+"""Notices that this process is alive and consumes nothing: progress is watched, not the process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from workers.station import Station
+
+log = logging.getLogger("retouch.worker")
+
+#: Seconds that a consumer may take to be restarted: it closes its connection first, on which nobody answers.
+_RESTART = 10.0
+
+STALLED = (
+    "messages lie in the queue and none comes here, though threads are free and the consumer was restarted"
+)
+
+
+class Watch:
+    """Counts the seconds for which messages lie in the queue, threads are free here, and none comes.
+
+    Celery has had many ways to lose its consumer with its process alive (engineering.md 2.5), so none is looked
+    for in particular. First the consumer is restarted; if that does not help, the process ends, for its supervisor.
+    """
+
+    def __init__(self, station: Station, reconnect: Callable[[], None], end: Callable[[], None]) -> None:
+        self._station = station
+        self._seconds = station.tools.settings.stalled
+        self._reconnect = reconnect
+        self._end = end
+        self._since = time.monotonic()
+        self._restarted = False
+
+    async def look(self) -> None:
+        """Look once; called by the clock.
+
+        Raises:
+            BrokerError: Redis is out of reach, which nobody is to blame for.
+        """
+        station, now = self._station, time.monotonic()
+        if station.received > self._since:
+            self._since, self._restarted = station.received, False
+        if station.stopping or station.busy >= station.tools.settings.threads:
+            self._since = now
+        elif now - self._since >= (max(self._seconds, _RESTART) if self._restarted else self._seconds):
+            await self._act(now)
+
+    async def _act(self, now: float) -> None:
+        if not await self._station.tools.board.overdue(self._seconds):
+            self._since = now
+        elif not self._restarted:
+            log.warning("consumer_stalled for %.0f s, it is restarted", now - self._since)
+            self._since, self._restarted = now, True
+            self._reconnect()
+        else:
+            log.critical("consumer_stalled, this worker ends: %s", STALLED)
+            self._since = now
+            self._end()
