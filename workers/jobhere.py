@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 from pipeline.brake import CANCELLED, PAUSED, Brake
@@ -34,6 +35,7 @@ class Holding:
     job: str
     shard: int
     lease: RedisLease
+    begun: asyncio.Event
     progress: ShardProgress | None = None
 
     def held(self) -> Held:

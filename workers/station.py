@@ -38,6 +38,10 @@ _SOON, _UNSEEN, _STORE, _FAULT = 1.0, 30.0, 10.0, 30.0
 _HAND_OVER = 60.0
 
 
+#: Shards beyond the threads: all their rows have begun, and some of them are slow.
+_SHARDS_WAITING = 16
+
+
 class Back(msgspec.Struct, frozen=True):
     """A shard goes back, to be taken after *delay*; *reason*: the job waits for it."""
 
@@ -74,6 +78,8 @@ class Station:
         self.received = 0.0
         self._unseen_until: dict[str, float] = {}
         self._solitude = Solitude()
+        self._settling: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(tools.settings.threads + _SHARDS_WAITING)
 
     @property
     def stopping(self) -> bool:
@@ -87,17 +93,32 @@ class Station:
             here.brake.stop(State.QUEUED, STOPPING)
 
     async def settle(self, job: str, shard: int) -> None:
-        """Settle *shard* as far as it can be settled here, if it is to be had."""
+        """Settle *shard* as far as it can be settled here, if it is to be had; return when its last row has begun.
+
+        The thread that asked is free then for the next shard: one slow row would keep it, and slots would idle.
+        """
         self.received = time.monotonic()
         self.busy += 1
+        begun = asyncio.Event()
+        settling = asyncio.create_task(self._to_its_end(job, shard, begun))
+        waiting = asyncio.create_task(begun.wait())
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
         try:
-            await self._settle(job, shard)
-        except BrokerError as error:
-            # The lease runs out or was never had: the sweep publishes the shard again.
-            log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
+            await asyncio.wait((settling, waiting), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            waiting.cancel()
             self.busy -= 1
             self.more.set()
+
+    async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        async with self._room:
+            try:
+                await self._settle(job, shard, begun)
+            except BrokerError as error:
+                # The lease runs out or was never had: the sweep publishes the shard again.
+                log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
+        self.more.set()
 
     def forget(self, job: str) -> None:
         """*job* is not on the board, and is not to be: nothing is put for it any more."""
@@ -119,7 +140,7 @@ class Station:
             await self.tools.board.release(holding.held())
         await self.tools.board.leave()
 
-    async def _settle(self, job: str, shard: int) -> None:
+    async def _settle(self, job: str, shard: int, begun: asyncio.Event) -> None:
         board = self.tools.board
         if not self._takes(job, shard):
             await board.decline(job, shard, 0.0 if self.stopping else _SOON)
@@ -134,7 +155,8 @@ class Station:
         if not self._fits(claim.deaths, (job, shard)):
             await board.release(Held(job, shard, claim.token), _SOON)
             return
-        await self._hold(Holding(job, shard, RedisLease(claim.token, self.tools.settings.lease, sent)), claim)
+        lease = RedisLease(claim.token, self.tools.settings.lease, sent)
+        await self._hold(Holding(job, shard, lease, begun), claim)
 
     def _takes(self, job: str, shard: int) -> bool:
         seen = self._unseen_until.get(job, 0.0) <= time.monotonic()
@@ -191,7 +213,7 @@ class Station:
             last = await board.fold(holding.job, holding.shard, holding.lease.token, came_to)
             log.info("shard_folded job=%s shard=%s last=%s", holding.job, holding.shard, last)
             if last:
-                await self._settle(holding.job, FINISH)
+                await self._settle(holding.job, FINISH, asyncio.Event())
 
     async def _work(self, holding: Holding, claim: Claim) -> Totals | Back | None:
         """What the shard came to; ``None``: it was the last step, and is done."""
@@ -229,7 +251,7 @@ class Station:
         try:
             # A round that was opened meanwhile may be this shard's.
             await here.folder.look_for_rounds()
-            totals = await run_shard(run, holding.shard, holding.lease)
+            totals = await run_shard(run, holding.shard, holding.lease, holding.begun)
         finally:
             here.leave(run)
         return totals or await self._back(holding, here)

@@ -129,6 +129,9 @@ async def station_at_work(
         try:
             yield station
         finally:
+            # Celery has ended, and shards whose rows have all begun may still be here; their grace has its end.
+            station.stop()
+            await station.idle.wait()
             for task in (*rounds, last):
                 task.cancel()
             await asyncio.gather(*rounds, last, return_exceptions=True)
