@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 
 from jobs.command import Command, json_option, option, switch
-from jobs.options import job_params, slots_option
+from jobs.options import answer_params, job_params, slots_option
 from jobs.values import Number, Rule, Text, YesNo
 
 _JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
@@ -177,8 +177,21 @@ def _retry() -> Command:
         "jobs.retry:retry",
         [
             _job(),
-            option("--reason", metavar="WORDS", help="Only these: reasons or outcomes, separated by commas."),
-            option("--prompt", type=Text(), help="What to do instead; may hold {column}."),
+            option(
+                "--reason",
+                metavar="WORDS",
+                type=Text(),
+                env="RETOUCH_RETRY_REASON",
+                help="Only these: reasons or outcomes, separated by commas.",
+            ),
+            # Not RETOUCH_PROMPT: that is for rows without a prompt, this replaces those that rows have.
+            option(
+                "--prompt",
+                type=Text(),
+                env="RETOUCH_RETRY_PROMPT",
+                help="What to do instead; may hold {column}.",
+            ),
+            *answer_params(),
             json_option("the status at the end"),
         ],
         text=f"""Settle again what is not done; what is done is never touched, and no history is lost. A job that

@@ -26,7 +26,7 @@ def job_params() -> list[click.Parameter]:
         *_how_fast(),
         *_how_far(),
         *_allowed(),
-        *_answers(),
+        *answer_params(),
     ]
 
 
@@ -101,7 +101,8 @@ def _allowed() -> list[click.Parameter]:
     ]
 
 
-def _answers() -> list[click.Parameter]:
+def answer_params() -> list[click.Parameter]:
+    """How a question about money is answered, and from which sum on it is asked."""
     return [
         option(
             "--confirm-above",

@@ -14,36 +14,47 @@ from jobs.live import View, open_view
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
 from pipeline.edit import State, Status
-from pipeline.errors import JobError
+from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.registry import Entry
 from pipeline.job.results import write_status
-from pipeline.job.rounds import open_round
+from pipeline.job.rounds import RoundPlan, open_round, plan_round
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
-from pipeline.report.words import plural
+from pipeline.report.words import money, plural
 from workers.submitting import hand_over
 
 
-def retry(*, job: str, reason: str | None, prompt: str | None, json: bool) -> int:
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be settled again, and how much may be spent on it without asking; ``None``: anything."""
+
+    reasons: frozenset[str]
+    prompt: str | None
+    confirm_above: float | None
+
+
+def retry(
+    *, job: str, reason: str | None, prompt: str | None, confirm_above: float, yes: bool, json: bool
+) -> int:
     """Settle again; a ``run`` job here and now, a submitted one by the workers."""
     reasons = frozenset(word.strip() for word in (reason or "").split(",") if word.strip())
+    again = Again(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
     view = open_view(json=json)
     try:
-        return asyncio.run(_retry(job, reasons, prompt, view))
+        return asyncio.run(_retry(job, again, view))
     finally:
         view.close()
 
 
-async def _retry(job: str, reasons: frozenset[str], prompt: str | None, view: View) -> int:
+async def _retry(job: str, again: Again, view: View) -> int:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
     if entry.submitted:
-        return await _by_workers(entry, folder, spec, reasons, prompt, view)
+        return await _by_workers(entry, folder, spec, again, view)
     with held(folder.store):
-        await _open(entry, folder, reasons, prompt, view)
+        await _open(folder, spec, again, view)
         with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
             running = Running(view, LocalJob(folder, spec, None, registry()))
             status = await running.to_its_end(Path(scratch))
@@ -51,10 +62,8 @@ async def _retry(job: str, reasons: frozenset[str], prompt: str | None, view: Vi
     return exit_code(status)
 
 
-async def _by_workers(
-    entry: Entry, folder: JobFolder, spec: Spec, reasons: frozenset[str], prompt: str | None, view: View
-) -> int:
-    await _open(entry, folder, reasons, prompt, view)
+async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, again: Again, view: View) -> int:
+    await _open(folder, spec, again, view)
     await hand_over(environment.redis_url(), folder, spec)
     view.say(f"Watch it: retouch watch {entry.job}")
     async with standings() as known:
@@ -62,17 +71,34 @@ async def _by_workers(
     return 0
 
 
-async def _open(
-    entry: Entry, folder: JobFolder, reasons: frozenset[str], prompt: str | None, view: View
-) -> None:
+async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None:
     planned = await folder.planned()
     if planned is None:
         raise JobError(
-            f"{entry.job} has not read its manifest to the end: let it, then retry what is not done"
+            f"{spec.job} has not read its manifest to the end: let it, then retry what is not done"
         )
-    rows = await open_round(folder, planned.shards, reasons=reasons, prompt=prompt)
+    plan = await plan_round(folder, planned.shards, reasons=again.reasons, prompt=again.prompt)
+    await _confirm(plan, spec, again, view)
+    await open_round(folder, plan)
     await _reopen(folder)
-    view.say(f"{plural(rows, 'row')} will be settled again.")
+    view.say(f"{plural(plan.rows, 'row')} will be settled again.")
+
+
+async def _confirm(plan: RoundPlan, spec: Spec, again: Again, view: View) -> None:
+    """Ask before more is spent than ``--confirm-above``.
+
+    Raises:
+        UsageError: the answer is no, or there is nobody to give it.
+    """
+    cost = plan.cost_usd(spec)
+    if cost is None or again.confirm_above is None or cost <= again.confirm_above:
+        return
+    question = f"{plural(plan.rows, 'row')} again, about {money(cost)}. Go on?"
+    answer = await asyncio.to_thread(view.ask, question)
+    if answer is None:
+        raise UsageError(f"{question} There is no terminal to ask on: say --yes, or raise --confirm-above")
+    if not answer:
+        raise UsageError("not confirmed, so nothing is settled again: choose fewer rows with --reason")
 
 
 async def _reopen(folder: JobFolder) -> None:

@@ -246,7 +246,9 @@ def _find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
     if not name or "\0" in name:
         raise InvalidInput("missing", f"{name!r} is no file's name: mend the path")
     if name[:5].lower() == "data:":
-        raise InvalidInput("unsupported", "pictures inside the manifest (data:) are not taken: put it into a file")
+        raise InvalidInput(
+            "unsupported", "pictures inside the manifest (data:) are not taken: put it into a file"
+        )
     root = roots.here
     path = roots.mapped(name) if name.startswith("/") else name
     inside = path.removeprefix(root.rstrip("/") + "/")

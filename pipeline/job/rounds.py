@@ -10,15 +10,35 @@ import msgspec
 from pipeline.edit import Edit, Outcome, Record, State, utc
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
+from pipeline.job.planning import price_of
+from pipeline.job.spec import Spec
 from pipeline.manifest import template
 
 _records = msgspec.json.Decoder(Record)
 
 
-async def open_round(
+class RoundPlan(msgspec.Struct, frozen=True):
+    """What a round would settle again: the rows of each shard."""
+
+    number: int
+    plans: dict[int, list[Edit]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows that is."""
+        return sum(map(len, self.plans.values()))
+
+    def cost_usd(self, spec: Spec) -> float | None:
+        """The estimated dollars of one try of each; ``None`` where a price is unknown."""
+        prices = [price_of(edit, spec) for edits in self.plans.values() for edit in edits]
+        known = [price for price in prices if price is not None]
+        return sum(known) if len(known) == len(prices) else None
+
+
+async def plan_round(
     folder: JobFolder, shards: int, *, reasons: Collection[str] = (), prompt: str | None = None
-) -> int:
-    """Have rows that are settled and not done settled again; how many.
+) -> RoundPlan:
+    """Find the rows that are settled and not done.
 
     Only shards that are settled whole are taken: a row of an open one is still on its way.
 
@@ -40,10 +60,18 @@ async def open_round(
     if not plans:
         asked = f" for {', '.join(sorted(reasons))}" if reasons else ""
         raise JobError(f"nothing to retry{asked}: every row that is settled is done, or has another reason")
-    if not await folder.open_round(number, plans, utc(time.time())):
+    return RoundPlan(number, plans)
+
+
+async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
+    """Have the rows of *plan* settled again.
+
+    Raises:
+        JobError: another retry came first.
+    """
+    if not await folder.open_round(plan.number, plan.plans, utc(time.time())):
         raise JobError("another retry of this job was begun at the same moment: look at its status first")
     await folder.want(msgspec.structs.replace(await folder.wanted(), state=State.RUNNING))
-    return sum(map(len, plans.values()))
 
 
 async def _again(folder: JobFolder, shard: int, reasons: frozenset[str]) -> list[Edit]:

@@ -5,9 +5,9 @@ import pytest
 
 from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Variant, Verdict, utc
 from pipeline.errors import JobError
+from pipeline.job import rounds
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import exact_totals
-from pipeline.job.rounds import open_round
 from pipeline.policy import variant
 from pipeline.ports import Wanted
 
@@ -34,6 +34,12 @@ def record(row: int, outcome: Outcome, reason: str | None = None) -> Record:
         calls=3,
         cost_usd=0.1,
     )
+
+
+async def open_round(folder: JobFolder, shards: int, **asked) -> int:
+    plan = await rounds.plan_round(folder, shards, **asked)
+    await rounds.open_round(folder, plan)
+    return plan.rows
 
 
 @pytest.fixture
