@@ -76,7 +76,6 @@ def test_redis_is_killed_again_and_again(ground, server, only_in_full, chance):
     judge(ground, rows)
 
 
-@pytest.mark.xfail(strict=True, reason="nothing puts a job that Redis has forgotten back on the board")
 def test_redis_forgets_everything(ground, server, crew, full):
     """FLUSHALL in mid-job: the job comes back by itself, out of its folder, and ends by itself."""
     rows = 600 if full else 60
@@ -90,7 +89,6 @@ def test_redis_forgets_everything(ground, server, crew, full):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.xfail(strict=True, reason="nothing puts a job that Redis has forgotten back on the board")
 def test_a_flush_costs_at_most_thirty_seconds(make_ground, api, server, only_in_full):
     rows = 1000
     api.begin({"latency": "1"})
