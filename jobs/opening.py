@@ -12,7 +12,7 @@ import msgspec
 
 from jobs.asked import Asked
 from pipeline.edit import State, utc
-from pipeline.errors import JobError
+from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.registry import (
     Entry,
@@ -25,6 +25,7 @@ from pipeline.job.registry import (
 )
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, open_manifest, spool
+from pipeline.models import catalogue, fault_of_id
 from pipeline.store import Store, open_store
 
 SPOOL = "manifest.jsonl"
@@ -56,6 +57,7 @@ async def open_job(
     Raises:
         JobError: the folder holds another job, or something else.
     """
+    _check_options(asked)
     registry = open_store(asked.store)
     wanted = _spec(asked, manifest)
     if asked.out:
@@ -71,6 +73,18 @@ async def open_job(
         await _keep_spooled(scratch, folder)
     adjusted = {name: getattr(wanted, name) for name in ADJUSTABLE}
     return folder, msgspec.structs.replace(spec, **adjusted)
+
+
+def _check_options(asked: Asked) -> None:
+    """Refuse options that every row would fail by.
+
+    Raises:
+        UsageError: the model does not take them, or is no more.
+    """
+    model = catalogue().find(asked.model)
+    fault = fault_of_id(asked.model) or (model and model.fault(asked.aspect_ratio, asked.image_size, 0))
+    if fault:
+        raise UsageError(fault)
 
 
 async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.asked import Asked
-from jobs.exits import INTERRUPTED, exit_code
+from jobs.exits import exit_code
 from jobs.live import View
 from jobs.opening import open_job, opened_manifest
 from pipeline.edit import State, Status
@@ -32,19 +32,13 @@ REFUSED = "not confirmed: the estimated cost was not accepted; run again with --
 
 async def run(asked: Asked, view: View) -> int:
     """Do the whole job that was *asked* for; the exit code of ``contract.md``."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-            manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
-            folder, spec = await open_job(asked, manifest, Path(scratch))
-            with held(folder.store):
-                job = LocalJob(folder, spec, manifest, open_store(asked.store))
-                confirm_above = None if asked.yes else asked.confirm_above
-                status = await Running(view, job, confirm_above).to_its_end(Path(scratch))
-    except asyncio.CancelledError:
-        view.say(
-            "Ended at once. What was settled is kept; calls in flight may be paid for without an answer."
-        )
-        return INTERRUPTED
+    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
+        folder, spec = await open_job(asked, manifest, Path(scratch))
+        with held(folder.store):
+            job = LocalJob(folder, spec, manifest, open_store(asked.store))
+            confirm_above = None if asked.yes else asked.confirm_above
+            status = await Running(view, job, confirm_above).to_its_end(Path(scratch))
     view.close(status)
     return exit_code(status)
 
@@ -73,14 +67,16 @@ class Running:
             RetouchError: the manifest could not be read, or the cost was not confirmed.
         """
         keys = access()
+        slots = self.job.spec.max_in_flight
         with self._signals():
-            async with (
-                Client(
-                    key=keys.key, base_url=keys.base_url, max_in_flight=self.job.spec.max_in_flight
-                ) as client,
-                Fetcher() as fetcher,
-            ):
-                await self._work(client, fetcher, scratch)
+            try:
+                async with (
+                    Client(key=keys.key, base_url=keys.base_url, max_in_flight=slots) as client,
+                    Fetcher() as fetcher,
+                ):
+                    await self._work(client, fetcher, scratch)
+            except asyncio.CancelledError:
+                self.view.say("Ended at once: calls in flight may be paid for without an answer.")
             status = await self.job.finish()
         if self.job.fault:
             raise self.job.fault

@@ -55,7 +55,6 @@ class Calls:
     Attributes:
         pictures: ready to be sent.
         lease: asked right before each call and before each put.
-        answered: called when an answer has been read: from here on the call takes no slot.
     """
 
     job: JobRun
@@ -66,7 +65,6 @@ class Calls:
     image_size: str | None
     pictures: tuple[SentPicture, ...]
     lease: Lease
-    answered: Callable[[], None]
 
     async def make(self, history: History, price: float | None) -> tuple[Attempt, Received]:
         """Make the call that follows *history*, for which *price* dollars are set aside, and settle that sum.
@@ -138,7 +136,6 @@ class Calls:
             ) as reply:
                 seconds = time.monotonic() - clock
                 reached("received")
-                self.answered()
                 received = await self.receive(reply)
             judged = received.judged
         except InvalidInput:

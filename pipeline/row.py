@@ -194,7 +194,6 @@ class Row:
             image_size=self.image_size,
             pictures=self._inputs,
             lease=self.lease,
-            answered=self.release_slot,
         )
 
     async def _allowed(self, price: float) -> bool:

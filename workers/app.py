@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
+# Publishing imports these when it is first done: in two threads at once, at a start with work waiting, that deadlocks.
+import celery.app.amqp
+import celery.app.events
+import celery.backends.base
+import celery.events.receiver  # noqa: F401
 from celery import Celery
 from kombu.exceptions import OperationalError
 

@@ -65,10 +65,24 @@ class Worker(CeleryWorker):  # type: ignore[misc] # Celery has no types
         """Take no message any more, and end with *exitcode* when every thread is through. Safe in any thread."""
         self.exitcode = exitcode
         state.should_stop = exitcode
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the consumer look whether it is to stop, for which it would wait until something happens.
+
+        Safe in any thread, though not in a signal handler: it takes a lock.
+        """
+        hub = self.consumer and self.consumer.hub
+        if hub:
+            hub.call_soon(_nothing)
 
 
 def _unreachable(error: BaseException, _interval: float) -> None:
     log.warning("redis_away, no messages until it is back: %s", error)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _lose_connection() -> NoReturn:

@@ -31,6 +31,7 @@ async def end_in_time(station: Station) -> None:
     else:
         await asyncio.sleep(_LAST)
         log.critical("ended_by_force: no shard was here any more, and the consumer did not end")
+    import faulthandler; faulthandler.dump_traceback()  # DEBUG
     logging.shutdown()
     os._exit(1)
 

@@ -89,7 +89,7 @@ def _consume(settings: Settings) -> int:
         try:
             add_shard_task(app, lambda job, shard: loop.run(station.settle(job, shard)))
             worker = _worker(app, settings, station.tools.board.worker)
-            worker.on_stop = lambda: loop.soon(station.stop)
+            worker.on_stop = partial(loop.soon, partial(_stop, station, worker))
             with _signals(worker.on_stop):
                 log.info(
                     "worker_ready slots=%s threads=%s pid=%s", settings.slots, settings.threads, os.getpid()
@@ -98,6 +98,11 @@ def _consume(settings: Settings) -> int:
             return int(worker.exitcode or 0)
         finally:
             loop.run(open_station.__aexit__(None, None, None))
+
+
+def _stop(station: Station, worker: Worker) -> None:
+    station.stop()
+    worker.wake()
 
 
 @asynccontextmanager

@@ -174,6 +174,16 @@ class Exchange:
         return plain or redacted(f"{type(first).__name__}: {first}", self._key)
 
 
+def _unescaped(skeleton: bytearray) -> bytes | bytearray:
+    """*skeleton* without escapes that JSON does not need: an echoed key must not hide behind them."""
+    if b"\\" not in skeleton:
+        return skeleton
+    try:
+        return msgspec.json.encode(msgspec.json.decode(skeleton))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return skeleton
+
+
 def _nothing() -> None:
     pass
 

@@ -37,14 +37,19 @@ def held(store: Store) -> Iterator[None]:
 
 
 def is_held(store: Store) -> bool:
-    """Whether a live process holds the folder."""
+    """Whether a live process holds the folder; looking needs no right to write."""
+    if store.folder is None:
+        return False
     try:
-        with contextlib.ExitStack() as stack:
-            if store.folder is None or not (store.folder / LOCK).exists():
-                return False
-            stack.enter_context(_locked(store.folder / LOCK, store.url))
-    except JobError:
+        descriptor = os.open(store.folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(descriptor)
     return False
 
 

@@ -70,6 +70,7 @@ def test_workers_die_at_steps(ground, full, chance):
     judge(ground, rows)
 
 
+@pytest.mark.timeout(300)
 def test_a_worker_dies_at_a_step_and_is_started_again(make_ground, only_in_full, api):
     for step in STEPS:
         ground = make_ground(step)
@@ -83,3 +84,5 @@ def test_a_worker_dies_at_a_step_and_is_started_again(make_ground, only_in_full,
         ground.worker(SLOTS)
         ground.to_its_end(job)
         judge(ground, ROWS)
+        # The next job is for its own workers.
+        ground.processes.end()

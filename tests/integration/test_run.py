@@ -416,6 +416,46 @@ def test_the_key_is_in_no_file_and_in_no_line(shop, emulator, tmp_path):
     assert KEY not in repr(list(emulator.ledger.calls({})))
 
 
+def test_a_key_that_is_echoed_with_escapes_is_hidden_all_the_same(shop, emulator):
+    emulator.order(rule("text_only", text=f"your key is {KEY}"))
+    shop.manifest(1)
+
+    shop.run()
+
+    assert KEY not in (shop.out / "results.jsonl").read_text()
+
+
+def test_an_option_that_the_model_does_not_take_is_bad_usage(shop, emulator):
+    shop.manifest(1)
+
+    done = shop.run("--image-size", "2k")
+
+    assert done.returncode == 2
+    assert "2K" in done.stderr
+    assert not shop.out.exists()
+
+
+def test_ctrl_c_twice_ends_at_once_and_still_reports(shop, emulator):
+    emulator.order(rule("picture", latency="0.1", times=3), rule("picture", latency="30"))
+    shop.manifest(8)
+    running = shop.start("run", "shop.csv", "--out", "out", "--json", "--max-in-flight", "4")
+    wait_for(
+        lambda: emulator.ledger.summary()["answered"] >= 3 and emulator.ledger.summary()["in_flight"] >= 4
+    )
+
+    running.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+
+    assert running.returncode == 130, err
+    status = json.loads(out)
+    assert status["outcomes"]["done"] == 3
+    assert status["calls_unknown"] == 4
+    assert len(shop.records()) == 3
+    assert "Traceback" not in err
+
+
 def test_latency_does_not_hold_memory_or_order(tmp_path):
     with in_thread(Options(studio=SMALL, latency=Latency.parse("lognormal:0.1:1"), seed=4)) as emulator:
         shop = Shop(tmp_path, emulator.url)
