@@ -56,7 +56,8 @@ class Brake:
         """Wait *seconds*, or until stopped; whether stopped."""
         if seconds > 0 and not self.stopped:
             try:
-                await asyncio.wait_for(self._stopped.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._stopped.wait()
             except TimeoutError:
                 return self.stopped
         return self.stopped

@@ -118,5 +118,7 @@ async def sweep_for_ever(station: Station, publish: Callable[[Sequence[Hint]], N
             pause = min(2 * pause, _LONGEST)
             log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
         await asyncio.sleep(_SOONEST)
+        # Not wait_for(): in Python 3.11 it forgets that it was cancelled when the event comes at the same time.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(station.more.wait(), pause)
+            async with asyncio.timeout(pause):
+                await station.more.wait()

@@ -49,7 +49,8 @@ class Recovery:
                 self._station.lost.clear()
             with contextlib.suppress(TimeoutError):
                 # While a look fails only the clock counts: what is lost is known.
-                await asyncio.wait_for(self._woken(pause), pause)
+                async with asyncio.timeout(pause):
+                    await self._woken(pause)
 
     async def _woken(self, pause: float) -> None:
         await (self._station.lost.wait() if pause == EVERY else asyncio.sleep(pause))

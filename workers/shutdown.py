@@ -24,14 +24,14 @@ async def end_in_time(station: Station) -> None:
     """
     await station.told.wait()
     try:
-        await asyncio.wait_for(station.idle.wait(), _grace(station))
+        async with asyncio.timeout(_grace(station)):
+            await station.idle.wait()
     except TimeoutError:
         log.critical("ended_before_its_calls: their grace is over, and they count as unknown")
         await _abandon(station)
     else:
         await asyncio.sleep(_LAST)
         log.critical("ended_by_force: no shard was here any more, and the consumer did not end")
-    import faulthandler; faulthandler.dump_traceback()  # DEBUG
     logging.shutdown()
     os._exit(1)
 
