@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
-# Publishing imports these when it is first done: in two threads at once, at a start with work waiting, that deadlocks.
+# Publishing imports these at its first time; a start with work waiting did it in two threads, and deadlocked.
 import celery.app.amqp
 import celery.app.events
 import celery.backends.base
