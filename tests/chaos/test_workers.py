@@ -202,14 +202,10 @@ import sys
 import workers.worker
 from workers.app import make_app, publish
 from workers.board import Hint
-from pipeline.errors import BrokerError
-app = make_app("redis://127.0.0.1:1/0")
+app = make_app("memory://")
 app.producer_pool
 before = set(sys.modules)
-try:
-    publish(app, [Hint("job", 1, False)])
-except BrokerError:
-    pass
+publish(app, [Hint("job", 1, False)])
 print(sorted(name for name in set(sys.modules) - before if name.startswith("celery")))
 """
     done = subprocess.run(
