@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.chaos.processes import DIE_WITH_US
 from tests.chaos.waiting import until
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -56,6 +57,7 @@ def emulator_process() -> Iterator[Api]:
     """An emulator that makes small pictures."""
     process = subprocess.Popen(
         [
+            *DIE_WITH_US,
             sys.executable,
             "-m",
             "pipeline.gemini.emulator",

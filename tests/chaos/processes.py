@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.waiting import until
+
+#: Where there is such a program, even a pytest that is killed leaves no process behind.
+DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 class Process:
@@ -22,7 +26,7 @@ class Process:
         self._out, self._log = folder / f"{name}.out", folder / f"{name}.log"
         with self._out.open("w") as out, self._log.open("w") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "jobs", "-v", *words],
+                [*DIE_WITH_US, sys.executable, "-m", "jobs", "-v", *words],
                 cwd=folder.parent,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
