@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PACKAGES := pipeline workers jobs
 PATHS  := $(PACKAGES) tests benchmarks
 
-.PHONY: demo test check fix bench clean help
+.PHONY: demo test chaos check fix bench clean help
 
 help:            ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)/.run     ## the main job on real pictures, with server, worker and
 
 test: $(VENV)/.dev     ## every test, with a real server, workers and emulator
 	$(BIN)/python -m pytest $(T)
+
+chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 20 minutes
+	$(BIN)/python -m pytest tests/chaos --full -rA
 
 check: $(VENV)/.dev    ## format, lint, types, import rules
 	$(BIN)/ruff format --check $(PATHS)
