@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -79,7 +80,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
 def totals_of(records: Iterable[Record]) -> Totals:
     """The sums over *records*."""
     outcomes: dict[str, int] = {}
-    verdicts: dict[str, int] = {}
+    verdicts: Counter[str] = Counter()
     calls = unknown = 0
     cost = 0.0
     for record in records:
@@ -87,9 +88,14 @@ def totals_of(records: Iterable[Record]) -> Totals:
         cost += record.cost_usd or 0.0
         calls += record.calls
         unknown += record.calls_unknown
-        for attempt in record.attempts:
-            verdicts[attempt.verdict] = verdicts.get(attempt.verdict, 0) + 1
-    return Totals(outcomes=outcomes, verdicts=verdicts, calls=calls, calls_unknown=unknown, cost_usd=cost)
+        verdicts.update(_verdicts(record.attempts))
+    return Totals(
+        outcomes=outcomes, verdicts=dict(verdicts), calls=calls, calls_unknown=unknown, cost_usd=cost
+    )
+
+
+def _verdicts(attempts: Iterable[Attempt]) -> dict[str, int]:
+    return dict(Counter(attempt.verdict.value for attempt in attempts))
 
 
 def found(opened: OpenShard) -> Totals:
@@ -97,11 +103,8 @@ def found(opened: OpenShard) -> Totals:
     settled = opened.settled()
     totals = totals_of(settled.values())
     for history in (opened.history(edit.row) for edit in opened.edits if edit.row not in settled):
-        verdicts: dict[str, int] = {}
-        for attempt in history.attempts:
-            verdicts[attempt.verdict] = verdicts.get(attempt.verdict, 0) + 1
         totals += Totals(
-            verdicts=verdicts,
+            verdicts=_verdicts(history.attempts),
             calls=history.calls,
             calls_unknown=history.calls_unknown,
             cost_usd=history.cost_usd or 0.0,
