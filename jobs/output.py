@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -10,9 +11,10 @@ import msgspec
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """A line for the person at the terminal, who may have gone: then nobody hears it."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def write(data: bytes) -> None:
@@ -37,6 +39,19 @@ def flush() -> None:
 
 def hush() -> None:
     """Nobody reads on, as in ``retouch results JOB | head``: what is still to come goes nowhere, quietly."""
+    _to_nowhere(sys.stdout.fileno())
+
+
+def let_go_of_the_terminal() -> None:
+    """The terminal is closed: what was still to be said on it goes nowhere; a file or a pipe is still written to."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.write(stream.fileno(), b"")
+        except OSError:
+            _to_nowhere(stream.fileno())
+
+
+def _to_nowhere(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, descriptor)
     os.close(nowhere)

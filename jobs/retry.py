@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from jobs import environment
+from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.live import View, open_view
 from jobs.run import Running
@@ -19,10 +20,10 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.registry import Entry
 from pipeline.job.results import write_status
-from pipeline.job.rounds import RoundPlan, open_round, plan_round
+from pipeline.job.rounds import open_round, plan_round
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
-from pipeline.report.words import money, plural
+from pipeline.report.words import plural
 from workers.submitting import hand_over
 
 
@@ -78,27 +79,12 @@ async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None
             f"{spec.job} has not read its manifest to the end: let it, then retry what is not done"
         )
     plan = await plan_round(folder, planned.shards, reasons=again.reasons, prompt=again.prompt)
-    await _confirm(plan, spec, again, view)
+    what = f"{plural(plan.rows, 'row')} again"
+    if not await asyncio.to_thread(confirmed, view, what, plan.cost_usd(spec), again.confirm_above):
+        raise UsageError("not confirmed, so nothing is settled again: choose fewer rows with --reason")
     await open_round(folder, plan)
     await _reopen(folder)
     view.say(f"{plural(plan.rows, 'row')} will be settled again.")
-
-
-async def _confirm(plan: RoundPlan, spec: Spec, again: Again, view: View) -> None:
-    """Ask before more is spent than ``--confirm-above``.
-
-    Raises:
-        UsageError: the answer is no, or there is nobody to give it.
-    """
-    cost = plan.cost_usd(spec)
-    if cost is None or again.confirm_above is None or cost <= again.confirm_above:
-        return
-    question = f"{plural(plan.rows, 'row')} again, about {money(cost)}. Go on?"
-    answer = await asyncio.to_thread(view.ask, question)
-    if answer is None:
-        raise UsageError(f"{question} There is no terminal to ask on: say --yes, or raise --confirm-above")
-    if not answer:
-        raise UsageError("not confirmed, so nothing is settled again: choose fewer rows with --reason")
 
 
 async def _reopen(folder: JobFolder) -> None:

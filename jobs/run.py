@@ -9,19 +9,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from jobs import output
 from jobs.asked import Asked
+from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.live import View
 from jobs.opening import open_job, opened_manifest
 from pipeline.edit import State, Status
-from pipeline.errors import UsageError
+from pipeline.errors import KeyMissing
 from pipeline.fetch import Fetcher
-from pipeline.gemini.access import access
+from pipeline.gemini.access import Access, access
 from pipeline.gemini.client import Client
-from pipeline.job.folder import Planned
 from pipeline.job.hold import held
 from pipeline.jobrun import Caller
 from pipeline.local import LocalJob
+from pipeline.report.words import plural
 from pipeline.store import open_store
 
 #: Seconds between two looks at the figures.
@@ -35,6 +37,8 @@ async def run(asked: Asked, view: View) -> int:
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
         folder, spec = await open_job(asked, manifest, Path(scratch))
+        for note in manifest.notes:
+            view.say(f"note: {note}")
         with held(folder.store):
             job = LocalJob(folder, spec, manifest, open_store(asked.store))
             confirm_above = None if asked.yes else asked.confirm_above
@@ -64,23 +68,29 @@ class Running:
         """Plan, call and report; the last status.
 
         Raises:
-            RetouchError: the manifest could not be read, or the cost was not confirmed.
+            RetouchError: the manifest is not the one that the job began with, or nothing of it could be read, or
+                the cost was not confirmed; nothing was called.
         """
-        keys = access()
-        slots = self.job.spec.max_in_flight
         with self._signals():
             try:
-                async with (
-                    Client(key=keys.key, base_url=keys.base_url, max_in_flight=slots) as client,
-                    Fetcher() as fetcher,
-                ):
-                    await self._work(client, fetcher, scratch)
+                await self.job.planner.begin()
+                await self._with(access(), scratch)
+            except KeyMissing as missing:
+                self.job.brake.stop(State.HALTED, str(missing))
             except asyncio.CancelledError:
                 self.view.say("Ended at once: calls in flight may be paid for without an answer.")
             status = await self.job.finish()
-        if self.job.fault:
+        if self.job.fault and not status.calls:
             raise self.job.fault
         return status
+
+    async def _with(self, keys: Access, scratch: Path) -> None:
+        slots = self.job.spec.max_in_flight
+        async with (
+            Client(key=keys.key, base_url=keys.base_url, max_in_flight=slots) as client,
+            Fetcher() as fetcher,
+        ):
+            await self._work(client, fetcher, scratch)
 
     async def _work(self, client: Caller, fetcher: Fetcher, scratch: Path) -> None:
         watching = asyncio.create_task(self._watch())
@@ -97,25 +107,21 @@ class Running:
             watching.cancel()
 
     async def _plan_and_ask(self) -> None:
-        planned = await self.job.plan()
-        if planned is not None and self.confirm_above is not None:
-            await self._confirm(planned, self.confirm_above)
+        whole = await self.job.plan(all_or_nothing=self.asks_first)
+        if self.job.brake.stopped and self.job.brake.state is not State.PAUSED:
+            return
+        if not whole:
+            self.view.say(f"{self.job.fault} What was read of it is still settled.")
+        if self.confirm_above is not None:
+            await self._ask(self.confirm_above)
 
-    async def _confirm(self, planned: Planned, confirm_above: float) -> None:
-        """Ask before more is spent than ``--confirm-above``; no terminal and no ``--yes`` is a no."""
-        left = await self.job.price_left(planned)
-        if left is None:
-            self.view.say("The price of this model is not known, so that the cost cannot be estimated.")
-        elif left > confirm_above:
-            question = f"{planned.rows} rows, about ${left:.2f} still to be spent. Go on?"
-            if self.asks_first:
-                raise UsageError(
-                    f"{question} There is no terminal to ask on: say --yes, or raise --confirm-above"
-                )
-            if not await asyncio.to_thread(self.view.ask, question):
-                self.job.brake.stop(State.PAUSED, REFUSED)
-                return
-        await self.job.budget.answered()
+    async def _ask(self, confirm_above: float) -> None:
+        left = await self.job.price_left()
+        what = f"{plural(self.job.planner.rows, 'row')}, as far as they are not settled"
+        if await asyncio.to_thread(confirmed, self.view, what, left, confirm_above):
+            await self.job.budget.answered()
+        else:
+            self.job.brake.stop(State.PAUSED, REFUSED)
 
     async def _watch(self) -> None:
         while True:
@@ -124,7 +130,11 @@ class Running:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C or SIGTERM ends calls in flight in order, the second ends at once."""
+        """The first Ctrl-C or SIGTERM ends calls in flight in order, the second ends at once.
+
+        A terminal that is closed says so to each of its processes, and some shells say it again: that ends them in
+        order, too, and never at once. ``nohup`` has it ignored, and so it is left.
+        """
         loop = asyncio.get_running_loop()
         main = asyncio.current_task()
 
@@ -136,10 +146,17 @@ class Running:
             elif main is not None:
                 main.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, interrupt)
+        def hang_up() -> None:
+            output.let_go_of_the_terminal()
+            self.job.interrupt()
+
+        handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt}
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            handlers[signal.SIGHUP] = hang_up
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in handlers:
                 loop.remove_signal_handler(number)

@@ -12,6 +12,7 @@ import msgspec
 from jobs import environment, output
 from jobs.asked import Asked
 from jobs.check import survey_of, tell_faults
+from jobs.confirm import confirmed
 from jobs.live import View, open_view
 from jobs.opening import open_job, opened_manifest
 from jobs.options import asked_for
@@ -23,7 +24,7 @@ from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest
-from pipeline.report.words import money, plural
+from pipeline.report.words import plural
 from workers.connection import check as check_redis
 from workers.status import NO_WORKER
 from workers.submitting import hand_over
@@ -57,7 +58,10 @@ def _submit(asked: Asked, view: View) -> Submitted:
     check_redis(environment.redis_url())
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         manifest = opened_manifest(asked, Path(scratch))
-        _confirm(_surveyed(asked, manifest, view), asked, view)
+        survey = _surveyed(asked, manifest, view)
+        above = None if asked.yes else asked.confirm_above
+        if not confirmed(view, plural(survey.calls, "call"), survey.cost_usd, above):
+            raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
         return asyncio.run(_queue(asked, manifest, Path(scratch), view))
 
 
@@ -79,26 +83,6 @@ def _surveyed(asked: Asked, manifest: Manifest, view: View) -> Survey:
     for note in [*manifest.notes, *survey.notes()]:
         view.say(f"note: {note}")
     return survey
-
-
-def _confirm(survey: Survey, asked: Asked, view: View) -> None:
-    """Ask before more is spent than ``--confirm-above``.
-
-    Raises:
-        UsageError: the answer is no, or there is nobody to give it.
-    """
-    cost = survey.cost_usd
-    if cost is None:
-        view.say("The price of a model is not known, so that the cost cannot be estimated.")
-        return
-    if asked.yes or cost <= asked.confirm_above:
-        return
-    question = f"{plural(survey.calls, 'call')}, about {money(cost)}. Go on?"
-    answer = view.ask(question)
-    if answer is None:
-        raise UsageError(f"{question} There is no terminal to ask on: say --yes, or raise --confirm-above")
-    if not answer:
-        raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
 
 
 async def _planned(folder: JobFolder, spec: Spec, manifest: Manifest, asked: Asked) -> Planned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +12,9 @@ from pipeline.brake import CANCELLED, CANCELLING, PAUSED, Brake
 from pipeline.budget import LocalBudget
 from pipeline.edit import State, Status, Totals, utc
 from pipeline.engine import run_shards
-from pipeline.errors import RetouchError
+from pipeline.errors import ManifestError, RetouchError, StoreError
 from pipeline.fetch import Fetcher
-from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder, Planned
+from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
@@ -69,21 +70,27 @@ class LocalJob:
         self._interrupted = False
         self._resumed = asyncio.Event()
 
-    async def plan(self) -> Planned | None:
-        """Read the manifest to its end; ``None`` when it could not be, which stops the job in order."""
+    async def plan(self, *, all_or_nothing: bool = False) -> bool:
+        """Read the manifest to its end; false when it could not be: what was read of it is settled all the same.
+
+        Args:
+            all_or_nothing: nothing is to be settled of a manifest that is not whole.
+        """
         try:
-            return await self.planner.read()
+            await self.planner.read()
         except RetouchError as error:
             self.fault = error
-            self.brake.stop(State.HALTED, str(error))
-            return None
+            if all_or_nothing or not self.planner.shards:
+                self.brake.stop(*_unread(error))
+        return self.fault is None
 
-    async def price_left(self, planned: Planned) -> float | None:
-        """The estimated dollars of what is not settled yet; ``None`` where a price is unknown."""
-        if planned.cost_usd is None or not planned.rows:
-            return planned.cost_usd
-        settled = (await exact_totals(self.folder, planned.shards)).settled
-        return planned.cost_usd * (planned.rows - settled) / planned.rows
+    async def price_left(self) -> float | None:
+        """The estimated dollars of what is planned and not settled yet; ``None`` where a price is unknown."""
+        rows, cost = self.planner.rows, self.planner.cost_usd
+        if cost is None or not rows:
+            return cost
+        settled = (await exact_totals(self.folder, self.planner.shards)).settled
+        return cost * (rows - settled) / rows
 
     async def call(self, client: Caller, fetcher: Fetcher, scratch: Path) -> None:
         """Take every row that is not settled through the slots; return when nothing more can be done.
@@ -150,7 +157,8 @@ class LocalJob:
     async def _obey(self, wanted: Wanted) -> None:
         """Do what people want of the job now."""
         if wanted.state is State.CANCELLED:
-            self.brake.stop(State.CANCELLED, CANCELLED)
+            if not self.brake.cancelled:
+                self.brake.stop(State.CANCELLED, CANCELLED)
             self._resumed.set()
         elif wanted.state is State.PAUSED and not self.brake.stopped:
             self._resumed.clear()
@@ -161,6 +169,8 @@ class LocalJob:
 
     async def finish(self) -> Status:
         """Write results and report of what is settled; the last status."""
+        await self.folder.look_for_rounds()
+        await self.planner.recall()
         self.progress.exactly(await exact_totals(self.folder, self.planner.shards))
         status = self._final()
         await write_results(self.folder, self.planner.shards, status, self.spec)
@@ -183,6 +193,8 @@ class LocalJob:
         left = self._rows_left(self.progress.totals)
         if self.brake.stopped and (left is None or left or self.brake.cancelled):
             return self._status(self.brake.state, self.brake.reason)
+        if self.fault:
+            return self._status(*_unread(self.fault))
         if left:
             return self._status(State.WAITING, f"{left} rows could not be stored; run the same command again")
         return self._status(State.FINISHED, None)
@@ -219,19 +231,28 @@ class LocalJob:
             await asyncio.sleep(FRESH)
 
 
+def _unread(fault: RetouchError) -> tuple[State, str]:
+    """How a job stands whose manifest could not be read to its end, and the mend."""
+    if isinstance(fault, StoreError):
+        return State.WAITING, f"{fault}; then run the same command again"
+    mend = "mend it, leave the rows before as they are, and run the same command again"
+    return State.HALTED, f"the manifest could not be read to its end: {fault} To go on, {mend}"
+
+
 async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: Path) -> Status:
     """Settle as cancelled what is left of a job that nobody works on; makes no call.
 
-    Raises:
-        RetouchError: its manifest was not read to its end and cannot be now.
+    Rows that its manifest still had, and cannot be read now, are in no record, and the reason says so.
     """
-    planned = await folder.planned() is not None
-    manifest = None if planned else await asyncio.to_thread(_manifest_of, folder, spec)
+    manifest = None
+    if await folder.planned() is None:
+        with contextlib.suppress(ManifestError):
+            manifest = await asyncio.to_thread(_manifest_of, folder, spec)
     job = LocalJob(folder, spec, manifest, registry)
     job.brake.stop(State.CANCELLED, CANCELLED)
-    await job.plan()
-    if job.fault:
-        raise job.fault
+    if not await job.plan():
+        await job.planner.recall()
+        job.brake.stop(State.CANCELLED, f"{CANCELLED}; rows that were not read are in no record: {job.fault}")
     async with Fetcher() as fetcher:
         await job.call(NoCalls(), fetcher, scratch)
     return await job.finish()

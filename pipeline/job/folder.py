@@ -138,6 +138,10 @@ class JobFolder:
         """Say which manifest the plans are made from."""
         await self.store.put_new(".retouch/source", _encode(source))
 
+    async def change_source(self, source: Fingerprint) -> None:
+        """Say that the plans are made from another manifest from here on, which begins with the same rows."""
+        await self.store.put(".retouch/source", _encode(source))
+
     async def planned(self) -> Planned | None:
         """What the whole manifest came to; ``None`` while it has not been read whole."""
         data = await self.store.get(".retouch/planned")
@@ -165,7 +169,14 @@ class JobFolder:
 
     async def plan(self, shard: int) -> list[Edit]:
         """The rows of *shard*."""
-        data = await self.store.get(f"{self._path(shard)}/plan")
+        return await self._plan(shard, self._rounds.get(shard, 1))
+
+    async def first_plan(self, shard: int) -> list[Edit]:
+        """The rows of *shard* as they were planned from the manifest, whatever was retried since."""
+        return await self._plan(shard, 1)
+
+    async def _plan(self, shard: int, number: int) -> list[Edit]:
+        data = await self.store.get(f"{_shard(shard)}/r{number}/plan")
         if data is None:
             raise JobError(
                 f"{self.store.url}: the plan of shard {shard} is gone; start the job anew in a new folder"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from pipeline.edit import Edit
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.spec import Spec
-from pipeline.manifest import Manifest
+from pipeline.manifest import Fingerprint, Manifest
 from pipeline.manifest.shards import cut
 from pipeline.price import estimate
 
@@ -21,6 +21,8 @@ class Planner:
 
     Attributes:
         shards: how many shards have a plan.
+        rows: how many rows those have.
+        cost_usd: the estimate for one try of each of them; ``None`` where a price is unknown.
         planned: what the whole manifest came to, once it is read.
     """
 
@@ -29,16 +31,46 @@ class Planner:
         self.manifest = manifest
         self.spec = spec
         self.shards = 0
+        self.rows = 0
+        self.cost_usd: float | None = 0.0
         self.planned: Planned | None = None
+        self._source: Fingerprint | None = None
         self._more = asyncio.Condition()
         self._ended = False
+
+    async def begin(self) -> None:
+        """See that the manifest is the one that the job began with, before anything is done with it.
+
+        A job that has not read it to its end yet goes on with another one, such as one that was mended, as long
+        as the rows that are planned are the same in it.
+
+        Raises:
+            JobError: it is not.
+            ManifestError: it cannot be read.
+        """
+        there = await self.folder.planned()
+        if self.manifest is None:
+            if there is None:
+                raise JobError(
+                    f"{self.spec.out}: its manifest was never read to its end, and is not there now"
+                )
+            return
+        self._source = await asyncio.to_thread(self.manifest.fingerprint)
+        begun = await self.folder.source()
+        if begun is None:
+            await self.folder.begin_plan(self._source)
+        elif begun.sha256 != self._source.sha256:
+            if there is not None and covers(there, self.spec):
+                raise JobError(f"{self.spec.manifest} has changed since this job began{_OTHERWISE}")
+            await self._compare(self.manifest)
+            await self.folder.change_source(self._source)
 
     async def read(self) -> Planned:
         """Read the manifest to its end, or to the job's limit.
 
         Raises:
             JobError: the manifest is not the one that the job began with.
-            ManifestError: it cannot be read.
+            ManifestError: it cannot be read; what was read of it is planned.
         """
         try:
             await self._read()
@@ -61,51 +93,61 @@ class Planner:
             number += 1
             yield number
 
+    async def recall(self) -> None:
+        """Take what is planned already for all that there is, where :meth:`read` did not come to its end."""
+        if self.planned is None:
+            there = await self.folder.planned()
+            self.planned = there if there is not None and covers(there, self.spec) else None
+            self.shards = await self.folder.shards_planned()
+
     async def _read(self) -> None:
+        if self._source is None:
+            await self.begin()
         there = await self.folder.planned()
-        if self.manifest is None:
-            if there is None:
-                raise JobError(
-                    f"{self.spec.out}: its manifest was never read to its end, and is not there now"
-                )
-            await self._progress(there.shards)
-            self.planned = there
-            return
-        found = await asyncio.to_thread(self.manifest.fingerprint)
-        begun = await self.folder.source()
-        if begun is not None and begun.sha256 != found.sha256:
-            raise JobError(
-                f"{self.spec.manifest} has changed since this job began: start a new job with another --out, "
-                "or put the manifest back as it was"
-            )
-        if begun is None:
-            await self.folder.begin_plan(found)
         if there is not None and covers(there, self.spec):
+            self.rows, self.cost_usd = there.rows, there.cost_usd
             await self._progress(there.shards)
             self.planned = there
             return
-        sums = await self._write(self.manifest, await self.folder.shards_planned())
+        assert self.manifest is not None and self._source is not None  # noqa: S101, PT018 - begin() has seen to it
+        await self._write(self.manifest, await self.folder.shards_planned())
         self.planned = Planned(
-            bytes=found.bytes,
-            sha256=found.sha256,
-            rows=sums.rows,
+            bytes=self._source.bytes,
+            sha256=self._source.sha256,
+            rows=self.rows,
             shards=self.shards,
-            cost_usd=sums.cost_usd,
+            cost_usd=self.cost_usd,
             limit=self.spec.limit,
         )
         await self.folder.finish_plan(self.planned)
 
-    async def _write(self, manifest: Manifest, whole: int) -> _Sums:
-        sums = _Sums(self.spec)
+    async def _write(self, manifest: Manifest, whole: int) -> None:
         for shard in range(1, whole + 1):
-            sums.add(await self.folder.plan(shard))
+            self._add(await self.folder.first_plan(shard))
         await self._progress(whole)
-        shards = cut(manifest.edits(after=sums.rows), self.spec.shard_rows)
+        shards = cut(manifest.edits(after=self.rows), self.spec.shard_rows)
         while edits := await asyncio.to_thread(next, shards, None):
             await self.folder.add_plan(self.shards + 1, edits)
-            sums.add(edits)
+            self._add(edits)
             await self._progress(self.shards + 1)
-        return sums
+
+    async def _compare(self, manifest: Manifest) -> None:
+        """Raise :class:`JobError` unless *manifest* begins with the rows that are planned."""
+        edits = manifest.edits()
+        for shard in range(1, await self.folder.shards_planned() + 1):
+            unlike = await asyncio.to_thread(_first_unlike, await self.folder.first_plan(shard), edits)
+            if unlike is not None:
+                raise JobError(
+                    f"{self.spec.manifest} has changed since this job began, in row {unlike.row} (line "
+                    f"{unlike.line}), which the job has taken up already{_OTHERWISE}"
+                )
+
+    def _add(self, edits: list[Edit]) -> None:
+        """Count *edits*; the price of all is unknown as soon as that of one is."""
+        self.rows += len(edits)
+        for edit in edits:
+            price = 0.0 if edit.faults else price_of(edit, self.spec)
+            self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
 
     async def _progress(self, shards: int) -> None:
         async with self._more:
@@ -113,19 +155,15 @@ class Planner:
             self._more.notify_all()
 
 
-class _Sums:
-    """Rows and their price; the price is unknown as soon as that of one row is."""
+#: How to go on with a manifest that is another one.
+_OTHERWISE = (
+    ": put it back as it was, or start a new job with another --out; --reuse takes over what is paid for"
+)
 
-    def __init__(self, spec: Spec) -> None:
-        self.rows = 0
-        self.cost_usd: float | None = 0.0
-        self._spec = spec
 
-    def add(self, edits: list[Edit]) -> None:
-        self.rows += len(edits)
-        for edit in edits:
-            price = 0.0 if edit.faults else price_of(edit, self._spec)
-            self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
+def _first_unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
+    """The first of *planned* that is not the next of *edits*."""
+    return next((edit for edit in planned if next(edits, None) != edit), None)
 
 
 def price_of(edit: Edit, spec: Spec) -> float | None:

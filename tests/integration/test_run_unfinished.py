@@ -1,0 +1,173 @@
+"""A run that cannot come to its end by itself: what is paid for is settled and told, and there is a way on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.gemini.emulator import rule
+from tests.integration.shop import status_of, wait_for
+
+
+def lines(rows: int) -> list[str]:
+    return [json.dumps({"id": f"r{row}", "prompt": f"a banner [[r{row}]]"}) for row in range(1, rows + 1)]
+
+
+@pytest.fixture
+def damaged(shop):
+    """A manifest of 3,000 rows whose gzip data ends in the middle, and its mend."""
+    whole = "\n".join(lines(3000)).encode()
+    packed = gzip.compress(whole)
+    path = shop.folder / "shop.jsonl.gz"
+    path.write_bytes(packed[: len(packed) // 20])
+
+    def mend(text: bytes = whole) -> None:
+        path.write_bytes(gzip.compress(b"\n".join(text.splitlines()[:300])))
+
+    return mend
+
+
+def test_what_was_read_of_a_damaged_manifest_is_settled_and_the_mended_one_goes_on(shop, emulator, damaged):
+    done = shop.retouch("run", "shop.jsonl.gz", "--out", "out", "--json", "--yes")
+
+    assert done.returncode == 3, done.stderr
+    status = status_of(done)
+    assert status["state"] == "halted"
+    assert "the gzip data is cut off or damaged" in status["state_reason"]
+    assert "run the same command again" in status["state_reason"]
+    paid = emulator.ledger.summary()["paid"]
+    assert status["outcomes"]["done"] == paid == len(shop.records()) > 0
+    assert json.loads((shop.out / "report.json").read_text()) == status
+
+    damaged()
+    again = shop.retouch("run", "shop.jsonl.gz", "--out", "out", "--json", "--yes")
+
+    assert again.returncode == 0, again.stderr
+    assert status_of(again)["outcomes"]["done"] == 300
+    assert emulator.ledger.summary()["paid"] == 300
+    shop.check_pictures()
+
+
+def test_a_mended_manifest_with_other_rows_before_is_refused_and_nothing_is_lost(shop, emulator, damaged):
+    shop.retouch("run", "shop.jsonl.gz", "--out", "out", "--yes")
+    kept = {name: (shop.out / name).read_bytes() for name in ("results.jsonl", "report.json")}
+    calls = emulator.ledger.summary()["calls"]
+
+    damaged("\n".join(["{}", *lines(300)]).encode())
+    refused = shop.retouch("run", "shop.jsonl.gz", "--out", "out", "--yes", "--json")
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "has changed since this job began, in row 1 (line 1)" in refused.stderr
+    assert "--reuse" in refused.stderr
+    assert emulator.ledger.summary()["calls"] == calls
+    assert {name: (shop.out / name).read_bytes() for name in kept} == kept
+
+
+def test_without_a_terminal_to_ask_on_nothing_of_a_damaged_manifest_is_called(shop, emulator, damaged):
+    done = shop.retouch("run", "shop.jsonl.gz", "--out", "out")
+
+    assert done.returncode == 2
+    assert "the gzip data is cut off or damaged" in done.stderr
+    assert emulator.ledger.summary()["calls"] == 0
+
+
+def test_a_job_whose_manifest_is_gone_can_be_cancelled(shop, emulator, damaged):
+    emulator.order(rule("status", code=403, message="no"))
+    shop.retouch("run", "shop.jsonl.gz", "--out", "out", "--yes")
+    (shop.folder / "shop.jsonl.gz").unlink()
+
+    done = shop.retouch("cancel", "out", "--json")
+
+    assert done.returncode == 0, done.stderr
+    status = status_of(done)
+    assert (status["state"], status["rows"]) == ("cancelled", None)
+    assert "rows that were not read are in no record" in status["state_reason"]
+    assert len(shop.records()) == status["outcomes"]["cancelled"] > 0
+
+
+def test_a_changed_manifest_leaves_results_and_report_of_a_finished_job_alone(shop):
+    shop.manifest(3)
+    shop.run()
+    kept = {name: (shop.out / name).read_bytes() for name in ("results.jsonl", "report.json")}
+    shop.manifest(4)
+
+    done = shop.run()
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has changed since" in done.stderr
+    assert {name: (shop.out / name).read_bytes() for name in kept} == kept
+
+
+def test_rows_below_a_trial_may_be_changed_before_the_rest_is_run(shop, emulator):
+    shop.manifest(5)
+    shop.run("--limit", "2")
+    shop.manifest(6)
+
+    done = shop.run()
+
+    assert done.returncode == 0, done.stderr
+    assert emulator.ledger.summary()["calls"] == 6
+
+
+def test_without_a_key_the_job_is_halted_and_tells_what_is_settled(shop, emulator):
+    shop.manifest(4)
+    assert shop.run("--limit", "2").returncode == 0
+    key = shop.environment.pop("GEMINI_API_KEY")
+
+    done = shop.run()
+
+    assert done.returncode == 3
+    assert "no API key: set GEMINI_API_KEY" in done.stderr
+    status = status_of(done)
+    assert status["state"] == "halted"
+    assert status["state_reason"].startswith("no API key: set GEMINI_API_KEY")
+    assert (status["outcomes"]["done"], status["calls"]) == (2, 2)
+    assert json.loads((shop.out / "report.json").read_text()) == status
+    assert len(shop.records()) == 2
+    shop.environment["GEMINI_API_KEY"] = key
+    assert shop.run().returncode == 0
+    assert emulator.ledger.summary()["calls"] == 4
+
+
+def test_a_closed_terminal_lets_calls_in_flight_finish(shop, emulator):
+    emulator.order(rule("picture", latency="1.5"))
+    shop.manifest(20)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(shop.folder)
+        words = [sys.executable, "-m", "jobs", "run", "shop.csv", "--out", "out", "--max-in-flight", "4"]
+        os.execve(sys.executable, words, shop.environment | {"TERM": "xterm"})
+    wait_for(lambda: emulator.ledger.summary()["in_flight"] >= 4)
+
+    os.close(terminal)
+    _, ended = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(ended) == 130
+    status = json.loads((shop.out / "report.json").read_text())
+    assert (status["calls"], status["calls_unknown"]) == (4, 0)
+    assert status["outcomes"]["done"] == len(shop.records()) == 4
+
+
+def test_nohup_runs_on(shop, emulator):
+    emulator.order(rule("picture", latency="0.5"))
+    shop.manifest(4)
+    running = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "jobs", "run", "shop.csv", "--out", "out", "--max-in-flight", "2"],
+        cwd=shop.folder,
+        env=shop.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: emulator.ledger.summary()["in_flight"] >= 2)
+
+    running.send_signal(signal.SIGHUP)
+
+    assert running.wait(30) == 0
