@@ -86,7 +86,12 @@ def _worker() -> Command:
     return Command(
         "worker",
         "jobs.worker:work",
-        [slots_option("Calls at the same time in this process; the smaller of this and the job's holds.")],
+        [
+            slots_option("Calls at the same time in this process; the smaller of this and the job's holds."),
+            *_metrics_params(
+                "Serve /metrics and /healthz here; 0 takes a free port. Not served unless given."
+            ),
+        ],
         text="""Start a worker: it takes rows of every submitted job, until it is stopped.
 
     The first Ctrl-C or SIGTERM lets calls in flight finish; another worker goes on with the rest. Start as many as
@@ -95,8 +100,34 @@ def _worker() -> Command:
         examples=(
             "retouch worker",
             "RETOUCH_REDIS_URL=redis://broker:6379/0 retouch worker --max-in-flight 200",
+            "retouch worker --metrics-port 9464",
         ),
     )
+
+
+def _probe() -> Command:
+    return Command(
+        "probe",
+        "jobs.probe:probe",
+        [
+            *_metrics_params("Where the worker serves /healthz."),
+            json_option("what the worker said"),
+        ],
+        text="""Ask the worker on this machine whether it makes progress: for the health check of a container.
+
+    Progress is judged, not the process: a worker that holds open rows and begins and ends nothing, whose event loop
+    stands still, or that takes no message though some lie there, is not healthy. One that waits for Redis, for the
+    store or for the API is: another would wait for them, too. Exit code: 0 it makes progress, 1 it does not.
+    """,
+        examples=("retouch probe --metrics-port 9464", "RETOUCH_METRICS_PORT=9464 retouch probe"),
+    )
+
+
+def _metrics_params(text: str) -> list[click.Parameter]:
+    return [
+        option("--metrics-port", type=Number(int, least=0), metavar="PORT", help=text),
+        option("--metrics-host", type=Text(), default="127.0.0.1", metavar="HOST", help="At this address."),
+    ]
 
 
 def _status() -> Command:
@@ -284,6 +315,7 @@ COMMANDS = {
     "check": Listed("Find every fault, the cost and the time, before money is spent.", _check),
     "submit": Listed("Hand a job to the workers.", _submit),
     "worker": Listed("Start a worker, which takes jobs from Redis.", _worker),
+    "probe": Listed("Ask the worker on this machine whether it makes progress.", _probe),
     "status": Listed("Show how one job stands, or all of them.", _status),
     "watch": Listed("Watch a job to its end.", _watch),
     "results": Listed("Print what came of each row, as far as it is settled.", _results),

@@ -15,6 +15,7 @@ from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
 from pipeline.record import output, record_of
 from pipeline.row import Row, take
+from pipeline.scope import Scope, within
 
 log = logging.getLogger("retouch.engine")
 
@@ -44,7 +45,7 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
 
     async def one(shard: int, begun: asyncio.Event) -> None:
         try:
-            await run_shard(job, shard, Alone(), begun)
+            await within(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun))
         finally:
             begun.set()
             room.release()
@@ -87,7 +88,9 @@ async def run_shard(
                 if holds_slot:
                     job.slots.release()
                 break
-            group.create_task(_settle(job, opened, edit, lease, records, holds_slot=holds_slot))
+            scope = Scope(job.spec.job, shard, edit.row, edit.model or job.spec.model)
+            settling = _settle(job, opened, edit, lease, records, holds_slot=holds_slot)
+            group.create_task(within(scope, settling))
         if begun is not None:
             begun.set()
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():

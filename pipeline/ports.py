@@ -78,6 +78,25 @@ class Progress(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told what happens, for machines that watch: metrics, traces. What it is told of is ``scope.current()``.
+
+    Called on the event loop right after :class:`Progress`, so none of it waits.
+    """
+
+    def call_begun(self) -> None:
+        """A request's body was begun."""
+        ...
+
+    def call_ended(self, attempt: Attempt) -> None:
+        """A call came to its end, or was never begun."""
+        ...
+
+    def row_settled(self, record: Record) -> None:
+        """A row has its record."""
+        ...
+
+
 class Lease(Protocol):
     """The claim on one shard: whoever holds it may call and put for its rows."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline.edit import Attempt, Outcome, Record, State, Status, Totals, Verdict
+from pipeline.ports import Observer, Progress
 
 #: Seconds over which pictures a minute are counted.
 WINDOW = 60.0
@@ -69,6 +70,31 @@ class LocalProgress:
             self._settled.popleft()
         seconds = min(WINDOW, max(now - self._began, 1.0))
         return len(self._settled) * 60.0 / seconds
+
+
+class Observed:
+    """:class:`pipeline.ports.Progress` that tells *observers*, too."""
+
+    def __init__(self, progress: Progress, observers: Sequence[Observer]) -> None:
+        self._progress = progress
+        self._observers = observers
+        self.found = progress.found
+        self.waiting = progress.waiting
+
+    def call_begun(self) -> None:
+        self._progress.call_begun()
+        for observer in self._observers:
+            observer.call_begun()
+
+    def call_ended(self, attempt: Attempt) -> None:
+        self._progress.call_ended(attempt)
+        for observer in self._observers:
+            observer.call_ended(attempt)
+
+    def row_settled(self, record: Record) -> None:
+        self._progress.row_settled(record)
+        for observer in self._observers:
+            observer.row_settled(record)
 
 
 def status_of(

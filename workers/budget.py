@@ -65,10 +65,12 @@ class RedisBudget:
 
     Attributes:
         limit: dollars for the whole job, ``None``: no limit; may be changed while the job runs.
+        short: a call waits for money that others have set aside.
     """
 
     def __init__(self, board: Board, job: str, limit: float | None, brake: Brake, purse: Purse) -> None:
         self.limit = limit
+        self.short = False
         self._board = board
         self._job = job
         self._brake = brake
@@ -84,8 +86,10 @@ class RedisBudget:
             return True
         async with self._asking:
             while (answer := await self._ask(price)) == "later":
+                self.short = True
                 self._settled.clear()
                 await _either(self._settled, _ASK_AGAIN)
+            self.short = False
             return answer == "yes"
 
     async def settle(self, reserved: float, spent: float) -> None:

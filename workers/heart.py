@@ -63,6 +63,7 @@ class Heart:
         sent = time.monotonic()
         async with asyncio.timeout(max(_ANSWER, tools.settings.lease / 3)):
             heard = await tools.board.beat(tools.settings.lease, self._card(jobs), said, money)
+        station.heard = time.monotonic()
         for holding, held, ours in zip(holdings, said, heard.kept, strict=True):
             holding.heard(held, sent, ours=ours)
         for job, sums in money.items():

@@ -14,7 +14,7 @@ from pipeline.job.spec import Spec
 from pipeline.jobrun import JobRun
 from pipeline.models import catalogue
 from pipeline.ports import Wanted
-from pipeline.progress import LocalProgress
+from pipeline.progress import LocalProgress, Observed
 from workers.board import Held, News
 from workers.budget import Purse, RedisBudget
 from workers.lease import RedisLease
@@ -69,6 +69,7 @@ class JobHere:
 
     def __init__(self, tools: Tools, folder: JobFolder, spec: Spec, wanted: Wanted) -> None:
         self._board = tools.board
+        self._observers = tools.observers
         self.folder = folder
         self.spec = spec
         self.wanted = wanted
@@ -126,7 +127,8 @@ class JobHere:
 
     def run(self, progress: ShardProgress) -> JobRun:
         """What the rows of one shard share: everything, but that the shard's figures are counted apart."""
-        run = dataclasses.replace(self._run, progress=progress, slots=self._slots.shard())
+        told = Observed(progress, self._observers) if self._observers else progress
+        run = dataclasses.replace(self._run, progress=told, slots=self._slots.shard())
         # One store, one trouble: while a put of one shard fails, the calls of the others are held back too.
         run.keeper = self._run.keeper
         run.timeout = self._run.timeout
@@ -174,6 +176,31 @@ class JobHere:
     def timeout(self) -> float:
         """Seconds that a call may take."""
         return self._run.timeout
+
+    @property
+    def rpm(self) -> float | None:
+        """Calls a minute that the job allows itself over all workers; ``None``: no limit."""
+        return self._pace.rpm
+
+    @property
+    def booked(self) -> float:
+        """The latest start that the pace has given to a call here, by the monotonic clock."""
+        return self._pace.booked
+
+    @property
+    def held(self) -> float:
+        """Seconds for which the API wants to be left alone."""
+        return self._hold
+
+    @property
+    def short(self) -> bool:
+        """Whether a call waits for money that others have set aside."""
+        return self._budget.short
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free."""
+        return self._slots.locked()
 
     def leave(self, run: JobRun) -> None:
         """The shard of *run* is over."""

@@ -27,6 +27,7 @@ class RedisLease:
     Attributes:
         token: what the server knows us by.
         brake: the job's, once it is known.
+        taken: when it was asked for, by the monotonic clock.
     """
 
     def __init__(
@@ -34,10 +35,16 @@ class RedisLease:
     ) -> None:
         self.token = token
         self.brake: Brake | None = None
+        self.taken = sent
         self._seconds = seconds * (1 - _MARGIN)
         self._clock = clock
         self._until = sent + self._seconds
         self._lost = False
+
+    @property
+    def renewed_at(self) -> float:
+        """When the last renewal that the server has taken was sent, by the monotonic clock."""
+        return self._until - self._seconds
 
     def held(self) -> bool:
         return not self._lost and self._clock() < self._until

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from pipeline.brake import Brake
 from workers.board import Board
 from workers.patience import patiently
@@ -12,16 +14,20 @@ class RedisPace:
 
     Attributes:
         rpm: calls a minute over all workers; may be changed while the job runs.
+        booked: the latest start that was given to a call here, by the monotonic clock.
     """
 
     def __init__(self, board: Board, job: str, rpm: float | None, brake: Brake) -> None:
         self.rpm = rpm
+        self.booked = 0.0
         self._board = board
         self._job = job
         self._brake = brake
 
     async def turn(self, model: str) -> float:
-        return await patiently(lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0)
+        delay = await patiently(lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0)
+        self.booked = max(self.booked, time.monotonic() + delay)
+        return delay
 
     async def hold(self, model: str, seconds: float) -> None:
         await patiently(lambda: self._board.hold(self._job, model, seconds), self._brake, None)

@@ -12,6 +12,7 @@ import msgspec
 from pipeline.edit import State, Totals
 from pipeline.engine import run_shard
 from pipeline.errors import BrokerError, JobError, RetouchError, StoreError
+from pipeline.scope import Scope, within
 from workers.board import Claim, Held
 from workers.finishing import finish, tell
 from workers.jobhere import Holding, JobHere
@@ -62,6 +63,7 @@ class Station:
         idle: set while no shard is here.
         busy: threads that wait for a shard.
         received: when the last message came, by the monotonic clock.
+        heard: when Redis last answered a heartbeat, by the monotonic clock.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -76,6 +78,7 @@ class Station:
         self.idle.set()
         self.busy = 0
         self.received = 0.0
+        self.heard = time.monotonic()
         self._unseen_until: dict[str, float] = {}
         self._solitude = Solitude()
         self._settling: set[asyncio.Task[None]] = set()
@@ -100,7 +103,7 @@ class Station:
         self.received = time.monotonic()
         self.busy += 1
         begun = asyncio.Event()
-        settling = asyncio.create_task(self._to_its_end(job, shard, begun))
+        settling = asyncio.create_task(within(Scope(job, shard), self._to_its_end(job, shard, begun)))
         waiting = asyncio.create_task(begun.wait())
         self._settling.add(settling)
         settling.add_done_callback(self._settling.discard)

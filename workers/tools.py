@@ -14,6 +14,7 @@ from pipeline.fetch import Fetcher
 from pipeline.gemini.client import Client
 from pipeline.jobrun import Caller
 from pipeline.local import DECODERS
+from pipeline.ports import Observer
 from pipeline.reuse import Reuse
 from pipeline.store import open_store
 from workers.board import Board, worker_name
@@ -31,6 +32,7 @@ class Tools:
         slots: bounds the calls in flight over all jobs.
         scratch: folder for what is fetched or converted.
         reuse: the edits that the store has paid for already.
+        observers: are told what happens to rows and calls.
         purses: the money of each job that this process has worked on; a few hundred bytes each.
     """
 
@@ -42,11 +44,12 @@ class Tools:
     slots: asyncio.Semaphore
     scratch: Path
     reuse: Reuse
+    observers: tuple[Observer, ...] = ()
     purses: dict[str, Purse] = field(default_factory=dict)
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Tools]:
+async def opened(settings: Settings, observers: tuple[Observer, ...] = ()) -> AsyncIterator[Tools]:
     """The tools of this process, closed at the end of the block."""
     redis = connect(settings.redis_url)
     board = Board(redis, worker_name())
@@ -66,6 +69,7 @@ async def opened(settings: Settings) -> AsyncIterator[Tools]:
                     slots=asyncio.Semaphore(settings.slots),
                     scratch=Path(scratch),
                     reuse=Reuse(open_store(settings.store), RedisClaims(board)),
+                    observers=observers,
                 )
     finally:
         decoders.shutdown(wait=False, cancel_futures=True)

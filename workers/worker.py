@@ -9,9 +9,10 @@ import os
 import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from celery import Celery
 from celery.platforms import SecurityWarning
@@ -33,13 +34,16 @@ from workers.tasks import add_shard_task
 from workers.tools import opened
 from workers.watch import Watch
 
+if TYPE_CHECKING:
+    from workers.monitoring.monitor import Monitor
+
 log = logging.getLogger("retouch.worker")
 
 #: Exit codes: the consumer stalled and a new one did, too; told to end by Ctrl-C.
 STALLED_CODE, INTERRUPTED = 1, 130
 
 
-def main(max_in_flight: int, redis_url: str, store: str) -> int:
+def main(max_in_flight: int, redis_url: str, store: str, metrics: tuple[str, int] | None = None) -> int:
     """Work until told to end; the exit code.
 
     SIGTERM and Ctrl-C begin no call any more, let those in flight finish, give the rest of their shards back and
@@ -49,6 +53,7 @@ def main(max_in_flight: int, redis_url: str, store: str) -> int:
         max_in_flight: calls in flight over all jobs.
         redis_url: the broker.
         store: where settled edits are remembered.
+        metrics: host and port at which metrics and health are served; ``None``: nowhere.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -67,10 +72,23 @@ def main(max_in_flight: int, redis_url: str, store: str) -> int:
         base_url=keys.base_url,
     )
     check(redis_url)
-    return _consume(settings)
+    with _monitored(metrics) as monitor:
+        return _consume(settings, monitor)
 
 
-def _consume(settings: Settings) -> int:
+@contextlib.contextmanager
+def _monitored(metrics: tuple[str, int] | None) -> Iterator[Monitor | None]:
+    if metrics is None:
+        yield None
+        return
+    # A worker that nobody watches need not import what counts and serves.
+    from workers.monitoring.monitor import monitored  # noqa: PLC0415
+
+    with monitored(*metrics) as monitor:
+        yield monitor
+
+
+def _consume(settings: Settings, monitor: Monitor | None) -> int:
     app = make_app(settings.redis_url)
     worker: Worker | None = None
 
@@ -84,7 +102,7 @@ def _consume(settings: Settings) -> int:
             worker.end(STALLED_CODE)
 
     with LoopThread() as loop:
-        open_station = station_at_work(settings, partial(publish, app), reconnect, end)
+        open_station = station_at_work(settings, partial(publish, app), reconnect, end, monitor)
         station = loop.run(open_station.__aenter__())
         try:
             add_shard_task(app, lambda job, shard: loop.run(station.settle(job, shard)))
@@ -111,6 +129,7 @@ async def station_at_work(
     publish: Callable[[Sequence[Hint]], None],
     reconnect: Callable[[], None],
     end: Callable[[], None],
+    monitor: Monitor | None = None,
 ) -> AsyncIterator[Station]:
     """A station whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone.
 
@@ -119,9 +138,13 @@ async def station_at_work(
         publish: publishes messages.
         reconnect: restarts what takes messages.
         end: ends the process in order, with an exit code that says that something was wrong.
+        monitor: what machines that watch are told by.
     """
-    async with opened(settings) as tools:
+    async with AsyncExitStack() as stack:
+        tools = await stack.enter_async_context(opened(settings, monitor.observers if monitor else ()))
         station = Station(tools)
+        if monitor:
+            await stack.enter_async_context(monitor.watching(station))
         heart = Heart(station)
         rounds = [
             asyncio.create_task(heart.run()),

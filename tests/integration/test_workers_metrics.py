@@ -1,0 +1,183 @@
+"""A real worker, scraped over real HTTP while it works; its figures are those of the job's report."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.edit import Outcome, Verdict
+from pipeline.gemini.emulator import Options, Studio, in_thread, rule
+from tests.integration.crew import Crew, free_port, own_redis, wait_for
+
+SLOTS = 8
+ROWS = 40
+
+
+@pytest.fixture(scope="module")
+def crew(tmp_path_factory):
+    """A worker that serves metrics."""
+    port = str(free_port())
+    with own_redis() as url, in_thread(Options(studio=Studio(shrink=6, format="jpeg"))) as emulator:
+        crew = Crew(
+            tmp_path_factory.mktemp("crew"),
+            emulator,
+            url,
+            RETOUCH_METRICS_PORT=port,
+            RETOUCH_STALLED_SECONDS="1",
+        )
+        crew.base = f"http://127.0.0.1:{port}"
+        crew.process = crew.worker(SLOTS)
+        yield crew
+        crew.end()
+
+
+class Scraped:
+    """All samples of one scrape."""
+
+    def __init__(self, text: str) -> None:
+        self.families = {family.name: family for family in text_string_to_metric_families(text)}
+        self.samples = [sample for family in self.families.values() for sample in family.samples]
+
+    def sum(self, name: str, **labels: str) -> float:
+        """The sum over all series of *name* that have *labels*."""
+        found = [s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items()]
+        assert found, f"no {name} {labels}"
+        return sum(found)
+
+    def by(self, name: str, label: str) -> dict[str, float]:
+        """What is not zero of *name*, by *label*."""
+        return {s.labels[label]: s.value for s in self.samples if s.name == name and s.value}
+
+
+def scrape(crew: Crew) -> Scraped:
+    return Scraped(httpx.get(f"{crew.base}/metrics", trust_env=False).raise_for_status().text)
+
+
+def test_metrics_agree_with_the_report(crew):
+    crew.emulator.order(
+        rule("text_only", contains="[[r3]]", times_per_token=1),
+        rule("refused", contains="[[r5]]"),
+        rule(latency="0.3"),
+    )
+    crew.manifest(ROWS)
+    before = scrape(crew)
+    assert before.sum("retouch_rows_total") == 0
+    assert before.sum("retouch_healthy") == 1
+    wait_for(lambda: "retouch_open_rows" in scrape(crew).families)
+    job = crew.submit()
+    wait_for(lambda: scrape(crew).sum("retouch_calls_in_flight") > 1)
+    during = scrape(crew)
+    assert during.sum("retouch_slots") == SLOTS
+    assert during.sum("retouch_leases") >= 1
+    assert 0 < during.sum("retouch_lease_age_seconds") < 60
+    assert during.sum("retouch_lease_renewal_age_seconds") < during.sum("retouch_lease_seconds")
+    assert (
+        during.sum("retouch_jobs_bound", limit="slots") + during.sum("retouch_jobs_bound", limit="rows") == 1
+    )
+    assert during.sum("retouch_reserved_usd") > 0
+    crew.to_its_end(job)
+    report = json.loads((crew.out / "report.json").read_text())
+    after = scrape(crew)
+    assert after.by("retouch_rows_total", "outcome") == {
+        name: count for name, count in report["outcomes"].items() if count
+    }
+    assert after.by("retouch_attempts_total", "verdict") == report["verdicts"]
+    assert after.sum("retouch_calls_total") == report["calls"] == crew.emulator.ledger.summary()["calls"]
+    assert after.sum("retouch_call_duration_seconds_count") == report["calls"]
+    assert after.sum("retouch_call_duration_seconds_sum") > 0.2 * report["calls"]
+    assert after.sum("retouch_cost_usd_total") == pytest.approx(report["cost_usd"], abs=1e-6)
+    assert after.sum("retouch_calls_unknown_total") == report["calls_unknown"] == 0
+    tokens = [attempt["tokens"] for record in crew.records() for attempt in record["attempts"]]
+    assert after.sum("retouch_tokens_total", kind="input") == sum(said["input"] for said in tokens if said)
+    assert after.sum("retouch_calls_in_flight") == 0
+    assert after.sum("retouch_bound_seconds_total", limit="slots") > 0
+
+
+def test_labels_are_bounded_and_names_follow_the_field(crew):
+    found = scrape(crew)
+    ours = [family for name, family in found.families.items() if name.startswith("retouch_")]
+    assert len(ours) > 25
+    for family in ours:
+        assert family.documentation.endswith("."), family.name
+        assert not family.name.endswith(("_ms", "_milliseconds", "_minutes", "_count")), family.name
+    labels = {
+        name for sample in found.samples for name in sample.labels if sample.name.startswith("retouch_")
+    }
+    assert labels == {"outcome", "model", "verdict", "kind", "limit", "le", "version"}
+    outcomes = {s.labels["outcome"] for s in found.samples if s.name == "retouch_rows_total"}
+    assert outcomes == set(Outcome)
+    verdicts = {s.labels["verdict"] for s in found.samples if s.name == "retouch_attempts_total"}
+    assert verdicts == set(Verdict)
+
+
+def test_what_lies_before_all_workers_is_seen(crew):
+    crew.emulator.order(rule(latency="0.2"))
+    crew.manifest(300)
+    done = crew.retouch("submit", "shop.csv", "--out", str(crew.folder / "long"), "--json", "--yes")
+    job = json.loads(done.stdout)["job"]
+    wait_for(lambda: scrape(crew).sum("retouch_open_rows") > 0)
+    found = scrape(crew)
+    assert found.sum("retouch_open_jobs") == 1
+    assert found.sum("retouch_workers") == 1
+    assert 0 < found.sum("retouch_open_rows") <= 300
+    assert crew.retouch("cancel", job).returncode == 0
+    crew.to_its_end(job)
+    wait_for(lambda: scrape(crew).sum("retouch_open_rows") == 0)
+
+
+def test_a_pause_that_the_api_asked_for_and_a_pace_are_named(crew):
+    crew.emulator.order()
+    crew.manifest(12)
+    words = ("submit", "shop.csv", "--json", "--yes", "--rpm", "60", "--out", str(crew.folder / "paced"))
+    job = json.loads(crew.retouch(*words).stdout)["job"]
+    wait_for(lambda: scrape(crew).sum("retouch_jobs_bound", limit="rpm") == 1)
+    found = scrape(crew)
+    assert found.sum("retouch_pace_limit_calls_per_minute") == 60
+    assert found.sum("retouch_pace_wait_seconds") > 1
+    crew.emulator.order(rule("rate_limited"))
+    wait_for(lambda: scrape(crew).sum("retouch_jobs_bound", limit="api") == 1)
+    assert scrape(crew).sum("retouch_api_hold_seconds") > 0
+    assert crew.retouch("cancel", job).returncode == 0
+    crew.to_its_end(job)
+
+
+def test_the_probe_says_whether_the_worker_makes_progress(crew):
+    done = crew.retouch("probe")
+    assert (done.returncode, done.stdout) == (0, "the worker makes progress\n")
+    assert json.loads(crew.retouch("probe", "--json").stdout) == {"healthy": True, "reason": None}
+    crew.process.send_signal(signal.SIGSTOP)
+    try:
+        stopped = crew.retouch("probe")
+    finally:
+        crew.process.send_signal(signal.SIGCONT)
+    assert stopped.returncode == 1
+    assert "nothing answers at 127.0.0.1" in stopped.stderr
+    assert crew.retouch("probe", "--metrics-port", "1").returncode == 1
+    redis = crew.redis.connection_pool.connection_kwargs["port"]
+    wrong = crew.retouch("probe", "--metrics-port", str(redis))
+    assert wrong.returncode == 1
+    assert "Traceback" not in wrong.stderr
+
+
+def test_nothing_else_is_served(crew):
+    assert httpx.get(f"{crew.base}/", trust_env=False).status_code == 404
+    health = httpx.get(f"{crew.base}/healthz", trust_env=False)
+    assert health.status_code == 200
+    assert health.json() == {"healthy": True, "reason": None}
+
+
+def test_a_port_that_is_taken_is_one_sentence(crew):
+    done = crew.retouch("worker")
+    assert done.returncode == 2
+    assert done.stderr.startswith("retouch: --metrics-port")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_a_port_nothing_is_asked(crew, tmp_path):
+    done = Crew(tmp_path, crew.emulator, "redis://127.0.0.1:1/0").retouch("probe")
+    assert done.returncode == 2
+    assert "--metrics-port" in done.stderr

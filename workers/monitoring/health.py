@@ -1,0 +1,43 @@
+"""Whether a worker makes progress: the judgement (pure). Progress is judged, not the process."""
+
+from __future__ import annotations
+
+import msgspec
+
+#: Seconds in which the event loop surely comes round, and beyond its calls' timeout in which a worker does anything.
+LOOP, SLACK = 30.0, 60.0
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a worker's progress, in seconds.
+
+    Attributes:
+        silent: since the event loop last came round.
+        idle: since a message came, a call was begun or ended, a row was settled, or there was a reason to wait.
+        shards: those that this worker holds.
+        timeout: what the longest of its calls may take.
+        stalled: messages lie in the queue, threads are free and none comes here.
+    """
+
+    silent: float
+    idle: float
+    shards: int
+    timeout: float
+    stalled: bool
+
+
+def fault(vitals: Vitals) -> str | None:
+    """Why the worker is not healthy, as a sentence; ``None``: it is.
+
+    A Redis, a store or an API that is away is no fault of the worker's: another process would wait for it, too.
+    """
+    if vitals.silent > LOOP:
+        return f"the event loop has not come round for {vitals.silent:.0f} s"
+    if vitals.stalled:
+        return "messages lie in the queue, threads are free, and none comes here"
+    if vitals.shards and vitals.idle > vitals.timeout + SLACK:
+        return (
+            f"{vitals.shards} shards are open here, and nothing was begun or ended for {vitals.idle:.0f} s, "
+            f"though no call may take more than {vitals.timeout:.0f} s"
+        )
+    return None

@@ -1,0 +1,224 @@
+"""The metrics of a worker: counted as it happens, or read off the process when it is asked.
+
+Names follow Prometheus' practice: a unit, ``_total`` for what only grows, base units. Labels are bounded: outcomes
+and verdicts are closed sets, a model is one of the catalogue or ``other``, and no series speaks of one job or row, of
+which there may be any number; those are in logs and traces.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pipeline.edit import Attempt, Outcome, Record, Verdict
+from pipeline.models import catalogue
+from pipeline.scope import current
+from workers.monitoring.binding import Limit
+from workers.monitoring.health import fault
+from workers.monitoring.pulse import Pulse
+from workers.station import Station
+from workers.sums import dollars
+
+_CALL_SECONDS = (0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+_LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_TOKENS = ("input", "output_text", "output_image", "thoughts")
+
+
+class Metrics:
+    """:class:`pipeline.ports.Observer`: counts what this process does.
+
+    Attributes:
+        registry: all metrics of the process.
+    """
+
+    def __init__(self, pulse: Pulse) -> None:
+        self.registry = CollectorRegistry()
+        count = partial(Counter, registry=self.registry)
+        self._rows = count("retouch_rows", "Rows settled here.", ("outcome",))
+        self._attempts = count(
+            "retouch_attempts", "Attempts by verdict, those never sent included.", ("model", "verdict")
+        )
+        self._calls = count("retouch_calls", "Requests whose body was begun.", ("model",))
+        self._unknown = count(
+            "retouch_calls_unknown", "Calls without an answer: they may have been paid for.", ("model",)
+        )
+        self._unpriced = count("retouch_calls_unpriced", "Calls whose cost nobody can know.", ("model",))
+        self._cost = count("retouch_cost_usd", "US dollars spent, as far as known.", ("model",))
+        self._tokens = count("retouch_tokens", "Tokens as the API counted them.", ("model", "kind"))
+        self._events = count("retouch_events", "Warnings and errors of the log.", ("level", "event"))
+        self._seconds = self._histogram(
+            "retouch_call_duration_seconds",
+            "From the request's begin to the answer's end.",
+            _CALL_SECONDS,
+            "model",
+        )
+        pulse.lagged = self._histogram(
+            "retouch_event_loop_lag_seconds", "By how much the event loop came round too late.", _LAG_SECONDS
+        ).observe
+        for outcome in Outcome:
+            self._rows.labels(outcome)
+        self._seen: set[str] = set()
+        self._register(pulse)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def _register(self, pulse: Pulse) -> None:
+        """What is not counted here: the program's version, how things stand, and the process."""
+        Info("retouch_build", "The program.", registry=self.registry).info({"version": version("retouch")})
+        self.registry.register(_Standing(pulse))
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+
+    def call_begun(self) -> None:
+        self._calls.labels(self._model()).inc()
+
+    def call_ended(self, attempt: Attempt) -> None:
+        model = self._model()
+        self._attempts.labels(model, attempt.verdict).inc()
+        if attempt.begun and attempt.seconds:
+            self._seconds.labels(model).observe(attempt.seconds)
+        if attempt.unknown:
+            self._unknown.labels(model).inc()
+        if attempt.cost_usd is not None:
+            self._cost.labels(model).inc(attempt.cost_usd)
+        elif attempt.begun:
+            self._unpriced.labels(model).inc()
+        if attempt.tokens:
+            for kind in _TOKENS:
+                self._tokens.labels(model, kind).inc(getattr(attempt.tokens, kind))
+
+    def row_settled(self, record: Record) -> None:
+        self._rows.labels(record.outcome).inc()
+
+    def event(self, level: str, name: str) -> None:
+        """A line of the log."""
+        self._events.labels(level, name).inc()
+
+    def _model(self) -> str:
+        """The model of the row that the running task is at work on, as far as series can be had for it."""
+        scope = current()
+        known = catalogue().find(scope.model) if scope and scope.model else None
+        model = known.id if known else "other"
+        if model not in self._seen:
+            self._seen.add(model)
+            # From the first on, so that a rate does not miss what comes with the series.
+            for verdict in Verdict:
+                self._attempts.labels(model, verdict)
+            for counter in (self._calls, self._unknown, self._unpriced, self._cost, self._seconds):
+                counter.labels(model)
+        return model
+
+
+class CountEvents(logging.Handler):
+    """Counts what the program's log warns of, by the first word of the line, which is the event's name."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__(logging.WARNING)
+        self._metrics = metrics
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # The template and not the line: what comes from outside is no label.
+        self._metrics.event(record.levelname.lower(), str(record.msg).partition(" ")[0].rstrip(",:"))
+
+
+class _Standing(Collector):
+    """What is read off the process when Prometheus asks."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._process()
+        if self._pulse.station is not None:
+            yield from _station(self._pulse.station, time.monotonic())
+        if self._pulse.backlog is not None:
+            yield from self._backlog()
+
+    def _process(self) -> Iterator[Metric]:
+        pulse = self._pulse
+        yield _gauge("healthy", "Whether this worker makes progress.", fault(pulse.vitals()) is None)
+        bound = CounterMetricFamily(
+            "retouch_bound_seconds",
+            "Seconds for which each limit kept jobs here from making more calls, summed over the jobs.",
+            labels=("limit",),
+        )
+        jobs = GaugeMetricFamily(
+            "retouch_jobs_bound", "Jobs at work here, by the limit that binds them.", labels=("limit",)
+        )
+        limits = pulse.limits()
+        for limit in Limit:
+            bound.add_metric((limit,), pulse.bound[limit])
+            jobs.add_metric((limit,), limits.count(limit))
+        yield bound
+        yield jobs
+
+    def _backlog(self) -> Iterator[Metric]:
+        found = self._pulse.backlog
+        if found is None:
+            return
+        yield _gauge("queue_messages", "Messages in the queue, of all workers.", found.messages)
+        yield _gauge("open_jobs", "Jobs that are not ended, of all workers.", found.jobs)
+        yield _gauge("open_rows", "Rows of open jobs that are not settled, of all workers.", found.rows)
+        yield _gauge("waiting_shards", "Shards that nobody holds and that are not settled.", found.shards)
+        yield _gauge("workers", "Workers whose heartbeat was heard.", found.workers)
+
+
+def _station(station: Station, now: float) -> Iterator[Metric]:
+    tools = station.tools
+    jobs, holdings = list(station.jobs.values()), list(station.holdings)
+    leases = [holding.lease for holding in holdings]
+    yield _gauge("calls_in_flight", "Calls in flight here.", sum(here.figures.in_flight for here in jobs))
+    yield _gauge("slots", "Calls that may be in flight here.", tools.settings.slots)
+    yield _gauge("threads", "Threads that take messages.", tools.settings.threads)
+    yield _gauge("threads_busy", "Threads that wait for a shard.", station.busy)
+    yield _gauge("leases", "Shards that are held here.", len(leases))
+    yield _gauge(
+        "lease_age_seconds",
+        "For how long the oldest lease here has been held.",
+        now - min((lease.taken for lease in leases), default=now),
+    )
+    yield _gauge(
+        "lease_renewal_age_seconds",
+        "Since the renewal of a lease here that is the longest ago; a lease is lost at its length.",
+        now - min((lease.renewed_at for lease in leases), default=now),
+    )
+    yield _gauge("lease_seconds", "The length of a lease.", tools.settings.lease)
+    yield _gauge("heartbeat_age_seconds", "Since Redis last answered a heartbeat.", now - station.heard)
+    yield _gauge(
+        "pace_limit_calls_per_minute",
+        "What --rpm allows the jobs that are at work here, summed; those without a limit add nothing.",
+        sum(here.rpm or 0.0 for here in jobs),
+    )
+    yield _gauge(
+        "pace_wait_seconds",
+        "Until the latest start of a call that --rpm has given here.",
+        max((here.booked - now for here in jobs if here.booked > now), default=0.0),
+    )
+    yield _gauge(
+        "api_hold_seconds",
+        "For how long the API wants to be left alone.",
+        max((here.held for here in jobs), default=0.0),
+    )
+    aside = sum(purse.aside for purse in list(tools.purses.values()))
+    yield _gauge("reserved_usd", "US dollars set aside for calls in flight here.", dollars(aside))
+    yield _gauge("stopping", "Whether this worker was told to end.", station.stopping)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"retouch_{name}", text, value)

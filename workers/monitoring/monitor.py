@@ -1,0 +1,56 @@
+"""Metrics and health of this worker, put together and served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from pipeline.ports import Observer
+from workers.monitoring.health import fault
+from workers.monitoring.metrics import CountEvents, Metrics
+from workers.monitoring.pulse import Pulse
+from workers.monitoring.server import serving
+from workers.station import Station
+
+log = logging.getLogger("retouch.worker")
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What is watched by machines in this process; *observers* are to be told what happens to rows and calls."""
+
+    pulse: Pulse
+    observers: tuple[Observer, ...]
+
+    @contextlib.asynccontextmanager
+    async def watching(self, station: Station) -> AsyncIterator[None]:
+        """Feel the pulse of *station* while the block runs."""
+        task = asyncio.create_task(self.pulse.run(station))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def monitored(host: str, port: int) -> Iterator[Monitor]:
+    """Serve metrics and health at *host* and *port* while the block runs.
+
+    Raises:
+        UsageError: nothing can be served there.
+    """
+    pulse = Pulse()
+    metrics = Metrics(pulse)
+    events = CountEvents(metrics)
+    ours = logging.getLogger("retouch")
+    with serving(host, port, metrics.registry, lambda: fault(pulse.vitals())) as url:
+        log.info("metrics_served at %s/metrics", url)
+        ours.addHandler(events)
+        try:
+            yield Monitor(pulse, (pulse, metrics))
+        finally:
+            ours.removeHandler(events)

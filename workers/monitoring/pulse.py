@@ -1,0 +1,135 @@
+"""The pulse of a worker: looks twice a second how its event loop, its jobs and its Redis are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from pipeline.edit import Attempt, Record
+from pipeline.errors import BrokerError
+from workers.jobhere import JobHere
+from workers.keys import FINISH
+from workers.monitoring.backlog import Backlog, backlog
+from workers.monitoring.binding import Limit, Pressure, binding
+from workers.monitoring.health import Vitals
+from workers.station import Station
+
+#: Seconds between two looks here, and between two at what lies before all workers.
+_LOOK, _ASK = 0.5, 5.0
+#: Seconds without an answered heartbeat after which Redis counts as away.
+AWAY = 5.0
+#: Seconds for a shard whose job is still being opened: what a call may take unless the job says otherwise.
+_UNKNOWN_TIMEOUT = 300.0
+
+
+class Pulse:
+    """What is known of this process; written on its event loop, read in any thread.
+
+    Attributes:
+        station: what is looked at, once it is there.
+        stalled: messages lie in the queue, threads are free and none comes here.
+        backlog: what lies before all workers; ``None`` while nobody can tell.
+        bound: for each limit the seconds for which it has bound jobs here, summed over the jobs.
+        lagged: is told the seconds by which the loop came round too late.
+    """
+
+    def __init__(self) -> None:
+        self.station: Station | None = None
+        self.stalled = False
+        self.lagged: Callable[[float], None] = lambda _: None
+        self.backlog: Backlog | None = None
+        self.bound = dict.fromkeys(Limit, 0.0)
+        self._born = self._round = self._moved = time.monotonic()
+        self._asked = 0.0
+
+    def call_begun(self) -> None:
+        self._moved = time.monotonic()
+
+    def call_ended(self, _attempt: Attempt) -> None:
+        self._moved = time.monotonic()
+
+    def row_settled(self, _record: Record) -> None:
+        self._moved = time.monotonic()
+
+    async def run(self, station: Station) -> None:
+        """Look at *station* until cancelled."""
+        self.station = station
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(_LOOK)
+            now = time.monotonic()
+            self.lagged(max(0.0, now - before - _LOOK))
+            self._look(station, now, now - self._round)
+            if now - self._asked >= _ASK:
+                self._asked = now
+                await self._ask(station)
+
+    def vitals(self) -> Vitals:
+        """What the judgement of health needs."""
+        now, station = time.monotonic(), self.station
+        jobs = list(station.jobs.values()) if station else []
+        return Vitals(
+            silent=now - self._round,
+            idle=now - max(self._moved, station.received if station else 0.0),
+            shards=_open_shards(station) if station else 0,
+            timeout=max((here.timeout for here in jobs), default=_UNKNOWN_TIMEOUT),
+            stalled=self.stalled,
+        )
+
+    def limits(self) -> list[Limit]:
+        """The limit that binds each job here."""
+        station = self.station
+        if station is None:
+            return []
+        now = time.monotonic()
+        return [
+            binding(_pressure(station, here, now))
+            for here in list(station.jobs.values())
+            if not here.brake.stopped
+        ]
+
+    def _look(self, station: Station, now: float, seconds: float) -> None:
+        self._round = now
+        limits = self.limits()
+        for limit in limits:
+            self.bound[limit] += seconds
+        if not _open_shards(station) or (limits and all(limit in _REASONS_TO_WAIT for limit in limits)):
+            self._moved = now
+
+    async def _ask(self, station: Station) -> None:
+        board = station.tools.board
+        try:
+            self.backlog = await backlog(board.redis)
+            self.stalled = self._could_take(station) and bool(await board.overdue(self._patience(station)))
+        except BrokerError:
+            self.backlog, self.stalled = None, False
+
+    def _could_take(self, station: Station) -> bool:
+        free = not station.stopping and station.busy < station.tools.settings.threads
+        return free and time.monotonic() - max(station.received, self._born) > self._patience(station)
+
+    @staticmethod
+    def _patience(station: Station) -> float:
+        # The consumer is restarted after half of it (workers.watch), which is to be given a chance.
+        return 2 * station.tools.settings.stalled
+
+
+#: A job that is bound by one of these does nothing, and nothing is wrong with the worker.
+_REASONS_TO_WAIT = (Limit.REDIS, Limit.STORE, Limit.API, Limit.RPM)
+
+
+def _open_shards(station: Station) -> int:
+    """The shards here whose rows are to be settled: writing the results at the end may take its time."""
+    return sum(holding.shard != FINISH for holding in list(station.holdings))
+
+
+def _pressure(station: Station, here: JobHere, now: float) -> Pressure:
+    return Pressure(
+        redis_away=now - station.heard > AWAY,
+        waiting=here.figures.waiting_for is not None,
+        hold=here.held,
+        short=here.short,
+        booked=here.booked - now,
+        full=here.full,
+    )
