@@ -1,11 +1,4 @@
-"""Where results go: one small storage layer over local disk and object stores.
-
-A file that can be seen is whole. :meth:`Store.put_new` creates and never replaces: the second writer loses,
-which is what keeps a stalled worker from overwriting what another has settled. On a local disk file and folder
-are synced before a put returns; an object store answers only when it has the bytes.
-
-Paths are relative to the store's root, with ``/``.
-"""
+"""Results on a local disk, or a mounted one."""
 
 from __future__ import annotations
 
@@ -17,67 +10,12 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
-
-import obstore
-import obstore.store
-from obstore.exceptions import AlreadyExistsError, BaseError
 
 from pipeline.errors import StoreError
+from pipeline.store.protocol import Bytes
 
 #: Folder for files that are being written; on the same file system as the results, never listed.
 TEMPORARY = ".retouch/tmp"
-
-Bytes = bytes | bytearray | memoryview
-
-
-class Store(Protocol):
-    """What the rest of the program needs of a store. Every method raises :class:`StoreError`."""
-
-    url: str
-    #: The root as a folder of this machine; ``None`` for an object store.
-    folder: Path | None
-
-    async def put_new(self, path: str, data: Bytes) -> bool:
-        """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
-        ...
-
-    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:
-        """Create or replace *path*; a reader sees the old bytes or the new, never a mixture.
-
-        What is not *durable* may be gone, or empty, after a loss of power.
-        """
-        ...
-
-    async def put_file(self, path: str, source: Path) -> None:
-        """Create or replace *path* with a local file, which is used up; for what is too big for memory."""
-        ...
-
-    async def get(self, path: str, size: int | None = None) -> bytes | None:
-        """The bytes of *path* (the first *size* of them), ``None`` when there is no such file."""
-        ...
-
-    async def names(self, prefix: str) -> list[str]:
-        """Names of the files and folders directly inside the folder *prefix*, sorted."""
-        ...
-
-    async def delete(self, paths: list[str]) -> None:
-        """Remove *paths*; those that are not there are passed over."""
-        ...
-
-
-def open_store(location: str | Path) -> Store:
-    """The store at *location*: a local path, or a URL such as ``s3://bucket/prefix``.
-
-    Raises:
-        StoreError: the URL's scheme is not one that we can write to.
-    """
-    text = str(location)
-    scheme = urlsplit(text).scheme if "://" in text else ""
-    if scheme == "file":
-        return DiskStore(Path(urlsplit(text).path))
-    return ObjectStore(text) if scheme else DiskStore(Path(text))
 
 
 class DiskStore:
@@ -203,64 +141,6 @@ class DiskStore:
         self._known_folders.add(folder)
 
 
-class ObjectStore:
-    """An object store, through obstore: S3, Google Cloud Storage, Azure, or memory in tests."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self.folder: Path | None = None
-        try:
-            self._objects: Any = obstore.store.from_url(url)
-        except (BaseError, ValueError) as error:
-            raise StoreError(
-                f"{url}: this is no store that retouch can write to ({_first_line(error)})"
-            ) from error
-
-    async def put_new(self, path: str, data: Bytes) -> bool:
-        with self._sentences("write", path):
-            try:
-                await obstore.put_async(self._objects, path, bytes(data), mode="create")
-            except AlreadyExistsError:
-                return False
-        return True
-
-    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - it always is
-        with self._sentences("write", path):
-            await obstore.put_async(self._objects, path, bytes(data))
-
-    async def put_file(self, path: str, source: Path) -> None:
-        with self._sentences("write", path):
-            await obstore.put_async(self._objects, path, source)
-        await asyncio.to_thread(source.unlink)
-
-    async def get(self, path: str, size: int | None = None) -> bytes | None:
-        with self._sentences("read", path):
-            try:
-                if size is not None:
-                    return bytes(await obstore.get_range_async(self._objects, path, start=0, length=size))
-                return bytes(await (await obstore.get_async(self._objects, path)).bytes_async())
-            except FileNotFoundError:
-                return None
-
-    async def names(self, prefix: str) -> list[str]:
-        with self._sentences("list", prefix):
-            found = await obstore.list_with_delimiter_async(self._objects, prefix)
-        entries = [*found["common_prefixes"], *(item["path"] for item in found["objects"])]
-        return sorted(entry.rstrip("/").rpartition("/")[2] for entry in entries)
-
-    async def delete(self, paths: list[str]) -> None:
-        # Absent objects are no error on most stores; on those where they are, nothing is left to do.
-        with self._sentences("delete", self.url), contextlib.suppress(FileNotFoundError):
-            await obstore.delete_async(self._objects, paths)
-
-    @contextlib.contextmanager
-    def _sentences(self, what: str, path: str) -> Iterator[None]:
-        try:
-            yield
-        except BaseError as error:
-            raise StoreError(f"{self.url}/{path}: cannot {what} ({_first_line(error)})") from error
-
-
 _MENDS = {
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "the quota is used up: make room",
@@ -281,7 +161,3 @@ def _sync_file(path: Path) -> None:
 
 # A folder's entry is as durable as the folder: the same call serves both.
 _sync_folder = _sync_file
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].strip()

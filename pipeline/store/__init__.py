@@ -1,0 +1,32 @@
+"""Where results go: one small storage layer over local disk and object stores.
+
+A file that can be seen is whole. :meth:`Store.put_new` creates and never replaces: the second writer loses,
+which is what keeps a stalled worker from overwriting what another has settled. On a local disk file and folder
+are synced before a put returns; an object store answers only when it has the bytes.
+
+Paths are relative to the store's root, with ``/``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.store.disk import DiskStore
+from pipeline.store.objects import ObjectStore
+from pipeline.store.protocol import Bytes, Store
+
+__all__ = ["Bytes", "DiskStore", "ObjectStore", "Store", "open_store"]
+
+
+def open_store(location: str | Path) -> Store:
+    """The store at *location*: a local path, or a URL such as ``s3://bucket/prefix``.
+
+    Raises:
+        StoreError: the URL's scheme is not one that we can write to.
+    """
+    text = str(location)
+    scheme = urlsplit(text).scheme if "://" in text else ""
+    if scheme == "file":
+        return DiskStore(Path(urlsplit(text).path))
+    return ObjectStore(text) if scheme else DiskStore(Path(text))

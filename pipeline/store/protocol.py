@@ -1,0 +1,43 @@
+"""What the rest of the program needs of a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+Bytes = bytes | bytearray | memoryview
+
+
+class Store(Protocol):
+    """What the rest of the program needs of a store. Every method raises :class:`StoreError`."""
+
+    url: str
+    #: The root as a folder of this machine; ``None`` for an object store.
+    folder: Path | None
+
+    async def put_new(self, path: str, data: Bytes) -> bool:
+        """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
+        ...
+
+    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:
+        """Create or replace *path*; a reader sees the old bytes or the new, never a mixture.
+
+        What is not *durable* may be gone, or empty, after a loss of power.
+        """
+        ...
+
+    async def put_file(self, path: str, source: Path) -> None:
+        """Create or replace *path* with a local file, which is used up; for what is too big for memory."""
+        ...
+
+    async def get(self, path: str, size: int | None = None) -> bytes | None:
+        """The bytes of *path* (the first *size* of them), ``None`` when there is no such file."""
+        ...
+
+    async def names(self, prefix: str) -> list[str]:
+        """Names of the files and folders directly inside the folder *prefix*, sorted."""
+        ...
+
+    async def delete(self, paths: list[str]) -> None:
+        """Remove *paths*; those that are not there are passed over."""
+        ...
