@@ -165,7 +165,7 @@ def _note_on(model: str) -> str | None:
     if known is None:
         return (
             f"{model} is not in the catalogue of {catalogue().as_of}: its options are not checked and its price is "
-            "unknown; `retouch models` lists those that are"
+            f"unknown; `retouch models` lists those that are{catalogue().meant(model)}"
         )
     return known.warning
 

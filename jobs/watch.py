@@ -68,5 +68,6 @@ async def follow(
 
 
 def _at_rest(entry: Entry, standing: Standing, until: frozenset[State]) -> bool:
-    """Whether a job is where it was to come; a ``run`` says so before its last calls and its report are done."""
-    return standing.status.state in until and (entry.submitted or standing.alive is not True)
+    """Whether a job is where it was to come; it says so before its last calls, and a ``run`` before its report."""
+    at_work = standing.status.in_flight > 0 if entry.submitted else standing.alive is True
+    return standing.status.state in until and not at_work

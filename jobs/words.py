@@ -58,7 +58,7 @@ def pace_line(status: Status) -> str:
         parts.append(f"{number(status.in_flight)} in flight")
         if status.images_per_minute is not None:
             parts.append(f"{status.images_per_minute:,.1f} pictures a minute")
-    parts.append(f"{money(status.cost_usd)} so far" if status.state not in ENDED else money(status.cost_usd))
+    parts.append(f"{_cost(status)} so far" if status.state not in ENDED else _cost(status))
     if status.eta_seconds is not None:
         parts.append(f"{duration(status.eta_seconds)} left")
     return " · ".join(parts)
@@ -95,10 +95,10 @@ def one_line(status: Status) -> str:
 def summary(status: Status) -> list[str]:
     """What came of a job, where it is, and what to do next; one line each."""
     rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "and not all rows are read"
-    figures = f"{plural(status.calls, 'call')}, {_cost(status)}"
+    cost = "cost unknown" if status.cost_usd is None else _cost(status)
+    figures = f"{plural(status.calls, 'call')}, {cost}"
     lines = [f"{status.job} {state_line(status)}", f"{outcomes_line(status)}, {rows}; {figures}"]
-    if status.calls_unknown:
-        lines.append(_unknown(status))
+    lines += _of_money(status)
     lines.append(f"in {status.out}: results.csv, report.html, images/")
     return lines + next_steps(status)
 
@@ -113,8 +113,7 @@ def details(status: Status) -> list[str]:
         outcomes_line(status),
         pace_line(status),
     ]
-    if status.calls_unknown:
-        lines.append(_unknown(status))
+    lines += _of_money(status)
     return [*lines, f"folder: {status.out}"]
 
 
@@ -138,12 +137,25 @@ def next_steps(status: Status) -> list[str]:
     return lines
 
 
-def _unknown(status: Status) -> str:
-    return f"{plural(status.calls_unknown, 'call')} had no answer and may have been paid for"
+def _of_money(status: Status) -> list[str]:
+    """What the cost does not say."""
+    lines = []
+    if status.calls_unpriced:
+        lines.append(f"{plural(status.calls_unpriced, 'call')} whose price is unknown, not part of that cost")
+    if status.calls_unknown:
+        # OVER_BUDGET of pipeline.row and workers begins so.
+        of_budget = (
+            "; the budget counts them as paid" if (status.state_reason or "").startswith("budget:") else ""
+        )
+        lines.append(
+            f"{plural(status.calls_unknown, 'call')} had no answer and may have been paid for{of_budget}"
+        )
+    return lines
 
 
 def _cost(status: Status) -> str:
-    return "cost unknown" if status.cost_usd is None else money(status.cost_usd)
+    partly = status.cost_usd is not None and (status.calls_unpriced or status.calls_unknown)
+    return f"at least {money(status.cost_usd)}" if partly else money(status.cost_usd)
 
 
 def printable(text: str) -> str:

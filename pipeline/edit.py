@@ -146,6 +146,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     begun: bool = True
     detail: str | None = None
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether it was answered, and nobody knows at what price."""
+        return self.begun and not self.unknown and self.cost_usd is None
+
 
 #: A record holds every counted try, and of the others the last so many.
 UNCOUNTED_KEPT = 10
@@ -275,12 +280,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over settled rows: of one shard, or of a job. Adding and subtracting is all they do."""
+    """Sums over settled rows: of one shard, or of a job. Adding and subtracting is all they do.
+
+    *cost_usd* is the sum of what is known; *calls_unpriced* counts answered calls of which nobody knows the price.
+    """
 
     outcomes: dict[str, int] = {}
     verdicts: dict[str, int] = {}
     calls: int = 0
     calls_unknown: int = 0
+    calls_unpriced: int = 0
     cost_usd: float = 0.0
 
     def __add__(self, other: Totals) -> Totals:
@@ -289,6 +298,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
             verdicts=_added(self.verdicts, other.verdicts),
             calls=self.calls + other.calls,
             calls_unknown=self.calls_unknown + other.calls_unknown,
+            calls_unpriced=self.calls_unpriced + other.calls_unpriced,
             cost_usd=self.cost_usd + other.cost_usd,
         )
 
@@ -303,7 +313,11 @@ def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The status object of ``contract.md``; *outcomes* always names all five outcomes and ``pending``."""
+    """The status object of ``contract.md``; *outcomes* always names all five outcomes and ``pending``.
+
+    *cost_usd* is the sum of what is known: ``None`` where nothing is. Beside *calls_unknown*, which had no answer,
+    *calls_unpriced* had one whose price nobody knows.
+    """
 
     job: str
     out: str
@@ -313,6 +327,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int | None] = {}
     calls: int = 0
     calls_unknown: int = 0
+    calls_unpriced: int = 0
     verdicts: dict[str, int] = {}
     in_flight: int = 0
     cost_usd: float | None = 0.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, cached_property
 from importlib.resources import files
@@ -148,6 +149,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def find(self, model_id: str) -> Model | None:
         """The model of that id or alias, with or without ``models/``; ``None`` if it is not known."""
         return self._by_id.get(model_id) or self._by_id.get(model_id.strip().removeprefix("models/"))
+
+    def meant(self, model_id: str) -> str:
+        """``; did you mean …?`` with the known models whose ids are like *model_id*; empty where none is."""
+        known = [model.id for model in self.models if model.state is not ModelState.SHUT]
+        near = get_close_matches(model_id.removeprefix("models/"), known, n=2, cutoff=0.7)
+        return f"; did you mean {_any_of(tuple(near))}?" if near and model_id not in near else ""
 
     @cached_property
     def _by_id(self) -> dict[str, Model]:

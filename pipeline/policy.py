@@ -41,6 +41,8 @@ _SENTENCES = {
 }
 
 _MENDS = {
+    Verdict.NETWORK: "name the authority that your network's proxy signs with in SSL_CERT_FILE=/path/to/it.pem, "
+    "and see that this machine's clock is right, then run the same command again",
     Verdict.DENIED: "check the key, the project's billing and its region, then run the same command again",
     Verdict.NOT_FOUND: "choose a model that `retouch models` lists and start a job with it",
     Verdict.INVALID_REQUEST: "mend the options or the manifest and start the job anew",
@@ -165,4 +167,6 @@ def halt_reason(judged: Judgement) -> str:
     refused = judged.http_status is not None and judged.http_status != HTTPStatus.OK
     status = f"HTTP {judged.http_status}" if refused else judged.finish_reason
     said = f": {judged.detail}" if judged.detail else ""
+    if judged.verdict is Verdict.NETWORK:
+        return f"network: the server's certificate is not trusted{said}; {_MENDS[judged.verdict]}"
     return f"{judged.verdict}: the API refuses the job's calls ({status}{said}); {_MENDS[judged.verdict]}"

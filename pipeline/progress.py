@@ -45,6 +45,7 @@ class LocalProgress:
             verdicts={attempt.verdict: 1},
             calls=int(attempt.begun),
             calls_unknown=int(attempt.unknown),
+            calls_unpriced=int(attempt.unpriced),
             cost_usd=attempt.cost_usd or 0.0,
         )
 
@@ -112,6 +113,7 @@ def status_of(
     finished_at: str | None = None,
 ) -> Status:
     """The status object of a job with these *totals*."""
+    ended = state in (State.FINISHED, State.CANCELLED)
     outcomes: dict[str, int | None] = {outcome.value: totals.outcomes.get(outcome, 0) for outcome in Outcome}
     pending = None if rows is None else max(0, rows - totals.settled)
     outcomes["pending"] = pending
@@ -124,15 +126,23 @@ def status_of(
         outcomes=outcomes,
         calls=totals.calls,
         calls_unknown=totals.calls_unknown,
+        calls_unpriced=totals.calls_unpriced,
         verdicts=totals.verdicts,
         in_flight=in_flight,
-        cost_usd=round(totals.cost_usd, 6),
-        images_per_minute=None if images_per_minute is None else round(images_per_minute, 1),
+        cost_usd=_cost(totals),
+        images_per_minute=None if ended or images_per_minute is None else round(images_per_minute, 1),
         eta_seconds=_eta(state, pending, images_per_minute),
         submitted_at=submitted_at,
         started_at=started_at,
         finished_at=finished_at,
     )
+
+
+def _cost(totals: Totals) -> float | None:
+    """The dollars that are known; ``None`` where calls may have been paid for and no price is."""
+    if not totals.cost_usd and (totals.calls_unpriced or totals.calls_unknown):
+        return None
+    return round(totals.cost_usd, 6)
 
 
 def _eta(state: State, pending: int | None, images_per_minute: float | None) -> float | None:

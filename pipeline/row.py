@@ -232,6 +232,8 @@ class Row:
             job.faults.succeeded = True
         if judged.verdict is Verdict.INVALID_REQUEST and job.faults.halts(judged):
             step = Halt(_wrong_job(step))
+        if judged.verdict is Verdict.NOT_FOUND and isinstance(step, Halt | Settle):
+            step = msgspec.structs.replace(step, reason=f"{step.reason}{job.catalogue.meant(self.model)}")
         if isinstance(step, Again):
             await self._prepare_to_wait(step)
         return step

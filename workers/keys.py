@@ -17,7 +17,7 @@ retouch:job:<j>:head   hash    where the job stands: out, rows, shards, folded, 
                                want, wanted (JSON), submitted_at, started_at, finished_at (ms),
                                epoch (fencing), born (when these keys were made, ms), rebuilt ("1":
                                since the server had lost them), and the job's sums: outcome:<o>, verdict:<v>,
-                               calls, calls_unknown, cost (billionths of a dollar)
+                               calls, calls_unknown, calls_unpriced, cost (billionths of a dollar)
 retouch:job:<j>:todo   zset    shard -> not before (ms); shards that nobody holds and are not folded a month
 retouch:job:<j>:leases zset    shard -> held until (ms)                                              a month
 retouch:job:<j>:owners hash    shard -> token "<epoch>:<worker>" of who holds it                     a month

@@ -94,7 +94,7 @@ def _status(job: str, head: dict[str, str], living: list[Card]) -> Status:
         state_reason=reason,
         rows=int(head["rows"]),
         in_flight=sum(in_flight for in_flight, *_ in here),
-        images_per_minute=sum(minute for _, minute, _ in here),
+        images_per_minute=sum(minute for _, minute, _ in here) if here else None,
         submitted_at=_time(head, "submitted_at"),
         started_at=_time(head, "started_at"),
         finished_at=_time(head, "finished_at"),

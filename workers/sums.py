@@ -26,6 +26,7 @@ def sums_of(totals: Totals) -> str:
     flat |= {
         "calls": totals.calls,
         "calls_unknown": totals.calls_unknown,
+        "calls_unpriced": totals.calls_unpriced,
         "cost": billionths(totals.cost_usd),
     }
     return msgspec.json.encode(
@@ -48,5 +49,6 @@ def totals_in(head: dict[str, str]) -> Totals:
         verdicts=group("verdict:"),
         calls=int(head.get("calls", 0)),
         calls_unknown=int(head.get("calls_unknown", 0)),
+        calls_unpriced=int(head.get("calls_unpriced", 0)),
         cost_usd=dollars(int(head.get("cost", 0))),
     )

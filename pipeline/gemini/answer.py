@@ -15,6 +15,8 @@ class Kind(StrEnum):
 
     NETWORK = "network"
     TIMEOUT = "timeout"
+    #: The server's certificate is not trusted: no try will change that.
+    UNTRUSTED = "untrusted"
 
 
 class Blob(msgspec.Struct):
@@ -63,10 +65,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
         begun: the first piece of the body was handed over: this was a call.
         sent: the last piece was, or was about to be: it may be paid for.
         detail: one line without secrets.
+        status: HTTP status of an answer that began and did not come whole.
     """
 
     kind: Kind
     begun: bool = False
     sent: bool = False
     detail: str = ""
+    status: int | None = None
     seconds: float = 0.0

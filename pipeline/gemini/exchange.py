@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
@@ -101,7 +102,7 @@ class Exchange:
         except _BROKEN as error:
             if self.upload.fault is not None:
                 raise self.upload.fault from None
-            return self._failure(Kind.NETWORK, self._said(error))
+            return self._failure(Kind.UNTRUSTED if _untrusted(error) else Kind.NETWORK, self._said(error))
         finally:
             self._connecting = None
         self._waited, self._came = self._clock() - self._started, time.time()
@@ -121,7 +122,7 @@ class Exchange:
             broken = self._failure(Kind.NETWORK, f"the answer was cut off: {self._said(error)}")
         if broken is not None and response.is_success:
             # An answer that begins says that the request arrived, whatever our side of it had handed over.
-            return msgspec.structs.replace(broken, sent=True)
+            return msgspec.structs.replace(broken, sent=True, status=response.status_code)
         scanner.finish()
         return self._answer(response, scanner, seconds=self._waited + self._clock() - begun)
 
@@ -167,11 +168,20 @@ class Exchange:
 
     def _said(self, error: Exception) -> str:
         """What *error* tells, by the first in its chain: the transport's own classes mislead."""
-        first: BaseException = error
-        while first.__cause__ is not None:
-            first = first.__cause__
+        first = _first(error)
         plain = next((text for kind, text in _PLAIN.items() if isinstance(first, kind)), None)
         return plain or redacted(f"{type(first).__name__}: {first}", self._key)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first error of the chain that ended in *error*."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _untrusted(error: BaseException) -> bool:
+    return isinstance(_first(error), ssl.SSLCertVerificationError)
 
 
 def _unescaped(skeleton: bytearray) -> bytes | bytearray:

@@ -57,12 +57,16 @@ def _without_picture(judgement: Judgement, verdict: Verdict, reason: str) -> Jud
 
 def _failure(failure: Failure) -> Judgement:
     """What was never fully sent cannot have been paid for; what was may have been, and its outcome is unknown."""
+    if failure.kind is Kind.UNTRUSTED:
+        detail = redacted(failure.detail)
+        return Judgement(verdict=Verdict.NETWORK, scope=Scope.ACCOUNT, counted=False, detail=detail)
     late = failure.sent and failure.kind is Kind.TIMEOUT
     return Judgement(
         verdict=Verdict.TIMEOUT if late else Verdict.NETWORK,
         scope=Scope.ROW if late else Scope.NONE,
         counted=failure.sent,
         unknown=failure.sent,
+        http_status=failure.status,
         detail=redacted(failure.detail) or None,
     )
 

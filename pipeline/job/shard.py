@@ -81,21 +81,31 @@ def totals_of(records: Iterable[Record]) -> Totals:
     """The sums over *records*."""
     outcomes: dict[str, int] = {}
     verdicts: Counter[str] = Counter()
-    calls = unknown = 0
+    calls = unknown = unpriced = 0
     cost = 0.0
     for record in records:
         outcomes[record.outcome] = outcomes.get(record.outcome, 0) + 1
         cost += record.cost_usd or 0.0
         calls += record.calls
         unknown += record.calls_unknown
+        unpriced += _unpriced(record.attempts)
         verdicts.update(_verdicts(record.attempts))
     return Totals(
-        outcomes=outcomes, verdicts=dict(verdicts), calls=calls, calls_unknown=unknown, cost_usd=cost
+        outcomes=outcomes,
+        verdicts=dict(verdicts),
+        calls=calls,
+        calls_unknown=unknown,
+        calls_unpriced=unpriced,
+        cost_usd=cost,
     )
 
 
 def _verdicts(attempts: Iterable[Attempt]) -> dict[str, int]:
     return dict(Counter(attempt.verdict.value for attempt in attempts))
+
+
+def _unpriced(attempts: Iterable[Attempt]) -> int:
+    return sum(attempt.unpriced for attempt in attempts)
 
 
 def found(opened: OpenShard) -> Totals:
@@ -107,6 +117,7 @@ def found(opened: OpenShard) -> Totals:
             verdicts=_verdicts(history.attempts),
             calls=history.calls,
             calls_unknown=history.calls_unknown,
+            calls_unpriced=_unpriced(history.attempts),
             cost_usd=history.cost_usd or 0.0,
         )
     return totals

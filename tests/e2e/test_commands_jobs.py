@@ -258,3 +258,30 @@ def test_the_emulator_prints_its_url_first_and_ends_in_peace(begin):
         assert "GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:" in emulator.stderr.readline()
         emulator.send_signal(ending)
         assert emulator.wait(20) == 0
+
+
+def test_a_price_that_nobody_knows_is_said_and_is_not_0(shell, emulator):
+    emulator.order(rule("empty"))
+    ran = shell.type("run", "shop.csv", "--out", "job", "--attempts", "1")
+
+    assert "6 failed, 1 invalid, of 7 rows; 6 calls, cost unknown\n" in ran.err
+    assert "6 calls whose price is unknown" in ran.err
+    status = shell.type("status", "job", "--json").json
+    assert (status["cost_usd"], status["calls_unpriced"]) == (None, 6)
+    emulator.order(rule("empty", contains="[[1]]"))
+    mixed = shell.type("run", "shop.csv", "--out", "mixed", "--attempts", "1")
+    assert "6 calls, at least $0." in mixed.err
+    assert "1 call whose price is unknown, not part of that cost" in mixed.err
+
+
+def test_watch_sees_the_last_calls_of_a_job_that_its_budget_has_paused(shell, begin, emulator):
+    emulator.order(rule("picture", latency=2))
+    shell.type("submit", "shop.csv", "--out", "job", "--budget", "0.11")
+    begin("worker", "--max-in-flight", "4")
+
+    watched = shell.type("watch", "job", "--json")
+
+    assert watched.code == 3
+    assert watched.json["state"] == "paused"
+    assert watched.json["in_flight"] == 0
+    assert watched.json["outcomes"]["done"] == watched.json["calls"] > 0

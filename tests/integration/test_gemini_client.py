@@ -844,7 +844,7 @@ async def test_certificates(
         assert raw(await whole(url, asking(large))) == RAW
         monkeypatch.delenv("SSL_CERT_FILE")
         failure = await broken(url)
-        assert (failure.kind, failure.begun) == (Kind.NETWORK, False)
+        assert (failure.kind, failure.begun) == (Kind.UNTRUSTED, False)
         assert "certificate" in failure.detail
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
         with pytest.raises(UsageError, match=r"SSL_CERT_FILE=.*none\.pem"):

@@ -7,13 +7,15 @@ import json
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import sys
 
 import pytest
+import trustme
 
-from pipeline.gemini.emulator import rule
-from tests.integration.shop import status_of, wait_for
+from pipeline.gemini.emulator import Options, Studio, in_thread, rule
+from tests.integration.shop import Shop, status_of, wait_for
 
 
 def lines(rows: int) -> list[str]:
@@ -171,3 +173,44 @@ def test_nohup_runs_on(shop, emulator):
     running.send_signal(signal.SIGHUP)
 
     assert running.wait(30) == 0
+
+
+def test_a_certificate_that_is_not_trusted_halts_and_names_the_mend(tmp_path):
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with in_thread(Options(studio=Studio(shrink=6, format="jpeg"), ssl_context=context)) as emulator:
+        shop = Shop(tmp_path, emulator.url)
+        shop.manifest(3)
+
+        done = shop.run()
+
+        assert done.returncode == 3, done.stderr
+        status = status_of(done)
+        assert (status["state"], status["calls"], status["outcomes"]["pending"]) == ("halted", 0, 3)
+        assert "certificate is not trusted" in status["state_reason"]
+        assert "SSL_CERT_FILE=" in status["state_reason"]
+        shop.environment["SSL_CERT_FILE"] = str(tmp_path / "ca.pem")
+        assert shop.run().returncode == 0
+
+
+def test_a_model_that_is_not_there_is_told_with_those_that_were_meant(shop, emulator):
+    shop.manifest(2)
+
+    done = shop.run("--model", "gemini-nano-banana-2")
+
+    assert done.returncode == 3
+    assert status_of(done)["state_reason"].endswith("; did you mean gemini-nano-banana-2.1?")
+    assert (
+        "did you mean gemini-nano-banana-2.1?"
+        in shop.retouch("check", "shop.csv", "--model", "gemini-nano-banana-2").stdout
+    )
+
+
+def test_an_answer_that_was_cut_keeps_its_status(shop, emulator):
+    emulator.order(rule("cut_body", times_per_token=1))
+    shop.manifest(1)
+
+    assert shop.run().returncode == 0
+
+    assert [attempt["http_status"] for attempt in shop.records()[0]["attempts"]] == [200, 200]

@@ -83,7 +83,7 @@ def test_the_summary_says_where_things_are_and_what_to_do_next():
 
     assert words.summary(ended) == [
         "20260801-120000-ab12cd finished",
-        "2 done, 1 blocked, 2 failed, 1 invalid, of 6 rows; 4 calls, $0.1000",
+        "2 done, 1 blocked, 2 failed, 1 invalid, of 6 rows; 4 calls, at least $0.1000",
         "1 call had no answer and may have been paid for",
         "in /jobs/x: results.csv, report.html, images/",
         "2 failed: `retouch results 20260801-120000-ab12cd --outcome failed` says why",
@@ -108,3 +108,10 @@ def test_a_job_of_no_rows_is_whole():
 def test_what_is_printed_moves_no_cursor(text):
     assert words.printable(text).isprintable()
     assert len(words.printable(text)) == len(text)
+
+
+def test_a_budget_says_what_it_holds_for_calls_without_an_answer():
+    paused = status(state=State.PAUSED, state_reason="budget: the next call would pass it", calls_unknown=2)
+
+    said = "2 calls had no answer and may have been paid for; the budget counts them as paid"
+    assert said in words.summary(paused)
