@@ -47,6 +47,7 @@ Completion: eval "$(_RETOUCH_COMPLETE=bash_source retouch)" in ~/.bashrc; zsh_so
 
 def main() -> NoReturn:
     """The console script ``retouch``."""
+    output.open_what_is_closed()
     sys.exit(command_line(sys.argv[1:]))
 
 

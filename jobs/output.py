@@ -51,7 +51,19 @@ def let_go_of_the_terminal() -> None:
             _to_nowhere(stream.fileno())
 
 
+def open_what_is_closed() -> None:
+    """Give a process that was started without one of the standard streams (``<&-``) an empty one in its place.
+
+    Else the next file that is opened would take its number, and be written to by whoever means the stream.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            _to_nowhere(descriptor)
+            setattr(sys, name, os.fdopen(descriptor, mode))
+
+
 def _to_nowhere(descriptor: int) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != descriptor:
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)

@@ -1,26 +1,27 @@
 """Everything that can be known of a manifest before money is spent: faults, calls, cost and time.
 
-Rows pass through one by one; of a million rows eight bytes each are kept, to see which are equal.
+Rows pass through one by one; of each a digest is kept, to see which are equal.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
 
 from jobs.asked import Asked
 from pipeline.edit import Edit, Fault
 from pipeline.inputs import Roots, glance
+from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
+from pipeline.picture import SEVERAL
 from pipeline.price import estimate
+from pipeline.report.words import plural
 
 #: Seconds that one call is guessed to take: the default model was measured at 15 to 40 (gemini-api.md, 1.2).
 CALL_SECONDS = 25.0
 
-#: Rows that are compared with each other; beyond it, equal rows are not told of.
+#: Rows that are compared with each other (25 MB a million); beyond it, equal rows are not told of.
 _COMPARED = 4_000_000
 
 #: Models whose notes are kept: a manifest may name a new one in every row.
@@ -33,7 +34,7 @@ class Estimate:
 
     Attributes:
         rows: all rows, those at fault too.
-        calls: rows that can be sent.
+        calls: rows that can be sent; with ``--reuse`` equal ones once.
         cost_usd: ``None`` where a price is unknown.
         binding: what the time depends on: ``slots``, ``rpm`` or ``budget``; ``None`` without calls.
     """
@@ -51,7 +52,7 @@ class Survey:
 
     Attributes:
         rows: how many were read.
-        calls: how many of them can be sent.
+        calls: how many of them can be sent; with ``--reuse`` equal ones count once.
         faulty: how many cannot.
         cost_usd: the price of the calls so far; ``None`` once one is unknown.
     """
@@ -63,18 +64,23 @@ class Survey:
     faulty: int = 0
     cost_usd: float | None = 0.0
     _models: dict[str, None] = field(default_factory=dict)
-    _hashes: array[int] = field(default_factory=lambda: array("q"))
+    _met: Labels = field(default_factory=Labels)
+    _compared: int = 0
+    _equal: int = 0
+    _several: int = 0
     _told: set[Fault] = field(default_factory=set)
 
     def faults(self, edit: Edit) -> Iterator[Fault]:
         """Count *edit*; what is wrong with it. What is wrong with an option is said once for all rows."""
-        found = [*edit.faults, *glance(edit, self.roots)]
+        seen = glance(edit, self.roots)
+        found = [*edit.faults, *seen.faults]
         of_options = self._option_faults(edit)
         self.rows += 1
         if found or of_options:
             self.faulty += 1
         else:
             self._count(edit)
+            self._several += sum(mime_type in SEVERAL for mime_type in seen.mime_types)
         yield from found
         for fault in of_options:
             if fault.row is not None:
@@ -93,12 +99,18 @@ class Survey:
     def notes(self) -> list[str]:
         """What is no fault and yet good to know, a sentence each."""
         notes = [note for model in self._models if (note := _note_on(model))]
-        equal = self._equal_rows()
-        if equal:
-            rows = "1 row equals" if equal == 1 else f"{equal:,} rows equal"
+        if self._equal:
+            rows = "1 row equals" if self._equal == 1 else f"{self._equal:,} rows equal"
+            paid = "merged with it by --reuse" if self.asked.reuse else "a variation, paid for again"
+            notes.append(f"{rows} an earlier row in pictures, prompt and options: {paid}")
+        if self.asked.reuse and self.calls:
             notes.append(
-                f"{rows} an earlier row in pictures, prompt and options: a variation, paid for again"
+                "--reuse may save more than this: edits that earlier jobs of the store have paid for, and equal "
+                "pictures under other names, show only when the pictures are read"
             )
+        if self._several:
+            files = plural(self._several, "GIF, TIFF or AVIF file")
+            notes.append(f"{files}: of one with several frames or pages the first alone is sent")
         return notes
 
     def _option_faults(self, edit: Edit) -> list[Fault]:
@@ -118,19 +130,27 @@ class Survey:
         ]
 
     def _count(self, edit: Edit) -> None:
-        self.calls += 1
         model = edit.model or self.asked.model
         if model not in self._models and len(self._models) < _NOTED:
             self._models[model] = None
         size = edit.image_size or self.asked.image_size
+        if self._equals_another(edit, model, size):
+            self._equal += 1
+            if self.asked.reuse:
+                return
+        self.calls += 1
         price = _price(model, size, len(edit.images), len(edit.prompt))
         self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
-        # Of a row's own variations, which --repeat asks for, only the first is compared.
-        if (edit.row - 1) % self.asked.repeat == 0 and len(self._hashes) < _COMPARED:
-            self._hashes.append(hash((edit.prompt, edit.images, model, edit.aspect_ratio, size)))
 
-    def _equal_rows(self) -> int:
-        return sum(left == right for left, right in pairwise(sorted(self._hashes)))
+    def _equals_another(self, edit: Edit, model: str, size: str | None) -> bool:
+        # Of a row's own variations, which --repeat asks for, only the first is compared; --reuse merges them, too.
+        is_variation = (edit.row - 1) % self.asked.repeat != 0 and not self.asked.reuse
+        if is_variation or self._compared >= _COMPARED:
+            return False
+        self._compared += 1
+        ratio = edit.aspect_ratio or self.asked.aspect_ratio
+        digest = f"{hash((edit.prompt, edit.images, model, ratio, size)):x}"
+        return self._met.add(digest, edit.line) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -142,17 +162,7 @@ def _options_said(
     if nonsense:
         return (("model", nonsense),)
     known = catalogue().find(model)
-    if known is None:
-        return ()
-    shut = known.fault(None, None, 0)
-    if shut:
-        return (("model", shut),)
-    said = {
-        "image_size": known.fault(None, size, 0),
-        "aspect_ratio": known.fault(ratio, None, 0),
-        "images": known.fault(None, None, inputs),
-    }
-    return tuple((column, message) for column, message in said.items() if message)
+    return tuple(known.faults(ratio, size, inputs).items()) if known else ()
 
 
 @lru_cache(maxsize=4096)

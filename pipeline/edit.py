@@ -255,7 +255,10 @@ class OutputPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one row: the promise that nothing is lost. ``contract.md``, "A row's record"."""
+    """What came of one row: the promise that nothing is lost. ``contract.md``, "A row's record".
+
+    *notes* holds what is no fault and yet good to know, a sentence each.
+    """
 
     id: str
     row: int
@@ -277,6 +280,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reused_from: str | None = None
     settled_at: str = ""
     extra: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

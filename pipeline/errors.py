@@ -56,9 +56,11 @@ class InvalidInput(Exception):  # noqa: N818 - it names the outcome of the row
     Attributes:
         code: short word for the record's reason, such as ``missing``.
         message: what, where and how to mend it.
+        column: of the manifest; ``None``: the one that names the row's pictures.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, column: str | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.column = column

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -117,23 +118,40 @@ def locate(name: str, roots: Roots) -> Path:
     return Path(_find(name, roots)[0])
 
 
-def glance(edit: Edit, roots: Roots) -> tuple[Fault, ...]:
-    """What can be said against a row's pictures from their size and first bytes. URLs are only read, not fetched.
+class Seen(NamedTuple):
+    """What a :func:`glance` at a row's pictures shows: what is wrong, and the types of those that are there."""
+
+    faults: tuple[Fault, ...]
+    mime_types: tuple[str, ...]
+
+
+def glance(edit: Edit, roots: Roots) -> Seen:
+    """What a row's pictures are, by their size and first bytes. URLs are only read, not fetched.
 
     Raises:
         RootUnseen: the root is not there on this machine.
     """
-    faults, total = [], 0
+    faults, types, total = [], [], 0
     for name in edit.images:
         try:
-            total += _glance(name, roots)
+            if is_url(name):
+                check_url(name, allow_private=roots.allow_private_urls)
+                continue
+            mime_type, size = _glance(name, roots)
+            types.append(mime_type)
+            total += size
         except InvalidInput as fault:
             faults.append(_fault(edit, fault))
     try:
         _check_total(total, edit)
     except InvalidInput as fault:
         faults.append(_fault(edit, fault))
-    return tuple(faults)
+    return Seen(tuple(faults), tuple(types))
+
+
+def column_of(edit: Edit) -> str:
+    """The column that names the pictures of *edit*."""
+    return "image" if len(edit.images) == 1 else "images"
 
 
 async def gather(
@@ -211,11 +229,8 @@ def _local(name: str, roots: Roots, spool: Path) -> SentPicture:
         raise _machine(error, roots) from error
 
 
-def _glance(name: str, roots: Roots) -> int:
-    """Size in bytes of the picture that *name* means; 0 for a URL."""
-    if is_url(name):
-        check_url(name, allow_private=roots.allow_private_urls)
-        return 0
+def _glance(name: str, roots: Roots) -> tuple[str, int]:
+    """Type and size in bytes of the local picture that *name* means."""
     path, status = _find(name, roots)
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -225,13 +240,11 @@ def _glance(name: str, roots: Roots) -> int:
             os.close(file)
     except OSError as error:
         raise _refusal(error, name, roots) from error
-    admit(head, status.st_size, name)
-    return status.st_size
+    return admit(head, status.st_size, name), status.st_size
 
 
 def _fault(edit: Edit, fault: InvalidInput) -> Fault:
-    column = "image" if len(edit.images) == 1 else "images"
-    return Fault(code=fault.code, message=fault.message, row=edit.row, line=edit.line, column=column)
+    return Fault(code=fault.code, message=fault.message, row=edit.row, line=edit.line, column=column_of(edit))
 
 
 def _check_total(size: int, edit: Edit) -> None:

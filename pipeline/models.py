@@ -80,7 +80,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     notes: str = ""
 
     def fault(self, aspect_ratio: str | None, image_size: str | None, inputs: int) -> str | None:
-        """Why the API would refuse such a request, in one sentence with its mend; ``None`` if it should not.
+        """Why the API would refuse such a request, the first of :meth:`faults`; ``None`` if it should not."""
+        return next(iter(self.faults(aspect_ratio, image_size, inputs).values()), None)
+
+    def faults(self, aspect_ratio: str | None, image_size: str | None, inputs: int) -> dict[str, str]:
+        """Why the API would refuse such a request: a sentence with its mend for each column that is at fault.
 
         Args:
             aspect_ratio: as it would be sent; ``None``: not sent.
@@ -88,8 +92,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             inputs: how many pictures go in.
         """
         if self.state is ModelState.SHUT:
-            return self._shut()
-        return self._size_fault(image_size) or self._ratio_fault(aspect_ratio) or self._inputs_fault(inputs)
+            return {"model": self._shut()}
+        said = {
+            "image_size": self._size_fault(image_size),
+            "aspect_ratio": self._ratio_fault(aspect_ratio),
+            "images": self._inputs_fault(inputs),
+        }
+        return {column: fault for column, fault in said.items() if fault}
 
     @property
     def warning(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from pipeline.edit import Edit, History, InputPicture, Outcome, OutputPicture, Record, utc
 from pipeline.picture import SentPicture, VerifiedPicture
@@ -40,6 +41,7 @@ def record_of(
         cost_usd=history.cost_usd,
         settled_at=utc(time.time()),
         extra=edit.extra,
+        notes=tuple(_notes(edit, inputs)),
     )
 
 
@@ -53,6 +55,12 @@ def output(path: str, verified: VerifiedPicture, size: int) -> OutputPicture:
         bytes=size,
         sha256=verified.sha256,
     )
+
+
+def _notes(edit: Edit, inputs: tuple[SentPicture, ...]) -> Iterator[str]:
+    for name, picture in zip(edit.images, inputs, strict=False):
+        if picture.first_of_several:
+            yield f"{name} has several frames or pages: the first alone was sent"
 
 
 def _as_named(edit: Edit, inputs: tuple[SentPicture, ...]) -> tuple[InputPicture, ...]:

@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from pipeline.call import Calls, LeaseLost, Received
 from pipeline.edit import Edit, History, Outcome, Record, State, Verdict
 from pipeline.errors import InvalidInput
-from pipeline.inputs import RootUnseen
+from pipeline.inputs import RootUnseen, column_of
 from pipeline.job.planning import price_of
 from pipeline.jobrun import JobRun
 from pipeline.pace import seconds_to_new_day
@@ -112,18 +112,17 @@ class Row:
                 self._inputs = pictures
                 return await self._edited()
         except InvalidInput as fault:
-            return self._settled(
-                Settle(Outcome.INVALID, f"{fault.code}: line {self.edit.line}: {fault.message}")
-            )
+            where = f"line {self.edit.line}, column {fault.column or column_of(self.edit)}"
+            return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {where}: {fault.message}"))
         except RootUnseen as unseen:
             self.job.brake.stop(State.WAITING, str(unseen))
             return None
 
     def _check_options(self) -> None:
         model = self.job.catalogue.find(self.model)
-        fault = model.fault(self.aspect_ratio, self.image_size, len(self.edit.images)) if model else None
-        if fault:
-            raise InvalidInput("option", fault)
+        faults = model.faults(self.aspect_ratio, self.image_size, len(self.edit.images)) if model else {}
+        for column, fault in faults.items():
+            raise InvalidInput("option", fault, column)
 
     async def _edited(self) -> Record | None:
         """The record of a row that can be sent: by calls, or by an equal edit that was paid for before."""

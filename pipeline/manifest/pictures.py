@@ -38,11 +38,19 @@ class Pictures:
     def notes(self) -> tuple[str, ...]:
         if self._pattern is not None:
             return ()
-        left_out = [name for name in self._files() if not _is_picture(name)]
-        if not left_out:
-            return ()
-        which = f"{left_out[0]}" + (", …" if len(left_out) > 1 else "")
-        return (f"{self._shown}: left out {len(left_out)} that are no pictures by their names ({which}).",)
+        files = [name for name in self._files() if not _is_picture(name)]
+        folders = list(self._folders())
+        notes = []
+        if files:
+            which = _some(files)
+            notes.append(
+                f"{self._shown}: left out {len(files)} that are no pictures by their names ({which})."
+            )
+        if folders:
+            which = "1 folder" if len(folders) == 1 else f"{len(folders)} folders"
+            mend = f"a glob such as '{self._shown.rstrip('/')}/**/*.jpg' goes into them"
+            notes.append(f"{self._shown}: left out {which} in it ({_some(folders)}); {mend}.")
+        return tuple(notes)
 
     def rows(self) -> Iterator[Raw]:
         names = self._listing()
@@ -80,11 +88,17 @@ class Pictures:
         return names
 
     def _files(self) -> Iterator[str]:
+        return (entry.name for entry in self._entries() if entry.is_file())
+
+    def _folders(self) -> Iterator[str]:
+        return (entry.name for entry in self._entries() if entry.is_dir() and not _is_job(entry))
+
+    def _entries(self) -> Iterator[os.DirEntry[str]]:
         try:
             with os.scandir(self._root) as entries:
                 for entry in entries:
-                    if not entry.name.startswith(".") and entry.is_file():
-                        yield entry.name
+                    if not entry.name.startswith("."):
+                        yield entry
         except OSError as error:
             raise ManifestError(f"{self._shown} cannot be read: {error.strerror}.") from error
 
@@ -102,6 +116,16 @@ class Pictures:
 
 def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a Path for each of a million names
+
+
+def _some(names: list[str]) -> str:
+    first = min(names)
+    return first + (", …" if len(names) > 1 else "")
+
+
+def _is_job(entry: os.DirEntry[str]) -> bool:
+    """Whether it is ours: a job's folder, or a store of such."""
+    return Path(entry.path, ".retouch").is_dir()
 
 
 def _natural(name: str) -> str:

@@ -23,6 +23,7 @@ from PIL import Image
 from pipeline.errors import StoreError
 from pipeline.picture import decoder
 from pipeline.picture.decoder import BadPicture
+from pipeline.picture.kind import SEVERAL
 
 #: zlib's effort: half the default's time for about a tenth more bytes, which are read once.
 _COMPRESSION = 2
@@ -37,11 +38,12 @@ _TIFF_DNG_VERSION = 50706
 
 
 class Converted(NamedTuple):
-    """A PNG in the spool folder, and its size in pixels."""
+    """A PNG in the spool folder, its size in pixels, and whether there were more frames or pages."""
 
     path: Path
     width: int
     height: int
+    first_of_several: bool = False
 
 
 def to_png(file: IO[bytes], mime_type: str, spool: Path) -> Converted:
@@ -56,7 +58,19 @@ def to_png(file: IO[bytes], mime_type: str, spool: Path) -> Converted:
         with decoder.turn(image):
             image.load()
             upright = _for_png(_turned(image))
-            return Converted(_written(upright, spool), upright.width, upright.height)
+            return Converted(
+                _written(upright, spool), upright.width, upright.height, _has_more(image, mime_type)
+            )
+
+
+def _has_more(image: Image.Image, mime_type: str) -> bool:
+    """Whether the file has more frames or pages; what cannot be told for a damaged second one, it has."""
+    if mime_type not in SEVERAL:
+        return False
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001 - the first is sound, and whatever a decoder raises on the second speaks of it
+        return True
 
 
 def _refuse_raw(image: Image.Image) -> None:

@@ -24,6 +24,9 @@ CONVERTED = frozenset(
     }
 )
 
+#: Of these, those that may hold several frames or pages, of which the first alone is sent.
+SEVERAL = frozenset({"image/gif", "image/tiff", "image/avif"})
+
 #: (offset, bytes, type); the first that fits wins.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),

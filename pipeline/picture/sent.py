@@ -20,6 +20,7 @@ import msgspec
 from pipeline.errors import InvalidInput
 from pipeline.picture import convert, decoder
 from pipeline.picture.decoder import BadPicture
+from pipeline.picture.header import size_in
 from pipeline.picture.kind import CONVERTED, HEAD, check_kind, sniff
 
 #: Largest picture, and largest sum of a row's pictures, in bytes. The API takes bodies of 100 MB since
@@ -59,6 +60,7 @@ class SentPicture(msgspec.Struct, frozen=True, kw_only=True):
         original_sha256: hash of the picture that the row names, for the record.
         original_mime_type: type of the picture that the row names.
         temporary: *path* lies in the spool folder and is to be removed by :func:`discard`.
+        first_of_several: the picture that the row names has more frames or pages, which are not sent.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class SentPicture(msgspec.Struct, frozen=True, kw_only=True):
     original_sha256: str
     original_mime_type: str
     temporary: bool = False
+    first_of_several: bool = False
 
 
 def prepare(path: Path, spool: Path, *, name: str | None = None) -> SentPicture:
@@ -94,8 +97,7 @@ def prepare(path: Path, spool: Path, *, name: str | None = None) -> SentPicture:
     except BadPicture as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _MACHINE:
             raise error.__cause__ from error
-        mend = "save it again as PNG or JPEG, smaller if need be"
-        raise InvalidInput(error.code, f"{shown} cannot be sent: {error.reason}; {mend}") from error
+        raise _refused(error, shown) from error
     return SentPicture(
         path=path,
         mime_type=mime_type,
@@ -138,13 +140,25 @@ def admit(head: bytes, size: int, name: str) -> str:
     """The type of a file of *size* bytes that begins with *head*; no more is known of it.
 
     Raises:
-        InvalidInput: ``empty``, ``not_a_picture``, ``audio_or_video``, ``unsupported`` or ``too_large``.
+        InvalidInput: ``empty``, ``not_a_picture``, ``audio_or_video``, ``unsupported``, ``too_large`` or ``bomb``.
     """
     if not size:
         raise InvalidInput("empty", f"{name} is empty: copy the picture again")
     mime_type = check_kind(sniff(head), name)
     _check_bytes(size, name)
+    pixels = size_in(head, mime_type)
+    if pixels:
+        limit = decoder.MAX_DECODED_PIXELS if mime_type in CONVERTED else decoder.MAX_PIXELS
+        try:
+            decoder.check_pixels(*pixels, limit)
+        except BadPicture as error:
+            raise _refused(error, name) from error
     return mime_type
+
+
+def _refused(error: BadPicture, name: str) -> InvalidInput:
+    mend = "save it again as PNG or JPEG, smaller if need be"
+    return InvalidInput(error.code, f"{name} cannot be sent: {error.reason}; {mend}")
 
 
 def open_refused(error: OSError | ValueError, name: str) -> InvalidInput:
@@ -199,6 +213,7 @@ def _converted(file: IO[bytes], mime_type: str, sha256: str, spool: Path) -> Sen
         original_sha256=sha256,
         original_mime_type=mime_type,
         temporary=True,
+        first_of_several=png.first_of_several,
     )
 
 

@@ -109,6 +109,7 @@ def _told(record: Record) -> Html:
         _reason(record),
         tag("p", words.clipped(record.prompt, PROMPT_LIMIT) or "(no prompt)", class_="prompt", dir="auto"),
         _text(record.text),
+        *[tag("p", words.clipped(note, NOTE_LIMIT), class_="quiet", dir="auto") for note in record.notes],
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from PIL import Image
 
-from tests.e2e.typed import Shell
+from tests.e2e.typed import RETOUCH, Shell
 
 SHOP = """\
 id,image,prompt,image_size
@@ -121,3 +122,17 @@ def test_control_characters_of_a_manifest_do_not_reach_the_terminal(shell):
     assert typed.code == 1
     assert "\x1b" not in typed.out + typed.err
     assert "\x07" not in typed.out + typed.err
+
+
+def test_a_closed_standard_input_is_an_empty_one(shell):
+    done = subprocess.run(
+        ["sh", "-c", f'"{RETOUCH}" check - <&-'],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "retouch: standard input is empty; write a manifest into it.\n"

@@ -13,6 +13,7 @@ import sys
 
 import pytest
 import trustme
+from PIL import Image
 
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from tests.integration.shop import Shop, status_of, wait_for
@@ -214,3 +215,18 @@ def test_an_answer_that_was_cut_keeps_its_status(shop, emulator):
     assert shop.run().returncode == 0
 
     assert [attempt["http_status"] for attempt in shop.records()[0]["attempts"]] == [200, 200]
+
+
+def test_a_record_names_the_column_at_fault_and_what_was_not_sent(shop):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(shop.folder / "two.gif", save_all=True, append_images=frames[1:])
+    (shop.folder / "shop.csv").write_text(
+        "image,prompt,image_size\ntwo.gif,p [[1]],\ngone.png,p,\ntwo.gif,p,9K\n"
+    )
+
+    shop.run()
+
+    first, gone, size = shop.records()
+    assert first["notes"] == ["two.gif has several frames or pages: the first alone was sent"]
+    assert gone["reason"].startswith("missing: line 3, column image: ")
+    assert size["reason"].startswith("option: line 4, column image_size: ")

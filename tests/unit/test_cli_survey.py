@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from jobs.asked import Asked
 from jobs.options import DEFAULT_MODEL
@@ -98,3 +99,29 @@ def test_of_nothing_nothing_is_estimated(tmp_path):
 
     assert (estimate.rows, estimate.calls, estimate.cost_usd, estimate.seconds) == (0, 0, 0, 0)
     assert estimate.binding is None
+
+
+def test_reuse_counts_equal_rows_once_and_says_what_it_cannot_know(tmp_path):
+    once = survey(tmp_path, reuse=True)
+    read(once, edit(1, prompt="a"))
+    made = survey(tmp_path, reuse=True, repeat=2)
+
+    read(made, *(edit(row, prompt="a") for row in (1, 2, 3, 4)), edit(5, prompt="b"))
+
+    assert (made.rows, made.calls) == (5, 2)
+    assert made.cost_usd == pytest.approx(2 * once.cost_usd)
+    equal, unknown = made.notes()
+    assert equal.startswith("3 rows equal an earlier row") and equal.endswith("merged with it by --reuse")
+    assert "show only when the pictures are read" in unknown
+
+
+def test_of_what_may_have_several_frames_it_is_said_that_the_first_is_sent(tmp_path):
+    for name in ("a.gif", "b.tif", "c.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    made = survey(tmp_path)
+
+    read(made, edit(1, images=("a.gif", "c.png")), edit(2, images=("b.tif",)), edit(3, images=("c.png",)))
+
+    assert made.notes() == [
+        "2 GIF, TIFF or AVIF files: of one with several frames or pages the first alone is sent"
+    ]

@@ -187,7 +187,7 @@ def test_a_glance_says_all_faults_with_their_place(root):
         "https://example.com/a.png",
     )
 
-    faults = glance(edit(*names), Roots(root=root))
+    faults = glance(edit(*names), Roots(root=root)).faults
 
     assert [fault.code for fault in faults] == [
         "missing",
@@ -204,11 +204,11 @@ def test_a_glance_says_all_faults_with_their_place(root):
 
 
 def test_a_glance_at_one_picture_names_its_column(root):
-    (fault,) = glance(edit("none.png"), Roots(root=root))
+    (fault,) = glance(edit("none.png"), Roots(root=root)).faults
 
     assert fault.column == "image"
-    assert glance(edit("a.png"), Roots(root=root)) == ()
-    assert glance(edit(), Roots(root=root)) == ()
+    assert glance(edit("a.png"), Roots(root=root)).faults == ()
+    assert glance(edit(), Roots(root=root)).faults == ()
 
 
 def test_pictures_that_only_together_are_too_large_are_one_fault(root):
@@ -216,7 +216,7 @@ def test_pictures_that_only_together_are_too_large_are_one_fault(root):
         (root / name).write_bytes((root / "sub" / "b.bmp").read_bytes())
         os.truncate(root / name, MAX_BYTES * 2 // 3)
 
-    assert [fault.code for fault in glance(edit("a.png", "c.png", "d.png"), Roots(root=root))] == [
+    assert [fault.code for fault in glance(edit("a.png", "c.png", "d.png"), Roots(root=root)).faults] == [
         "too_large"
     ]
 

@@ -177,3 +177,16 @@ def test_fingerprints_are_of_the_bytes_on_disk(tmp_path, name):
     fingerprint = opened(tmp_path / name).fingerprint()
     assert fingerprint.bytes == len(content)
     assert fingerprint.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_folders_in_a_folder_are_left_out_with_a_word(tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "spring" / "old").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "retouch-jobs" / ".retouch").mkdir(parents=True)
+    read = open_manifest(str(tmp_path), prompt="p", limit=None)
+
+    (note,) = read.notes
+    assert note == (
+        f"{tmp_path}: left out 1 folder in it (spring); a glob such as '{tmp_path}/**/*.jpg' goes into them."
+    )

@@ -311,3 +311,23 @@ def test_a_spool_that_cannot_be_written_is_not_the_rows_fault(tmp_path):
 
     with pytest.raises(StoreError, match="temporary files"):
         prepare(path, tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.avif"])
+def test_it_is_known_that_more_frames_were_left_out(tmp_path, spool, name):
+    one, several = tmp_path / f"one-{name}", tmp_path / name
+    frames = [gradient(), Image.new("RGB", (40, 30), "red")]
+    frames[0].save(one)
+    frames[0].save(several, save_all=True, append_images=frames[1:])
+
+    assert not prepare(one, spool).first_of_several
+    assert prepare(several, spool).first_of_several
+
+
+def test_a_second_frame_that_is_damaged_does_not_spoil_the_first(tmp_path, spool):
+    frames = [gradient("P"), Image.new("P", (40, 30), 7)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    data = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "a.gif").write_bytes(data[:-20])
+
+    assert prepare(tmp_path / "a.gif", spool).first_of_several
