@@ -111,7 +111,8 @@ def test_reuse_counts_equal_rows_once_and_says_what_it_cannot_know(tmp_path):
     assert (made.rows, made.calls) == (5, 2)
     assert made.cost_usd == pytest.approx(2 * once.cost_usd)
     equal, unknown = made.notes()
-    assert equal.startswith("3 rows equal an earlier row") and equal.endswith("merged with it by --reuse")
+    assert equal.startswith("3 rows equal an earlier row")
+    assert equal.endswith("merged with it by --reuse")
     assert "show only when the pictures are read" in unknown
 
 

@@ -51,6 +51,6 @@ BOMBS = {
 
 @pytest.mark.parametrize("head", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_shows_at_once(head):
-    with pytest.raises(InvalidInput, match="it unpacks to .* pixels; the limit is") as refused:
+    with pytest.raises(InvalidInput, match=r"it unpacks to .* pixels; the limit is") as refused:
         admit(head[:64], 5000, "bomb")
     assert refused.value.code == "bomb"
