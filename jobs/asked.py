@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.notify.event import Bound
+
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The options of ``contract.md``, checked for their own sense and nothing more.
@@ -14,6 +16,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         out: the job folder itself, ``None``: ``<store>/<job>``.
         confirm_above: dollars from which the user is asked.
         yes: the user has answered already.
+        notify: a webhook, which may be a secret.
     """
 
     manifest: str
@@ -36,3 +39,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     confirm_above: float = 10.0
     yes: bool = False
     upload: bool = False
+    notify: str | None = None
+    notify_format: str | None = None
+    notify_failures: Bound | None = None
+    notify_private: bool = False
+    notify_command: str | None = None

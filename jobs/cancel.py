@@ -12,6 +12,7 @@ import msgspec
 from jobs import environment
 from jobs.live import View, open_view
 from jobs.standing import Standings, registry, spec_of, standings, the_job
+from jobs.telling import hook, telling
 from jobs.watch import follow
 from jobs.words import ENDED
 from pipeline.edit import State, Status
@@ -69,7 +70,10 @@ async def _cancel(job: str, view: View) -> Status:
 async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
     """Nobody works on the job, so it is for us; the lock keeps a ``run`` that is just starting away."""
     with held(folder.store), tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        return await cancel_rest(folder, spec, registry(), Path(scratch))
+        status = await cancel_rest(folder, spec, registry(), Path(scratch))
+    async with telling(folder, hook()) as teller:
+        await teller.look(status)
+    return status
 
 
 async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, known: Standings, view: View) -> Status:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 
 from jobs.command import Command, json_option, option, switch
-from jobs.options import answer_params, job_params, slots_option
+from jobs.options import answer_params, command_option, job_params, slots_option
 from jobs.values import Number, Rule, Text, YesNo
 
 _JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
@@ -29,7 +29,7 @@ def _run() -> Command:
     return Command(
         "run",
         "jobs.run_command:run_here",
-        [*job_params(), json_option("the status at the end")],
+        [*job_params(), command_option(), json_option("the status at the end")],
         text=f"""Edit a whole manifest in this process; no Redis, no worker.
 
     {_MANIFEST} The same command goes on where it was stopped, and calls only for rows that are not settled.
@@ -47,7 +47,7 @@ def _check() -> Command:
     return Command(
         "check",
         "jobs.check:check",
-        [*job_params(), json_option("faults and estimates")],
+        [*job_params(), command_option(), json_option("faults and estimates")],
         text=f"""Find everything that can be known before money is spent: every fault with its line, the number
     of calls, their cost and time. Changes nothing, calls nothing, fetches no URL.
 
@@ -91,6 +91,7 @@ def _worker() -> Command:
             *_metrics_params(
                 "Serve /metrics and /healthz here; 0 takes a free port. Not served unless given."
             ),
+            command_option("any job", " Give it to every worker: one of them runs it."),
         ],
         text="""Start a worker: it takes rows of every submitted job, until it is stopped.
 

@@ -16,7 +16,7 @@ DEFAULT_STORE = "./retouch-jobs"
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
 
 #: Variables whose values are secrets, and those that may carry a password in a URL.
-KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "RETOUCH_NOTIFY", "RETOUCH_NOTIFY_SECRET")
 URLS_WITH_PASSWORDS = ("RETOUCH_REDIS_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 

@@ -10,7 +10,7 @@ import msgspec
 from jobs import environment
 from jobs.asked import Asked
 from jobs.command import option, switch
-from jobs.values import Number, Text
+from jobs.values import FailureBound, Number, Text
 
 #: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
 DEFAULT_MODEL = "gemini-nano-banana-2.1"
@@ -26,8 +26,20 @@ def job_params() -> list[click.Parameter]:
         *_how_fast(),
         *_how_far(),
         *_allowed(),
+        *_told(),
         *answer_params(),
     ]
+
+
+def command_option(what: str = "the job", note: str = "") -> click.Option:
+    """``--notify-command``, of those who run it: ``run`` and ``worker``; no job folder can hold one."""
+    return option(
+        "--notify-command",
+        type=Text(),
+        metavar="COMMAND",
+        help=f"Run this when {what} ends, halts, is paused by its budget, or waits: without a shell, the facts in "
+        f"JOB_EVENT, JOB_ID and others, and as JSON on its standard input.{note}",
+    )
 
 
 def slots_option(text: str) -> click.Option:
@@ -98,6 +110,30 @@ def _allowed() -> list[click.Parameter]:
     return [
         switch("allow-outside", help="Let paths leave the manifest's folder."),
         switch("allow-private-urls", help="Let URLs name private addresses."),
+    ]
+
+
+def _told() -> list[click.Parameter]:
+    return [
+        option(
+            "--notify",
+            type=Text(),
+            metavar="URL",
+            help="Tell this webhook when the job ends, halts, is paused by its budget, or waits. Slack's are known; "
+            "others get a message as standardwebhooks.com describes it, signed with RETOUCH_NOTIFY_SECRET.",
+        ),
+        option(
+            "--notify-format",
+            type=click.Choice(("standard", "slack")),
+            help="What the webhook takes, where its host does not say.",
+        ),
+        option(
+            "--notify-failures",
+            type=FailureBound(),
+            metavar="N|P%",
+            help="Tell, too, once more rows than N, or than P % of the settled ones, are not done.",
+        ),
+        switch("notify-private", help="Let --notify name a private address."),
     ]
 
 

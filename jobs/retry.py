@@ -14,6 +14,7 @@ from jobs.exits import exit_code
 from jobs.live import View, open_view
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
+from jobs.telling import hook
 from pipeline.edit import State, Status
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
@@ -57,7 +58,7 @@ async def _retry(job: str, again: Again, view: View) -> int:
     with held(folder.store):
         await _open(folder, spec, again, view)
         with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-            running = Running(view, LocalJob(folder, spec, None, registry()))
+            running = Running(view, LocalJob(folder, spec, None, registry()), command=hook())
             status = await running.to_its_end(Path(scratch))
     view.close(status)
     return exit_code(status)

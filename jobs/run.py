@@ -15,6 +15,7 @@ from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.live import View
 from jobs.opening import open_job, opened_manifest
+from jobs.telling import notify_asked, telling
 from pipeline.edit import State, Status
 from pipeline.errors import KeyMissing
 from pipeline.fetch import Fetcher
@@ -23,11 +24,15 @@ from pipeline.gemini.client import Client
 from pipeline.job.hold import held
 from pipeline.jobrun import Caller
 from pipeline.local import LocalJob
+from pipeline.notify.settings import ask
+from pipeline.notify.teller import Teller
 from pipeline.report.words import plural
 from pipeline.store import open_store
 
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25
+#: Seconds between two looks whether there is news to be told.
+_NEWS = 5.0
 
 REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes or a smaller --limit"
 
@@ -35,14 +40,17 @@ REFUSED = "not confirmed: the estimated cost was not accepted; run again with --
 async def run(asked: Asked, view: View) -> int:
     """Do the whole job that was *asked* for; the exit code of ``contract.md``."""
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        notify = notify_asked(asked)
         manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
         folder, spec = await open_job(asked, manifest, Path(scratch))
         for note in manifest.notes:
             view.say(f"note: {note}")
         with held(folder.store):
+            await ask(folder, notify)
             job = LocalJob(folder, spec, manifest, open_store(asked.store))
             confirm_above = None if asked.yes else asked.confirm_above
-            status = await Running(view, job, confirm_above).to_its_end(Path(scratch))
+            running = Running(view, job, confirm_above, asked.notify_command)
+            status = await running.to_its_end(Path(scratch))
     view.close(status)
     return exit_code(status)
 
@@ -54,11 +62,15 @@ class Running:
         view: who watches, and can be asked.
         job: what is run.
         confirm_above: dollars above which the user is asked; ``None``: the answer was given.
+        command: is run when there is news of the job.
     """
 
-    def __init__(self, view: View, job: LocalJob, confirm_above: float | None = None) -> None:
+    def __init__(
+        self, view: View, job: LocalJob, confirm_above: float | None = None, command: str | None = None
+    ) -> None:
         self.view = view
         self.job = job
+        self.command = command
         self.confirm_above = confirm_above
         # Where nobody can be asked, the question is settled before the first call.
         self.asks_first = confirm_above is not None and not view.can_ask
@@ -71,15 +83,20 @@ class Running:
             RetouchError: the manifest is not the one that the job began with, or nothing of it could be read, or
                 the cost was not confirmed; nothing was called.
         """
-        with self._signals():
-            try:
-                await self.job.planner.begin()
-                await self._with(access(), scratch)
-            except KeyMissing as missing:
-                self.job.brake.stop(State.HALTED, str(missing))
-            except asyncio.CancelledError:
-                self.view.say("Ended at once: calls in flight may be paid for without an answer.")
-            status = await self.job.finish()
+        async with telling(self.job.folder, self.command) as teller:
+            with self._signals():
+                looking = asyncio.create_task(self._look(teller))
+                try:
+                    await self.job.planner.begin()
+                    await self._with(access(), scratch)
+                except KeyMissing as missing:
+                    self.job.brake.stop(State.HALTED, str(missing))
+                except asyncio.CancelledError:
+                    self.view.say("Ended at once: calls in flight may be paid for without an answer.")
+                finally:
+                    looking.cancel()
+                status = await self.job.finish()
+            await teller.look(status, at_rest=True)
         if self.job.fault and not status.calls:
             raise self.job.fault
         return status
@@ -122,6 +139,11 @@ class Running:
             await self.job.budget.answered()
         else:
             self.job.brake.stop(State.PAUSED, REFUSED)
+
+    async def _look(self, teller: Teller) -> None:
+        while True:
+            await asyncio.sleep(_NEWS)
+            await teller.look(await self.job.status())
 
     async def _watch(self) -> None:
         while True:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from jobs import output, words
 from jobs.standing import Standing, Standings, registry, standings, the_job
 from pipeline.edit import Outcome, Status
 from pipeline.errors import RetouchError
+from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry, entries
+from pipeline.notify.book import Book, Told
 from pipeline.report.words import money, number
 
 _HEADER: tuple[str, ...] = ("JOB", "STATE", "ROWS", "DONE", "NOT DONE", "PENDING", "COST", "FOLDER")
+
+
+class _Shown(Status, frozen=True, kw_only=True):
+    """The status object of one job, and who was told what of it."""
+
+    told: list[Told]
+
 
 #: Jobs that are looked at together.
 _TOGETHER = 16
@@ -25,13 +36,20 @@ def show(*, job: str | None, json: bool) -> None:
 async def _show_one(job: str, *, json: bool) -> None:
     async with standings() as known:
         standing = await known.of(await the_job(job))
+    told = await Book(JobFolder.at(standing.status.out)).told()
     if standing.note:
         output.say(f"{standing.note}.")
     if json:
-        output.write_json(standing.status)
+        status = msgspec.structs.asdict(standing.status)
+        output.write_json(_Shown(**status, told=told) if told else standing.status)
     else:
-        for line in words.details(standing.status):
+        for line in [*words.details(standing.status), *map(_news, told)]:
             output.write_line(line)
+
+
+def _news(told: Told) -> str:
+    fate = "; ".join(map(words.printable, told.faults)) if told.faults else f"told at {told.told_at}"
+    return f"{told.event} at {told.at}: {fate if told.faults or told.told_at else 'not known to be told'}"
 
 
 async def _show_all(*, json: bool) -> None:

@@ -17,6 +17,7 @@ from jobs.live import View, open_view
 from jobs.opening import open_job, opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Survey
+from jobs.telling import notify_asked
 from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.hold import held
@@ -24,6 +25,7 @@ from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest
+from pipeline.notify.settings import Notify, ask
 from pipeline.report.words import plural
 from workers.connection import check as check_redis
 from workers.status import NO_WORKER
@@ -56,18 +58,20 @@ def _submit(asked: Asked, view: View) -> Submitted:
     """Survey and question run outside of a loop, so that Ctrl-C ends them at once."""
     # First of all: a person who has no Redis should not wait for a manifest of a million rows.
     check_redis(environment.redis_url())
+    notify = notify_asked(asked)
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         manifest = opened_manifest(asked, Path(scratch))
         survey = _surveyed(asked, manifest, view)
         above = None if asked.yes else asked.confirm_above
         if not confirmed(view, plural(survey.calls, "call"), survey.cost_usd, above):
             raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
-        return asyncio.run(_queue(asked, manifest, Path(scratch), view))
+        return asyncio.run(_queue(asked, notify, manifest, Path(scratch), view))
 
 
-async def _queue(asked: Asked, manifest: Manifest, scratch: Path, view: View) -> Submitted:
+async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:
     folder, spec = await open_job(asked, manifest, scratch, submitted=True)
     with held(folder.store):
+        await ask(folder, notify)
         planned = await _planned(folder, spec, manifest, asked)
     handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)
     if not handed.workers:

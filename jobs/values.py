@@ -77,6 +77,32 @@ class Text(click.ParamType[str]):
         return text
 
 
+class FailureBound(click.ParamType[Any]):
+    """A number of rows, or a share of them: ``20``, ``5%``; ``none`` takes back what the environment set."""
+
+    name = "bound"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from pipeline.notify.event import Bound  # noqa: PLC0415 - help has no need of it
+
+        text = str(value).strip()
+        if text.lower() == "none":
+            return None
+        number, share = text.removesuffix("%").strip(), text.endswith("%")
+        try:
+            bound = Bound(share=float(number) / 100) if share else Bound(rows=int(number))
+        except ValueError:
+            bound = Bound()
+        if (
+            not (0 <= bound.share < 1 if bound.share is not None else (bound.rows or 0) >= 0)
+            or bound == Bound()
+        ):
+            self.fail(
+                f"{text!r} is neither a number of rows, such as 20, nor a share, such as 5%", param, ctx
+            )
+        return bound
+
+
 class Rule(Text):
     """A rule of the emulator; several in the variable are separated by semicolons, since a rule holds spaces."""
 

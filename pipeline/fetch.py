@@ -1,10 +1,6 @@
 """Pictures that the manifest names by URL: downloaded to a file, from public addresses only.
 
-A URL in a manifest is somebody else's word, and this machine may reach what its author may not (a cloud's
-metadata service, a database). So every address is judged after the name was resolved, again at the socket that
-is opened (no rebinding in between), and anew on every redirect. Where the environment names a proxy, the proxy
-does the resolving; the name is then resolved here first and judged all the same, and a name that cannot be
-resolved here is refused.
+Every address is judged (:mod:`pipeline.public`), and anew on every redirect.
 
 No key, no cookie and no netrc is ever sent; credentials in a URL go to that URL's host alone.
 """
@@ -12,24 +8,19 @@ No key, no cookie and no netrc is ever sent; credentials in a URL go to that URL
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from tenacity.wait import wait_base
 
-from pipeline.addresses import Judge, check_url, is_public, private, shown
+from pipeline.addresses import Judge, check_url, shown
 from pipeline.errors import InvalidInput, StoreError
-from pipeline.gemini.transport import Transport, _certificates, _proxy
+from pipeline.public import PublicClients
 
 #: Hops after the first request.
 MAX_REDIRECTS = 5
@@ -37,7 +28,6 @@ MAX_REDIRECTS = 5
 TRIES = 4
 
 _WAIT = wait_random_exponential(multiplier=0.5, max=8)
-_TIMEOUT = httpx.Timeout(connect=10, read=20, write=10, pool=None)
 _PIECE = 1 << 20
 _HEADERS = {"user-agent": "retouch", "accept": "image/*", "accept-encoding": "identity"}
 _PASSING = frozenset({408, 425, 429})
@@ -63,10 +53,8 @@ class Fetcher:
         judge: Judge | None = None,
         wait: wait_base = _WAIT,
     ) -> None:
-        self._resolver = resolver
-        self._judge = judge or is_public
+        self._clients = PublicClients(resolver=resolver, judge=judge)
         self._wait = wait
-        self._clients: dict[tuple[str | None, bool], httpx.AsyncClient] = {}
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -76,8 +64,7 @@ class Fetcher:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        while self._clients:
-            await self._clients.popitem()[1].aclose()
+        await self._clients.aclose()
 
     async def download(
         self, url: str, to: Path, *, allow_private: bool = False, max_bytes: int, seconds: float = 60.0
@@ -117,90 +104,13 @@ class Fetcher:
     @asynccontextmanager
     async def _answer(self, url: httpx.URL, allow_private: bool) -> AsyncIterator[httpx.Response]:
         try:
-            client = await self._client(url, allow_private)
+            client = await self._clients.of(url, allow_private=allow_private)
             async with client.stream("GET", url, headers=_HEADERS) as response:
                 yield response
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
             raise _unreachable(url, "its server's answer, or its address, makes no sense") from error
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _Temporary(_why(error)) from error
-
-    async def _client(self, url: httpx.URL, allow_private: bool) -> httpx.AsyncClient:
-        proxy = _proxy(url)
-        if proxy is not None and not allow_private:
-            await self._guarded().resolve(url.host, url.port or 0)
-        key = (str(proxy.url) if proxy else None, allow_private)
-        if key not in self._clients:
-            self._clients[key] = self._made(proxy, allow_private)
-        return self._clients[key]
-
-    def _made(self, proxy: httpx.Proxy | None, allow_private: bool) -> httpx.AsyncClient:
-        context = _certificates()
-        guard = None if proxy or allow_private else self._judge
-        resolver = self._resolver if guard is None else self._guarded()
-        return httpx.AsyncClient(
-            transport=Transport(
-                verify=context, proxy=proxy, client=partial(_session, context, resolver, guard)
-            ),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=_TIMEOUT,
-            trust_env=False,
-        )
-
-    def _guarded(self) -> GuardedResolver:
-        return GuardedResolver(self._resolver, self._judge)
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names, and refuses those of which any address is not public."""
-
-    def __init__(self, inner: AbstractResolver | None, judge: Judge) -> None:
-        self._inner = inner or aiohttp.ThreadedResolver()
-        self._judge = judge
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Every address of *host*.
-
-        Raises:
-            InvalidInput: ``private_address``.
-            OSError: *host* cannot be resolved.
-        """
-        found = await self._inner.resolve(host, port, family)
-        if not all(self._judge(result["host"]) for result in found):
-            raise private(host)
-        return found
-
-    async def close(self) -> None:
-        """Nothing is held: the inner resolver belongs to whoever gave it, and the default one is empty."""
-
-
-def _session(
-    context: ssl.SSLContext, resolver: AbstractResolver | None, guard: Judge | None
-) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        limit=64,
-        limit_per_host=16,
-        ssl=context,
-        resolver=resolver,
-        socket_factory=partial(_open_socket, guard) if guard else None,
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None),
-        auto_decompress=False,
-        trust_env=False,
-    )
-
-
-def _open_socket(guard: Judge, address: tuple[Any, ...]) -> socket.socket:
-    """A socket for *address*, judged once more: between this and the packets nothing can change it."""
-    family, kind, protocol, _, target = address
-    if not guard(target[0]):
-        raise private(target[0])
-    return socket.socket(family, kind, protocol)
 
 
 def _redirected(at: httpx.URL, location: str, allow_private: bool) -> httpx.URL:

@@ -1,6 +1,6 @@
 """Every key in Redis: its name, its type, what it means and how long it lives.
 
-Beside Celery's own queue there are seven kinds of keys that all jobs share, and ten for each job.
+Beside Celery's own queue there are nine kinds of keys that all jobs share, and ten for each job.
 
 =====================  ======  ====================================================================  ========
 key                    type    meaning                                                               lives
@@ -12,6 +12,8 @@ retouch:workers        hash    worker -> "<alive until (ms)> <card>"; a card is 
 retouch:swept          string  when somebody has swept last (ms)                                     a day
 retouch:spared         string  until when no lease is taken away, after an outage (ms)               12 s
 retouch:turn           string  counter that gives the turns of *active*                              a month
+retouch:told           set     jobs of which there may be news to tell; one leaves when its end is told      a month
+retouch:teller         string  worker that looks for news just now                                    15 s
 retouch:edit:<print>   string  worker that makes the edit of this fingerprint (--reuse)               15 min
 retouch:job:<j>:head   hash    where the job stands: out, rows, shards, folded, state, state_reason, a month
                                want, wanted (JSON), submitted_at, started_at, finished_at (ms),
@@ -43,6 +45,8 @@ HINTED = PREFIX + "hinted"
 WORKERS = PREFIX + "workers"
 TURN = PREFIX + "turn"
 EDIT = PREFIX + "edit:"
+TOLD = PREFIX + "told"
+TELLER = PREFIX + "teller"
 SWEPT = PREFIX + "swept"
 SPARED = PREFIX + "spared"
 
@@ -78,7 +82,7 @@ def for_lua() -> str:
     return "\n".join(
         [
             f'local ACTIVE, HINTED, WORKERS, TURN = "{ACTIVE}", "{HINTED}", "{WORKERS}", "{TURN}"',
-            f'local EDIT, SWEPT, SPARED = "{EDIT}", "{SWEPT}", "{SPARED}"',
+            f'local EDIT, SWEPT, SPARED, TOLD = "{EDIT}", "{SWEPT}", "{SPARED}", "{TOLD}"',
             f"local QUEUE_LISTS = {{ {lists} }}",
             f'local FINISH = "{shard_name(FINISH)}"',
             f"local MONTH, DAY, HOUR = {MONTH}, {DAY}, {HOUR}",

@@ -28,6 +28,7 @@ NAMES = (
     "overdue",
     "withdraw",
     "edit",
+    "told",
 )
 
 

@@ -24,6 +24,8 @@ class Settings:
         grace: seconds for which calls in flight may go on when the worker is told to end; ``None``: as their
             jobs' timeouts say.
         stalled: seconds without a message, while some lie in the queue, after which the consumer is restarted.
+        hook: the words of the command that is run when there is news of a job.
+        signing_key: signs what webhooks are sent.
     """
 
     redis_url: str
@@ -34,6 +36,8 @@ class Settings:
     stalled: float = 30.0
     key: str = field(repr=False, default="")
     base_url: str = ""
+    hook: tuple[str, ...] = ()
+    signing_key: bytes | None = field(repr=False, default=None)
 
     @property
     def threads(self) -> int:

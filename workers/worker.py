@@ -20,6 +20,8 @@ from celery.worker import state
 
 from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
+from pipeline.notify.command import words_of
+from pipeline.notify.settings import secret_key
 from workers.app import make_app, publish
 from workers.board import Hint
 from workers.connection import check
@@ -31,6 +33,7 @@ from workers.settings import Settings, grace_seconds, lease_seconds, stalled_sec
 from workers.shutdown import end_in_time
 from workers.station import Station
 from workers.tasks import add_shard_task
+from workers.telling import Telling
 from workers.tools import opened
 from workers.watch import Watch
 
@@ -43,7 +46,13 @@ log = logging.getLogger("retouch.worker")
 STALLED_CODE, INTERRUPTED = 1, 130
 
 
-def main(max_in_flight: int, redis_url: str, store: str, metrics: tuple[str, int] | None = None) -> int:
+def main(
+    max_in_flight: int,
+    redis_url: str,
+    store: str,
+    metrics: tuple[str, int] | None = None,
+    notify_command: str | None = None,
+) -> int:
     """Work until told to end; the exit code.
 
     SIGTERM and Ctrl-C begin no call any more, let those in flight finish, give the rest of their shards back and
@@ -54,6 +63,7 @@ def main(max_in_flight: int, redis_url: str, store: str, metrics: tuple[str, int
         redis_url: the broker.
         store: where settled edits are remembered.
         metrics: host and port at which metrics and health are served; ``None``: nowhere.
+        notify_command: is run when there is news of any job.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -70,6 +80,8 @@ def main(max_in_flight: int, redis_url: str, store: str, metrics: tuple[str, int
         stalled=stalled_seconds(),
         key=keys.key,
         base_url=keys.base_url,
+        hook=words_of(notify_command),
+        signing_key=secret_key(),
     )
     check(redis_url)
     with _monitored(metrics) as monitor:
@@ -150,6 +162,7 @@ async def station_at_work(
             asyncio.create_task(heart.run()),
             asyncio.create_task(sweep_for_ever(station, publish, Watch(station, reconnect, end))),
             asyncio.create_task(Recovery(station).run()),
+            asyncio.create_task(Telling(tools).run()),
         ]
         for task in rounds:
             task.add_done_callback(partial(_end_without, end=end))

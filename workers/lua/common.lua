@@ -17,6 +17,7 @@ local function touch(job)
   end
   redis.call('PEXPIRE', ACTIVE, MONTH)
   redis.call('PEXPIRE', TURN, MONTH)
+  redis.call('PEXPIRE', TOLD, MONTH)
 end
 
 local function goes_on(state)

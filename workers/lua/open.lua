@@ -63,5 +63,6 @@ elseif redis.call('HEXISTS', key(job, 'owners'), FINISH) == 0 then
   redis.call('ZADD', todo, 0, FINISH)
 end
 redis.call('ZADD', ACTIVE, 'NX', 0, job)
+redis.call('SADD', TOLD, job)
 touch(job)
 return known and 0 or 1

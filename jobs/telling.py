@@ -1,0 +1,51 @@
+"""Telling of a job from the process that runs it; submitted ones are told of by workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from jobs.asked import Asked
+from jobs.environment import PREFIX
+from pipeline.job.folder import JobFolder
+from pipeline.notify.command import words_of
+from pipeline.notify.settings import Notify, notify_of, secret_key
+from pipeline.notify.teller import Teller
+from pipeline.public import PublicClients
+
+
+def notify_asked(asked: Asked) -> Notify:
+    """Who is to be told of the job that was *asked* for.
+
+    Raises:
+        UsageError: they cannot be.
+    """
+    words_of(asked.notify_command)
+    return notify_of(
+        url=asked.notify,
+        style=asked.notify_format,
+        private=asked.notify_private,
+        failures=asked.notify_failures,
+    )
+
+
+def hook() -> str | None:
+    """The command that the environment names, for commands without the option."""
+    return os.environ.get(f"{PREFIX}NOTIFY_COMMAND") or None
+
+
+@asynccontextmanager
+async def telling(folder: JobFolder, command: str | None) -> AsyncIterator[Teller]:
+    """Who tells of the job in *folder*; at the end of the block all is told that can be.
+
+    Raises:
+        UsageError: *command*, or the secret in the environment, cannot be used.
+    """
+    clients = PublicClients()
+    teller = Teller(folder, clients, words_of(command), secret_key())
+    try:
+        yield teller
+        await teller.rest()
+    finally:
+        await clients.aclose()

@@ -1,0 +1,127 @@
+"""What was told of a job, in its folder, so that of several processes one tells it.
+
+::
+
+    .retouch/told/<n>            event n, put create-only: who puts it tells it
+    .retouch/told/<n>.again      put create-only by who tells it again, since the first has not come back
+    .retouch/told/<n>.outcome    it was told, or why it was not
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.edit import Status, utc
+from pipeline.errors import StoreError
+from pipeline.job.folder import JobFolder
+from pipeline.notify.event import Event, Kind
+
+_FOLDER = ".retouch/told"
+
+T = TypeVar("T")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, how the job stood, and when that was written down: seconds since the epoch."""
+
+    event: Event
+    status: Status
+    at: float
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How telling an event has ended; without *faults* it was told."""
+
+    at: str
+    faults: list[str]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as people are shown it; with neither *told_at* nor *faults*, nobody has said what came of it."""
+
+    event: Kind
+    at: str
+    told_at: str | None
+    faults: list[str]
+
+
+class Book:
+    """The events of one job. Methods raise :class:`pipeline.errors.StoreError`.
+
+    Attributes:
+        entries: by number, from 1, as they were last read.
+        ended: numbers of those whose telling has ended.
+        again: numbers of those that are told for the second time.
+    """
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._store = folder.store
+        self.entries: dict[int, Entry] = {}
+        self.ended: set[int] = set()
+        self.again: set[int] = set()
+
+    async def read(self) -> None:
+        """Take note of what others have written."""
+        for name in await self._store.names(_FOLDER):
+            number, _, part = name.partition(".")
+            if not number.isdecimal():
+                continue
+            if part == "outcome":
+                self.ended.add(int(number))
+            elif part == "again":
+                self.again.add(int(number))
+            elif int(number) not in self.entries:
+                entry = await self._read(name, Entry)
+                if entry is not None:
+                    self.entries[int(number)] = entry
+
+    @property
+    def events(self) -> list[Event]:
+        """All events, in order."""
+        return [self.entries[number].event for number in sorted(self.entries)]
+
+    async def write(self, entry: Entry) -> int | None:
+        """Write the next event down; its number, or ``None`` when another process was quicker."""
+        number = max(self.entries, default=0) + 1
+        if not await self._store.put_new(f"{_FOLDER}/{number:06d}", msgspec.json.encode(entry)):
+            return None
+        self.entries[number] = entry
+        return number
+
+    async def claim_again(self, number: int, at: str) -> bool:
+        """Whether it is for us to tell event *number* a second time."""
+        claimed = await self._store.put_new(f"{_FOLDER}/{number:06d}.again", msgspec.json.encode(at))
+        self.again.add(number)
+        return claimed
+
+    async def end(self, number: int, outcome: Outcome) -> None:
+        """Write down how telling event *number* has ended."""
+        await self._store.put(f"{_FOLDER}/{number:06d}.outcome", msgspec.json.encode(outcome))
+        self.ended.add(number)
+
+    async def told(self) -> list[Told]:
+        """What was told so far, in order."""
+        await self.read()
+        return [
+            await self._told(number, entry)
+            for number, entry in sorted(self.entries.items())
+            if entry.event.kind is not Kind.RUNNING
+        ]
+
+    async def _told(self, number: int, entry: Entry) -> Told:
+        outcome = await self._read(f"{number:06d}.outcome", Outcome)
+        return Told(
+            event=entry.event.kind,
+            at=utc(entry.at),
+            told_at=outcome.at if outcome and not outcome.faults else None,
+            faults=outcome.faults if outcome else [],
+        )
+
+    async def _read(self, name: str, shape: type[T]) -> T | None:
+        data = await self._store.get(f"{_FOLDER}/{name}")
+        try:
+            return None if data is None else msgspec.json.decode(data, type=shape)
+        except msgspec.DecodeError:
+            raise StoreError(f"{self._store.url}/{_FOLDER}/{name} makes no sense: remove it") from None

@@ -1,0 +1,78 @@
+"""What is sent: to a webhook, to Slack, to a command; pure."""
+
+from __future__ import annotations
+
+import html
+
+import msgspec
+
+from pipeline.edit import Outcome, Status, utc
+from pipeline.notify.book import Entry
+from pipeline.notify.event import Kind
+from pipeline.report.words import money, plural
+
+_ASKS = "a person is needed"
+_SAYS = {
+    Kind.FINISHED: "has finished",
+    Kind.CANCELLED: "was cancelled",
+    Kind.HALTED: f"is halted, {_ASKS}",
+    Kind.PAUSED: f"is paused, {_ASKS}",
+    Kind.WAITING: "is waiting",
+    Kind.FAILURES: "has more failures than it may",
+    Kind.RUNNING: "goes on",
+}
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a webhook, as standardwebhooks.com recommends it; *data* is the status object."""
+
+    type: str
+    timestamp: str
+    data: Status
+
+
+def message(entry: Entry) -> bytes:
+    """The JSON of an event."""
+    kind, at = entry.event.kind, utc(entry.at)
+    return msgspec.json.encode(Message(type=f"job.{kind}", timestamp=at, data=entry.status))
+
+
+def slack(entry: Entry) -> bytes:
+    """An event for Slack, and for all that take what it takes (Mattermost, Rocket.Chat, Discord's ``/slack``)."""
+    text = "\n".join(html.escape(line, quote=False) for line in lines(entry))
+    return msgspec.json.encode({"text": text})
+
+
+def lines(entry: Entry) -> list[str]:
+    """An event for people."""
+    status = entry.status
+    counts = [
+        f"{status.outcomes.get(outcome.value) or 0:,} {outcome}"
+        for outcome in Outcome
+        if outcome is Outcome.DONE or status.outcomes.get(outcome.value)
+    ]
+    rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "and not all rows are read"
+    cost = "cost unknown" if status.cost_usd is None else money(status.cost_usd)
+    return [
+        f"retouch: {status.job} {_SAYS[entry.event.kind]}",
+        *([status.state_reason] if status.state_reason else []),
+        f"{', '.join(counts)} {rows}; {cost}",
+        status.out,
+    ]
+
+
+def facts(entry: Entry) -> dict[str, str]:
+    """An event as environment variables of a command; none is one that a command of ours would read."""
+    status = entry.status
+    said = {
+        "event": entry.event.kind,
+        "id": status.job,
+        "out": status.out,
+        "state": status.state,
+        "reason": status.state_reason,
+        "rows": status.rows,
+        "cost_usd": status.cost_usd,
+        **status.outcomes,
+    }
+    texts = {name: "" if value is None else str(value) for name, value in said.items()}
+    return {f"JOB_{name.upper()}": text.replace("\0", " ") for name, text in texts.items()}

@@ -1,0 +1,147 @@
+"""Who is to be told of a job, as its folder keeps it.
+
+``.retouch/notify`` holds it, and no other file: a webhook's URL is often a secret (whoever knows the one of a Slack
+channel can write there), so it is in no specification, record, report, log, status or message. The secret that signs
+is not stored at all: ``RETOUCH_NOTIFY_SECRET`` must be set where the sender runs. No command is stored either: who
+can write to a store must not be able to run code on the machines that work on it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from pipeline.addresses import check_url
+from pipeline.errors import InvalidInput, StoreError, UsageError
+from pipeline.job.folder import JobFolder
+from pipeline.notify.event import Bound
+
+SECRET = "RETOUCH_NOTIFY_SECRET"  # noqa: S105 - the name of the variable
+_FILE = ".retouch/notify"
+_SLACK = "hooks.slack.com"
+_PREFIX = "whsec_"
+#: Bytes of a secret, as Standard Webhooks has them.
+_LEAST, _MOST = 24, 64
+
+
+class Format(StrEnum):
+    """What a webhook is sent: a signed message as standardwebhooks.com describes it, or what Slack shows."""
+
+    STANDARD = "standard"
+    SLACK = "slack"
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is to be told of one job.
+
+    Attributes:
+        url: the webhook; never shown.
+        private: it may be an address that is not on the public internet.
+        signed: there was a secret when this was asked for: a sender without one sends nothing.
+        failures: how many failures are news.
+    """
+
+    url: str | None = None
+    format: Format = Format.STANDARD
+    private: bool = False
+    signed: bool = False
+    failures: Bound | None = None
+
+    def __repr__(self) -> str:
+        return f"Notify(url={self.receiver!r}, format={self.format}, signed={self.signed})"
+
+    @property
+    def receiver(self) -> str | None:
+        """The webhook as it may be shown: without its path, which may be a secret."""
+        return None if self.url is None else _shown(self.url)
+
+
+def notify_of(
+    *,
+    url: str | None,
+    style: str | None,
+    private: bool,
+    failures: Bound | None,
+) -> Notify:
+    """What was asked for, checked; the name of the URL's host is not resolved yet. *style*: a format's name.
+
+    Raises:
+        UsageError: the URL, or the secret in the environment, cannot be used.
+    """
+    if url is None:
+        return Notify(failures=failures)
+    try:
+        host = check_url(url, allow_private=private).host
+    except InvalidInput as error:
+        mend = ": pass --notify-private if that is meant" if error.code == "private_address" else ""
+        raise UsageError(f"--notify: {_WRONG.get(error.code, 'is not a URL')}{mend}") from None
+    guessed = Format.SLACK if host == _SLACK else Format.STANDARD
+    chosen = Format(style) if style else guessed
+    signed = chosen is Format.STANDARD and secret_key() is not None
+    return Notify(url=url, format=chosen, private=private, signed=signed, failures=failures)
+
+
+_WRONG = {
+    "private_address": "names an address that is not on the public internet",
+    "unsupported": "is neither http:// nor https://",
+}
+
+
+def secret_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """The bytes that sign, from ``RETOUCH_NOTIFY_SECRET``; ``None``: nothing is signed.
+
+    Raises:
+        UsageError: it is not base64 of 24 to 64 bytes, with or without ``whsec_`` before it.
+    """
+    text = environment.get(SECRET, "").strip()
+    if not text:
+        return None
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not _LEAST <= len(key) <= _MOST:
+        raise UsageError(
+            f"{SECRET} is not a secret as Standard Webhooks has them ({_PREFIX} and base64 of {_LEAST} to {_MOST} "
+            "bytes): make one with `openssl rand -base64 32`"
+        )
+    return key
+
+
+async def ask(folder: JobFolder, notify: Notify) -> None:
+    """Have it told of the job as *notify* says, from now on.
+
+    Raises:
+        StoreError: it cannot be stored.
+    """
+    if notify == Notify():
+        await folder.store.delete([_FILE])
+    else:
+        await folder.store.put(_FILE, msgspec.json.encode(notify))
+
+
+async def asked(folder: JobFolder) -> Notify:
+    """Who is to be told of the job.
+
+    Raises:
+        StoreError: it cannot be read, or makes no sense.
+    """
+    data = await folder.store.get(_FILE)
+    if data is None:
+        return Notify()
+    try:
+        return msgspec.json.decode(data, type=Notify)
+    except msgspec.DecodeError:
+        raise StoreError(
+            f"{folder.store.url}/{_FILE} makes no sense: submit the job again with its --notify"
+        ) from None
+
+
+def _shown(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].partition('?')[0].rpartition('@')[2]}"[:200]

@@ -1,0 +1,160 @@
+"""Tells what happens to one job, once, whoever looks and however often.
+
+An event is told *at least once*. Who writes it down tells it; if he has not said within :data:`STALE` seconds how it
+ended, he is taken to be dead, and one other tells it again, under the same ``webhook-id``, by which a receiver knows
+it. A fault of the telling is logged and written down, and never harms the job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from pipeline.edit import State, Status, utc
+from pipeline.errors import RetouchError, StoreError
+from pipeline.job.folder import JobFolder
+from pipeline.notify import command, message, webhook
+from pipeline.notify.book import Book, Entry, Outcome
+from pipeline.notify.event import Kind, due
+from pipeline.notify.settings import SECRET, Format, Notify, asked
+from pipeline.public import PublicClients
+
+log = logging.getLogger("retouch.notify")
+
+#: Seconds after which a teller who has not said how it ended is taken to be dead; more than telling can take.
+STALE = 180.0
+
+_ENDED = (State.FINISHED, State.CANCELLED)
+
+
+class Teller:
+    """Watches how one job stands, and tells what is news.
+
+    Args:
+        folder: the job's.
+        clients: judge the addresses of webhooks.
+        words: the command that is run here for every event; none: none.
+        key: signs; ``None``: there is none here.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        folder: JobFolder,
+        clients: PublicClients,
+        words: tuple[str, ...],
+        key: bytes | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._clients = clients
+        self._words = words
+        self._key = key
+        self._clock = clock
+        self._book = Book(folder)
+        self._waits_since: float | None = None
+        self._telling: dict[int, asyncio.Task[None]] = {}
+
+    async def look(self, status: Status, *, at_rest: bool = False) -> bool:
+        """Begin to tell what is news in *status*; whether there is no more to come of a job that has ended.
+
+        *at_rest*: nobody goes on with the job by himself, so that one that waits does not wait for long: it waits
+        for a person.
+        """
+        try:
+            notify = await asked(self._folder)
+            if notify.url is None and not self._words:
+                return status.state in _ENDED
+            await self._book.read()
+            await self._write(notify, status, float("inf") if at_rest else self._waited(status))
+            await self._again(notify)
+        except StoreError as error:
+            log.warning("not_told job=%s, it is tried again: %s", status.job, error)
+            return False
+        return status.state in _ENDED and not self._telling and not self._untold()
+
+    async def rest(self) -> None:
+        """Wait until what is being told is told, or cannot be."""
+        await asyncio.gather(*self._telling.values())
+
+    async def _write(self, notify: Notify, status: Status, waited: float) -> None:
+        for event in due(self._book.events, status, bound=notify.failures, waited=waited):
+            number = await self._book.write(Entry(event=event, status=status, at=self._clock()))
+            if number is None:
+                # Another has seen it, too; what is still to be said is found at the next look.
+                return
+            if event.kind is not Kind.RUNNING:
+                self._begin(number, notify)
+
+    async def _again(self, notify: Notify) -> None:
+        now = self._clock()
+        for number in self._untold():
+            late = number not in self._telling and now - self._book.entries[number].at >= STALE
+            if late and await self._book.claim_again(number, utc(now)):
+                self._begin(number, notify)
+
+    def _untold(self) -> list[int]:
+        """Events of which nobody has said yet that they were told, or not, for the first time."""
+        return [
+            number
+            for number, entry in self._book.entries.items()
+            if entry.event.kind is not Kind.RUNNING
+            and number not in self._book.ended
+            and number not in self._book.again
+        ]
+
+    def _waited(self, status: Status) -> float:
+        if status.state is not State.WAITING:
+            self._waits_since = None
+            return 0.0
+        if self._waits_since is None:
+            self._waits_since = self._clock()
+        return self._clock() - self._waits_since
+
+    def _begin(self, number: int, notify: Notify) -> None:
+        task = asyncio.create_task(self._tell(number, notify))
+        self._telling[number] = task
+        task.add_done_callback(lambda _: self._telling.pop(number, None))
+
+    async def _tell(self, number: int, notify: Notify) -> None:
+        entry = self._book.entries[number]
+        job, kind = entry.status.job, entry.event.kind
+        ends = await asyncio.gather(
+            _harmless(self._to_webhook(number, entry, notify)), _harmless(self._to_command(entry))
+        )
+        faults = [fault for fault in ends if fault]
+        for fault in faults:
+            log.warning("not_told job=%s event=%s: %s", job, kind, fault)
+        if not faults:
+            log.info("told job=%s event=%s", job, kind)
+        try:
+            await self._book.end(number, Outcome(at=utc(self._clock()), faults=faults))
+        except StoreError as error:
+            log.warning("told_unwritten job=%s event=%s: %s", job, kind, error)
+
+    async def _to_webhook(self, number: int, entry: Entry, notify: Notify) -> str | None:
+        if notify.url is None:
+            return None
+        if notify.signed and self._key is None:
+            return f"{SECRET} is not set where this was to be sent from, so that it could not be signed"
+        body = message.slack(entry) if notify.format is Format.SLACK else message.message(entry)
+        key = self._key if notify.signed else None
+        return await webhook.post(self._clients, notify, f"{entry.status.job}-{number}", body, key)
+
+    async def _to_command(self, entry: Entry) -> str | None:
+        if not self._words:
+            return None
+        return await command.run(self._words, message.facts(entry), message.message(entry))
+
+
+async def _harmless(telling: Awaitable[str | None]) -> str | None:
+    """What *telling* comes to, whatever goes wrong in it."""
+    try:
+        return await telling
+    except RetouchError as error:
+        return str(error)
+    except Exception as error:
+        log.exception("telling_broke")
+        return f"internal: {type(error).__name__} in retouch itself; please report it with the log"

@@ -1,0 +1,128 @@
+"""HTTP to URLs that others have named: to public addresses only, unless private ones are allowed.
+
+Such a URL is somebody else's word, and this machine may reach what its author may not (a cloud's metadata service,
+a database). So every address is judged after the name was resolved, and again at the socket that is opened (no
+rebinding in between). Where the environment names a proxy, the proxy does the resolving; the name is then resolved
+here first and judged all the same, and a name that cannot be resolved here is refused.
+
+No key, no cookie and no netrc is ever sent, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from pipeline.addresses import Judge, is_public, private
+from pipeline.gemini.transport import Transport, _certificates, _proxy
+
+_TIMEOUT = httpx.Timeout(connect=10, read=20, write=10, pool=None)
+
+
+class PublicClients:
+    """The clients of one process, by proxy and by what is allowed; each is made when first needed.
+
+    Args:
+        resolver: in place of the system's.
+        judge: in place of :func:`is_public`.
+    """
+
+    def __init__(self, *, resolver: AbstractResolver | None = None, judge: Judge | None = None) -> None:
+        self._resolver = resolver
+        self._judge = judge or is_public
+        self._clients: dict[tuple[str | None, bool], httpx.AsyncClient] = {}
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        while self._clients:
+            await self._clients.popitem()[1].aclose()
+
+    async def of(self, url: httpx.URL, *, allow_private: bool) -> httpx.AsyncClient:
+        """The client for *url*; what it connects to is judged then.
+
+        Raises:
+            InvalidInput: ``private_address``; requests raise it, too.
+            OSError: the name cannot be resolved, though a proxy is to be asked.
+        """
+        proxy = _proxy(url)
+        if proxy is not None and not allow_private:
+            await self._guarded().resolve(url.host, url.port or 0)
+        key = (str(proxy.url) if proxy else None, allow_private)
+        if key not in self._clients:
+            self._clients[key] = self._made(proxy, allow_private)
+        return self._clients[key]
+
+    def _made(self, proxy: httpx.Proxy | None, allow_private: bool) -> httpx.AsyncClient:
+        context = _certificates()
+        guard = None if proxy or allow_private else self._judge
+        resolver = self._resolver if guard is None else self._guarded()
+        return httpx.AsyncClient(
+            transport=Transport(
+                verify=context, proxy=proxy, client=partial(_session, context, resolver, guard)
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    def _guarded(self) -> GuardedResolver:
+        return GuardedResolver(self._resolver, self._judge)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and refuses those of which any address is not public."""
+
+    def __init__(self, inner: AbstractResolver | None, judge: Judge) -> None:
+        self._inner = inner or aiohttp.ThreadedResolver()
+        self._judge = judge
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Every address of *host*.
+
+        Raises:
+            InvalidInput: ``private_address``.
+            OSError: *host* cannot be resolved.
+        """
+        found = await self._inner.resolve(host, port, family)
+        if not all(self._judge(result["host"]) for result in found):
+            raise private(host)
+        return found
+
+    async def close(self) -> None:
+        """Nothing is held: the inner resolver belongs to whoever gave it, and the default one is empty."""
+
+
+def _session(
+    context: ssl.SSLContext, resolver: AbstractResolver | None, guard: Judge | None
+) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=64,
+        limit_per_host=16,
+        ssl=context,
+        resolver=resolver,
+        socket_factory=partial(_open_socket, guard) if guard else None,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+def _open_socket(guard: Judge, address: tuple[Any, ...]) -> socket.socket:
+    """A socket for *address*, judged once more: between this and the packets nothing can change it."""
+    family, kind, protocol, _, target = address
+    if not guard(target[0]):
+        raise private(target[0])
+    return socket.socket(family, kind, protocol)

@@ -1,0 +1,94 @@
+"""Telling of submitted jobs: one worker at a time looks at each for news (:mod:`pipeline.notify`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pipeline.errors import BrokerError, RetouchError
+from pipeline.job.folder import JobFolder
+from pipeline.notify.teller import Teller
+from pipeline.public import PublicClients
+from workers.connection import reaching
+from workers.keys import TELLER, TOLD
+from workers.scripts import Scripts
+from workers.status import read_status
+from workers.tools import Tools
+
+log = logging.getLogger("retouch.worker")
+
+#: Seconds between two looks.
+EVERY = 3.0
+#: Milliseconds for which the one who looks is left to do it; then another takes over.
+OURS = 15_000
+#: Jobs that are looked at together.
+_TOGETHER = 16
+
+
+class Telling:
+    """Looks for news of every job that was handed to the workers, until its end is told.
+
+    That one worker does it saves work and nothing else: what is told once is decided by files in the job folder.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self._redis = tools.board.redis
+        self._worker = tools.board.worker
+        self._scripts = Scripts(self._redis)
+        self._settings = tools.settings
+        self._clients = PublicClients()
+        self._tellers: dict[str, Teller] = {}
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        try:
+            while True:
+                try:
+                    if await self._is_ours():
+                        await self._look()
+                except BrokerError as error:
+                    log.info("news_missed: %s", error)
+                await asyncio.sleep(EVERY)
+        finally:
+            await self._clients.aclose()
+
+    async def _is_ours(self) -> bool:
+        """Whether we are the one who looks; two at once do no harm."""
+        with reaching(self._redis):
+            if not await self._redis.set(TELLER, self._worker, nx=True, px=OURS):
+                if await self._redis.get(TELLER) != self._worker:
+                    return False
+                await self._redis.pexpire(TELLER, OURS)
+            return True
+
+    async def _look(self) -> None:
+        together = asyncio.Semaphore(_TOGETHER)
+
+        async def one(job: str) -> None:
+            async with together:
+                try:
+                    await self._look_at(job)
+                except BrokerError:
+                    raise
+                except RetouchError as error:
+                    log.warning("news_missed job=%s: %s", job, error)
+
+        with reaching(self._redis):
+            jobs = await self._redis.smembers(TOLD)
+        await asyncio.gather(*map(one, map(str, jobs)))
+
+    async def _look_at(self, job: str) -> None:
+        status = await read_status(self._redis, job)
+        # One that Redis has lost is put back with its news; one that was taken away is told of by who took it.
+        if status is None or await self._teller(job, status.out).look(status):
+            self._tellers.pop(job, None)
+            with reaching(self._redis):
+                await self._scripts.run("told", job)
+
+    def _teller(self, job: str, out: str) -> Teller:
+        if job not in self._tellers:
+            folder = JobFolder.at(out)
+            self._tellers[job] = Teller(
+                folder, self._clients, self._settings.hook, self._settings.signing_key
+            )
+        return self._tellers[job]
