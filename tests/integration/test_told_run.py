@@ -76,7 +76,7 @@ def test_a_budget_that_is_used_up_and_failures_are_told(shop, emulator):
     shop.manifest(10)
     with receiving() as receiver:
         options = ("--notify", receiver.url, "--notify-private", "--notify-failures", "0", "--attempts", "1")
-        assert shop.run("--budget", "0.2", *options).returncode == 3
+        assert shop.run("--budget", "0.2", "--max-in-flight", "1", *options).returncode == 3
 
     assert receiver.types == ["job.failures", "job.paused"]
     assert "budget" in receiver.posts[1].json["data"]["state_reason"]

@@ -685,7 +685,9 @@ async def test_every_key_has_an_end_and_a_name(board, other):
         of_job("job", part)
         for part in ("head", "todo", "leases", "owners", "latest", "shards", "pace", "budget", "report")
     }
-    assert set(keys) == known | {PREFIX + name for name in ("active", "hinted", "workers", "turn", "swept")}
+    assert set(keys) == known | {
+        PREFIX + name for name in ("active", "hinted", "workers", "turn", "swept", "told")
+    }
     for key in keys:
         assert await board.redis.pttl(key) > 0, key
 
