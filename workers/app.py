@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
@@ -18,6 +19,7 @@ from pipeline.errors import BrokerError
 from workers.board import Hint
 from workers.connection import REACH
 from workers.keys import BROKER_PREFIX, ORDINARY, QUEUE, URGENT
+from workers.transport import TRANSPORT
 
 #: The one task: settle a shard of a job.
 SHARD_TASK: Final = "retouch.shard"
@@ -31,8 +33,8 @@ SETTINGS: Final = MappingProxyType(
         # A message says (job, shard). What came of it is in the job folder: no result backend, no group, no chord.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
-        # The lease is the only redelivery. The message is acknowledged when its task begins, so that no visibility
-        # timeout is waited for and nothing is delivered again behind the lease's back.
+        # The lease is the only redelivery: no message is acknowledged (workers.transport), no visibility timeout is
+        # waited for, and nothing is delivered again behind the lease's back.
         "task_acks_late": False,
         "task_reject_on_worker_lost": False,
         # A worker takes a message only when a thread is free: what lies in one worker's memory, others cannot take.
@@ -102,6 +104,11 @@ def make_app(redis_url: str) -> Celery:
     """The application on the broker at *redis_url*."""
     app = Celery("retouch", broker=redis_url, set_as_current=False)
     app.conf.update(**SETTINGS)
+    if redis_url.startswith(("redis://", "rediss://")):
+        app.conf.broker_transport = TRANSPORT
+    if redis_url.startswith("rediss://"):
+        # As redis-py does for our other connections, unless the URL says otherwise; Celery would trust anybody.
+        app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return app
 
 

@@ -14,6 +14,8 @@ from tests.chaos.processes import Process
 from tests.chaos.proxy import Proxy
 from tests.chaos.standing import StandingCrew
 from tests.chaos.waiting import holds_for, lasts, until
+from workers.app import make_app, publish
+from workers.board import Hint
 
 SLOTS = 8
 
@@ -123,23 +125,33 @@ def test_a_job_that_redis_has_forgotten_is_submitted_again(ground, server, only_
     judge(ground, rows)
 
 
-def test_redis_is_out_of_memory(ground, server, full):
-    """A fourth shard waits for one of the worker's three threads: its message comes while nothing can be written."""
-    rows, seconds = (600, 15) if full else (170, 3)
-    ground.api.order({"latency": "0.6"})
-    ground.manifest(rows)
-    worker = ground.worker(2 * SLOTS)
-    job = ground.submit()
-    until(lambda: len(server.owners(job)) == 3 and ground.api.answered() >= SLOTS, 20, "the job's midst")
+def test_redis_is_out_of_memory(ground, server, crew, full):
+    """Messages come to workers in the midst of their job while nothing can be written."""
+    rows, seconds = (600, 15) if full else (60, 0.5)
+    ground.api.order({"latency": "0.5"})
+    job, workers = at_work(ground, rows, crew)
+    # Frozen, so that all are there before Redis is full: some in their sockets, for they wait for one.
+    for worker in workers:
+        worker.freeze()
+    app = make_app(ground.environment["RETOUCH_REDIS_URL"])
+    publish(app, [Hint(job, 1, True)] * 6)
+    app.close()
     server.redis.config_set("maxmemory-policy", "noeviction")
     server.redis.config_set("maxmemory", 1)
-    outage(ground, [worker, worker])
+    outage(ground, workers)
+    assert len(server.messages()) >= 4
     assert not _takes_writes(server)
-    # With their leases the three shards are given up, and there are threads for the fourth.
+    for worker in workers:
+        worker.thaw()
+    until(lambda: not server.messages(), 10, "the messages to be taken while Redis is full")
     lasts(seconds)
+    assert not _takes_writes(server), "it was full all the time"
     server.redis.config_set("maxmemory", 0)
-    until(lambda: server.state(job) == "finished" or not worker.alive, 60, f"job {job} to finish")
-    assert worker.alive, "a full Redis ends no worker"
+    ground.to_its_end(job)
+    assert all(worker.alive for worker in workers), "a full Redis ends no worker"
+    assert not any("Connection to broker lost" in said for _, said in ground.said()), (
+        "nor does a consumer fail"
+    )
     judge(ground, rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from workers.settings import Settings, lease_seconds
 from workers.slots import JobSlots
 from workers.solitude import Solitude
 from workers.tasks import add_shard_task
+from workers.transport import Transport, Unacknowledged
 from workers.watch import Watch
 
 
@@ -55,6 +57,24 @@ class TestCelery:
         assert task("job", 7) is None
         assert settled == [("job", 7)]
         assert [name for name in app.tasks if not name.startswith("celery.")] == ["retouch.shard"]
+
+    def test_messages_are_not_acknowledged(self, app):
+        connection = app.connection_for_read()
+        assert connection.get_transport_cls() is Transport
+        assert Transport.Channel.QoS is Unacknowledged
+        assert connection.transport.driver_type == "redis", "by which Celery knows that it need not prefetch"
+
+    @pytest.mark.parametrize(
+        ("url", "trusts"),
+        [
+            ("rediss://h:1/0", ssl.CERT_REQUIRED),
+            ("rediss://h:1/0?ssl_cert_reqs=none", ssl.CERT_NONE),
+        ],
+    )
+    def test_an_encrypted_broker_must_show_its_certificate(self, url, trusts):
+        app = make_app(url)
+        assert app.connection_for_read().ssl["ssl_cert_reqs"] is trusts
+        app.close()
 
     def test_no_results_are_kept(self, app):
         assert app.backend.as_uri() == "disabled://"
