@@ -9,7 +9,8 @@ from jobs.standing import spec_of, standings, the_job
 from pipeline.edit import Status
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
-from pipeline.job.results import exact_totals, write_results
+from pipeline.job.results import write_results
+from pipeline.job.totals import exact_totals
 from pipeline.progress import status_of
 
 

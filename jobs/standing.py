@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -11,13 +12,14 @@ import msgspec
 from redis.asyncio import Redis
 
 from jobs import environment
-from jobs.words import ENDED
+from jobs.words import ENDED, duration
 from pipeline.edit import State, Status, Totals
 from pipeline.errors import BrokerError, JobError
 from pipeline.job.folder import JobFolder
-from pipeline.job.hold import is_held
+from pipeline.job.hold import LOCK, is_held
 from pipeline.job.registry import Entry, find, last_status
 from pipeline.job.spec import Spec
+from pipeline.job.totals import exact_totals
 from pipeline.progress import status_of
 from pipeline.store import Store, open_store
 from workers.connection import connect
@@ -25,6 +27,9 @@ from workers.status import look
 
 #: What a job is that nobody works on, though it has not ended.
 LEFT = "no process works on it: the command that began it goes on from here"
+
+#: Seconds without a fresh report after which a ``run`` is said to wait: it writes one every two.
+SILENT = 6.0
 
 _MOVING = (State.QUEUED, State.RUNNING)
 
@@ -111,7 +116,53 @@ async def _of_run(entry: Entry) -> Standing:
     folder = JobFolder.at(entry.out)
     status = await _stored(entry)
     alive = await asyncio.to_thread(is_held, folder.store) if folder.store.folder else None
-    return Standing(status=_left(status) if alive is False else status, alive=alive)
+    if alive is False:
+        return Standing(status=_left(await _recounted(folder, status)), alive=False)
+    silent = await asyncio.to_thread(_silence, folder.store) if alive else 0.0
+    return Standing(status=_unwritten(status, silent) if silent > SILENT else status, alive=alive)
+
+
+async def _recounted(folder: JobFolder, status: Status) -> Status:
+    """*status* of a ``run`` that was killed, with the figures of the records: its last report is older than they."""
+    if status.state is not State.RUNNING:
+        return status
+    planned = await folder.planned()
+    await folder.look_for_rounds()
+    shards = planned.shards if planned else await folder.shards_planned()
+    return status_of(
+        await exact_totals(folder, shards),
+        job=status.job,
+        out=status.out,
+        state=status.state,
+        state_reason=status.state_reason,
+        rows=planned.rows if planned else None,
+        submitted_at=status.submitted_at,
+        started_at=status.started_at,
+    )
+
+
+def _silence(store: Store) -> float:
+    """Seconds since the ``run`` that holds the folder has written its report; 0 when it has not come to it yet."""
+    assert store.folder is not None  # noqa: S101 - it is held
+    try:
+        written = (store.folder / "report.json").stat().st_mtime
+        began = (store.folder / LOCK).stat().st_mtime
+    except OSError:
+        return 0.0
+    return time.time() - written if written >= began else 0.0
+
+
+def _unwritten(status: Status, seconds: float) -> Status:
+    """*status* as it was when the report could last be written; while the results are written, nobody writes it."""
+    if status.state is not State.RUNNING or status.outcomes["pending"] == 0:
+        return status
+    reason = (
+        f"its report has not been written for {duration(seconds)}: the process that runs it stands still, or its "
+        "disk is full or cannot be written; the figures are of then"
+    )
+    return msgspec.structs.replace(
+        status, state=State.WAITING, state_reason=reason, images_per_minute=None, eta_seconds=None
+    )
 
 
 async def _forgotten(entry: Entry) -> Standing:

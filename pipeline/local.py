@@ -18,8 +18,9 @@ from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
-from pipeline.job.results import exact_totals, write_results, write_status
+from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
+from pipeline.job.totals import exact_totals
 from pipeline.jobrun import Caller, Inputs, JobRun, NoCalls
 from pipeline.manifest import Manifest, open_manifest
 from pipeline.models import catalogue
@@ -68,6 +69,7 @@ class LocalJob:
         self.started_at = utc(time.time())
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
         self._interrupted = False
+        self._unwritten: str | None = None
         self._resumed = asyncio.Event()
 
     async def plan(self, *, all_or_nothing: bool = False) -> bool:
@@ -172,6 +174,8 @@ class LocalJob:
         await self.folder.look_for_rounds()
         await self.planner.recall()
         self.progress.exactly(await exact_totals(self.folder, self.planner.shards))
+        # Of a large job the rest takes a while, in which nobody keeps the report fresh.
+        await write_status(self.folder, await self.status())
         status = self._final()
         await write_results(self.folder, self.planner.shards, status, self.spec)
         return status
@@ -182,7 +186,9 @@ class LocalJob:
             return self._status(State.RUNNING, CANCELLING)
         if self.brake.stopped:
             return self._status(self.brake.state, self.brake.reason)
-        waiting = self.progress.waiting_for or self.progress.unreachable or await self._hold()
+        waiting = (
+            self.progress.waiting_for or self.progress.unreachable or self._unwritten or await self._hold()
+        )
         return self._status(State.WAITING if waiting else State.RUNNING, waiting)
 
     async def _hold(self) -> str | None:
@@ -225,9 +231,11 @@ class LocalJob:
         while True:
             try:
                 await self._obey(await self.folder.wanted())
+                # A file that is there says by itself that it could be written.
+                self._unwritten = None
                 await write_status(self.folder, await self.status())
             except RetouchError as error:
-                self.progress.waiting(str(error))
+                self._unwritten = str(error)
             await asyncio.sleep(FRESH)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -11,6 +10,7 @@ from pipeline.edit import State, Status, Totals
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import last_status
 from pipeline.job.spec import Spec
+from pipeline.job.totals import over_shards
 from pipeline.ports import Wanted
 from workers.board import Board, Place
 from workers.finishing import tell
@@ -19,10 +19,6 @@ from workers.status import ENDED
 
 #: Why a job stands as people want it to.
 REASONS: Mapping[State, str] = MappingProxyType({State.PAUSED: PAUSED, State.CANCELLED: CANCELLING})
-
-#: Shards that are looked at together.
-_READS = 32
-_BATCH = 1000
 
 
 async def place(board: Board, folder: JobFolder, spec: Spec, wanted: Wanted) -> bool:
@@ -96,18 +92,16 @@ async def _open(
 
 async def _shards(folder: JobFolder, shards: int) -> tuple[dict[int, Totals], dict[int, Totals]]:
     """The totals of the shards that are folded, and of those that were begun, from the job folder."""
-    reading = asyncio.Semaphore(_READS)
     folded: dict[int, Totals] = {}
     begun: dict[int, Totals] = {}
 
-    async def one(shard: int) -> None:
-        async with reading:
-            totals = await folder.folded(shard)
-            if totals is not None:
-                folded[shard] = totals
-            elif await folder.begun(shard):
-                begun[shard] = await folder.totals(shard)
+    async def look(shard: int) -> None:
+        totals = await folder.folded(shard)
+        if totals is not None:
+            folded[shard] = totals
+        elif await folder.begun(shard):
+            begun[shard] = await folder.totals(shard)
 
-    for first in range(1, shards + 1, _BATCH):
-        await asyncio.gather(*map(one, range(first, min(first + _BATCH, shards + 1))))
+    async for _ in over_shards(shards, look):
+        pass
     return folded, begun

@@ -9,14 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.edit import Record, Status, Totals
+from pipeline.edit import Record, Status
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import roots_of, uploaded_name
 from pipeline.job.spec import Spec
 from pipeline.report import local_inputs, write_csv, write_html
-
-#: Heads of folded shards that are read at once.
-_READS = 32
 
 _record = msgspec.json.Decoder(Record)
 
@@ -48,22 +45,6 @@ async def write_results(folder: JobFolder, shards: int, status: Status, spec: Sp
         await folder.store.put_file("results.csv", table)
         await folder.store.put_file("results.jsonl", lines)
     await write_status(folder, status)
-
-
-async def exact_totals(folder: JobFolder, shards: int) -> Totals:
-    """The totals of the first *shards* shards by their folds; a shard that is not folded adds its records."""
-    reading = asyncio.Semaphore(_READS)
-
-    async def one(shard: int) -> Totals:
-        async with reading:
-            return await folder.totals(shard)
-
-    total = Totals()
-    for first in range(1, shards + 1, 1000):
-        batch = range(first, min(first + 1000, shards + 1))
-        for totals in await asyncio.gather(*map(one, batch)):
-            total += totals
-    return total
 
 
 def records_in(lines: Path) -> Iterator[Record]:

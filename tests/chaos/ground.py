@@ -113,6 +113,13 @@ class Ground(Shop):
     def folded(self, shard: int) -> bool:
         return (self.out / ".retouch" / "shards" / f"{shard:06d}" / "r1" / "folded").exists()
 
+    def settled(self) -> int:
+        """Rows with a record, as the folder has them now."""
+        heads = [path.read_text().partition("\n")[0] for path in self.out.glob(".retouch/shards/*/r1/folded")]
+        return sum(json.loads(head)["rows"] for head in heads) + sum(
+            not (path.parent / "folded").exists() for path in self.out.glob(".retouch/shards/*/r1/*.record")
+        )
+
     def in_flight_in(self, worker: Process, job: str) -> set[int]:
         """:meth:`in_flight`, of the shards that *worker* holds."""
         return self.in_flight({shard for shard, pid in self.server.owners(job).items() if pid == worker.pid})

@@ -33,6 +33,10 @@ def test_a_run_dies_at_every_step_in_turn(ground):
     ground.manifest(ROWS)
     for step in STEPS:
         run_and_die(ground, killed_at(step, 4))
+    status = ground.status(str(ground.out))
+    assert status["state"] == "queued"
+    assert status["outcomes"]["done"] == ground.settled() < ROWS, "of the records, not of the last report"
+    assert status["calls_unknown"] >= ground.lost[-1]
     assert ground.running().wait() == 0
     judge(ground, ROWS)
 

@@ -9,9 +9,10 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held, is_held
 from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, entries, find, newest_unfinished, register
-from pipeline.job.results import exact_totals, write_results
+from pipeline.job.results import write_results
 from pipeline.job.shard import Intent
 from pipeline.job.spec import Spec, differences, identity, new_id
+from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
 from pipeline.progress import status_of
 from pipeline.store import open_store

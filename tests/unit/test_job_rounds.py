@@ -7,7 +7,7 @@ from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Varian
 from pipeline.errors import JobError
 from pipeline.job import rounds
 from pipeline.job.folder import JobFolder
-from pipeline.job.results import exact_totals
+from pipeline.job.totals import exact_totals
 from pipeline.policy import variant
 from pipeline.ports import Wanted
 

@@ -1,0 +1,36 @@
+"""What the shards of a job come to: looked at some together, so that a store's latency is paid once for many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from pipeline.edit import Totals
+from pipeline.job.folder import JobFolder
+
+T = TypeVar("T")
+
+#: Shards that are looked at together, and that are held until they are handed on in order.
+_TOGETHER, _BATCH = 32, 1000
+
+
+async def over_shards(shards: int, look: Callable[[int], Awaitable[T]]) -> AsyncIterator[T]:
+    """What *look* says of each of the first *shards* shards, in order."""
+    together = asyncio.Semaphore(_TOGETHER)
+
+    async def one(shard: int) -> T:
+        async with together:
+            return await look(shard)
+
+    for first in range(1, shards + 1, _BATCH):
+        for said in await asyncio.gather(*map(one, range(first, min(first + _BATCH, shards + 1)))):
+            yield said
+
+
+async def exact_totals(folder: JobFolder, shards: int) -> Totals:
+    """The totals of the first *shards* shards by their folds; a shard that is not folded adds its records."""
+    total = Totals()
+    async for totals in over_shards(shards, folder.totals):
+        total += totals
+    return total
