@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 
 from jobs.command import Command, json_option, option, switch
-from jobs.options import answer_params, command_option, job_params, slots_option
+from jobs.options import answer_params, command_option, job_params, place_params, slots_option
 from jobs.values import Number, Rule, Text, YesNo
 
 _JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
@@ -259,6 +259,24 @@ def _models() -> Command:
     )
 
 
+def _doctor() -> Command:
+    return Command(
+        "doctor",
+        "jobs.doctor.command:diagnose",
+        [*place_params(), json_option("every finding")],
+        text="""Look whether everything is in place: key, model and sizes, store, Redis, workers, clock, versions,
+    proxy and certificates. It costs nothing, changes nothing, and says of each fault how to mend it.
+
+    Exit code: 0 nothing is at fault, 1 something is.
+    """,
+        examples=(
+            "retouch doctor",
+            "retouch doctor --out s3://bucket/spring --image-size 4K",
+            "retouch doctor --json | jq -r '.findings[] | select(.grade != \"ok\") | .mend'",
+        ),
+    )
+
+
 def _emulator() -> Command:
     return Command(
         "emulator",
@@ -326,5 +344,6 @@ COMMANDS = {
     "retry": Listed("Settle again what is not done.", _retry),
     "report": Listed("Write results and report anew from what is settled.", _report),
     "models": Listed("Show what each model takes, makes and costs.", _models),
+    "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),
     "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),
 }

@@ -42,6 +42,11 @@ def command_option(what: str = "the job", note: str = "") -> click.Option:
     )
 
 
+def place_params() -> list[click.Parameter]:
+    """Where results would go, and which pictures would be asked for."""
+    return [param for param in _what() if param.name != "prompt"]
+
+
 def slots_option(text: str) -> click.Option:
     """``--max-in-flight``, of jobs and of workers."""
     default = _DEFAULTS.max_in_flight

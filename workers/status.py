@@ -69,12 +69,21 @@ async def workers_alive(redis: Redis) -> int:
     Raises:
         BrokerError: Redis is out of reach.
     """
+    return len(await living_workers(redis))
+
+
+async def living_workers(redis: Redis) -> list[Card]:
+    """What the workers that are alive say of themselves.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+    """
     with reaching(redis):
         pipe = redis.pipeline(transaction=False)
         pipe.hgetall(WORKERS)
         pipe.time()
         cards, (seconds, micros) = await pipe.execute()
-    return len(_living(cards, int(seconds) * 1000 + int(micros) // 1000))
+    return _living(cards, int(seconds) * 1000 + int(micros) // 1000)
 
 
 def _living(cards: dict[str, str], now: int) -> list[Card]:

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 import httpx
 
 from pipeline.errors import KeyMissing, UsageError
-from pipeline.gemini.answer import Answer, Failure
-from pipeline.gemini.exchange import Deadlines, Exchange, close
+from pipeline.gemini.answer import Answer, Failure, Kind
+from pipeline.gemini.exchange import BROKEN, Deadlines, Exchange, close, kind_of, said
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.transport import proxy_credentials, room_for, transport
 from pipeline.gemini.upload import Upload, check
@@ -129,12 +129,25 @@ class Client:
         finally:
             await close(response)
 
+    async def get(self, path: str, *, timeout: float) -> httpx.Response | Failure:  # noqa: ASYNC109 - covers all of it
+        """What the API says of *path*, such as ``/v1beta/models/<id>``, read whole; costs nothing."""
+        request = httpx.Request("GET", self._at(path), headers=self._headers)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._http.send(request)
+        except TimeoutError:
+            return Failure(kind=Kind.TIMEOUT, detail=f"no answer within {timeout:g} s")
+        except BROKEN as error:
+            return Failure(kind=kind_of(error), detail=said(error, self._key))
+
+    def _at(self, path: str) -> httpx.URL:
+        return self._root.copy_with(path=self._root.path.rstrip("/") + path)
+
     def _request(self, request: ImageRequest, upload: Upload, timeout: float) -> httpx.Request:
         headers = {**self._headers, "content-length": str(upload.length)}
         if timeout >= _SERVER_SHORTEST:
             headers["x-server-timeout"] = str(math.ceil(timeout))
-        url = self._root.copy_with(path=self._root.path.rstrip("/") + request.path)
-        return httpx.Request("POST", url, headers=headers, stream=upload)
+        return httpx.Request("POST", self._at(request.path), headers=headers, stream=upload)
 
 
 class _Turn:

@@ -23,7 +23,7 @@ from pipeline.gemini.wire import parse
 
 # What breaks on the wire. The class of an error says nothing of what was sent: the transport reports a connection
 # lost after the body as a failure to connect. Only :class:`Upload` knows.
-_BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,10 +99,10 @@ class Exchange:
                 f"answer within {self._deadlines.total:g} s" if self.upload.begun else "connection in time"
             )
             return self._failure(Kind.TIMEOUT, f"no {awaited}")
-        except _BROKEN as error:
+        except BROKEN as error:
             if self.upload.fault is not None:
                 raise self.upload.fault from None
-            return self._failure(Kind.UNTRUSTED if _untrusted(error) else Kind.NETWORK, self._said(error))
+            return self._failure(kind_of(error), said(error, self._key))
         finally:
             self._connecting = None
         self._waited, self._came = self._clock() - self._started, time.time()
@@ -118,8 +118,8 @@ class Exchange:
             scanner = Scanner()
         except TimeoutError:
             broken = self._failure(Kind.TIMEOUT, f"the answer did not end within {self._deadlines.total:g} s")
-        except _BROKEN as error:
-            broken = self._failure(Kind.NETWORK, f"the answer was cut off: {self._said(error)}")
+        except BROKEN as error:
+            broken = self._failure(Kind.NETWORK, f"the answer was cut off: {said(error, self._key)}")
         if broken is not None and response.is_success:
             # An answer that begins says that the request arrived, whatever our side of it had handed over.
             return msgspec.structs.replace(broken, sent=True, status=response.status_code)
@@ -166,11 +166,17 @@ class Exchange:
             kind=kind, begun=self.upload.begun, sent=self.upload.sent, detail=detail, seconds=seconds
         )
 
-    def _said(self, error: Exception) -> str:
-        """What *error* tells, by the first in its chain: the transport's own classes mislead."""
-        first = _first(error)
-        plain = next((text for kind, text in _PLAIN.items() if isinstance(first, kind)), None)
-        return plain or redacted(f"{type(first).__name__}: {first}", self._key)
+
+def kind_of(error: Exception) -> Kind:
+    """Why no answer came, by what broke."""
+    return Kind.UNTRUSTED if _untrusted(error) else Kind.NETWORK
+
+
+def said(error: Exception, key: str) -> str:
+    """What *error* tells, by the first in its chain: the transport's own classes mislead. *key* is hidden."""
+    first = _first(error)
+    plain = next((text for kind, text in _PLAIN.items() if isinstance(first, kind)), None)
+    return plain or redacted(f"{type(first).__name__}: {first}", key)
 
 
 def _first(error: BaseException) -> BaseException:
@@ -200,5 +206,5 @@ def _nothing() -> None:
 
 async def close(response: httpx.Response) -> None:
     """Give the connection back, or close it if the answer was not read to its end."""
-    with suppress(*_BROKEN):
+    with suppress(*BROKEN):
         await response.aclose()

@@ -1,0 +1,124 @@
+"""Redis: is it in reach, of a version and with the settings that submitted jobs need?"""
+
+from __future__ import annotations
+
+import msgspec
+
+from jobs.doctor.finding import Finding, fault, ok, warning
+from pipeline.errors import BrokerError
+from workers.connection import without_password
+from workers.inspection import Server, inspect_server
+
+#: What Celery 5.7 needs.
+_OLDEST = (6, 2)
+#: Part of the memory above which it is nearly full.
+_FULL = 0.9
+#: Round trips within a lease that may be lost without losing the lease.
+_TRIPS = 10
+
+
+class Broker(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of Redis.
+
+    Attributes:
+        meant: ``RETOUCH_REDIS_URL`` names it; otherwise it is the default, which only workers need.
+        lease: seconds for which a worker claims a shard.
+        away: why it is out of reach.
+    """
+
+    where: str
+    meant: bool
+    lease: float
+    away: str | None = None
+    server: Server | None = None
+
+
+async def read(url: str, *, meant: bool, lease: float) -> Broker:
+    """Look at the Redis at *url*."""
+    known = Broker(where=without_password(url), meant=meant, lease=lease)
+    try:
+        return msgspec.structs.replace(known, server=await inspect_server(url))
+    except BrokerError as error:
+        return msgspec.structs.replace(known, away=str(error))
+
+
+def judge(broker: Broker) -> list[Finding]:
+    """What it means for submitted jobs."""
+    server = broker.server
+    if server is None:
+        text = broker.away or f"Redis at {broker.where} was not asked"
+        mend = "start it, or set RETOUCH_REDIS_URL"
+        if broker.meant:
+            return [fault("redis", text, mend)]
+        return [warning("redis", text, f"{mend}; `retouch run` needs none, `submit` and `worker` do")]
+    version = f"{server.name} {server.version or 'of an unknown version'}"
+    said = f"{version} at {broker.where} answers in {server.seconds * 1000:.1f} ms"
+    wrong = [*_kind(server), *_keeping(server), *_speed(broker, server)]
+    if server.hidden:
+        # Managed servers do so; it is no fault, but what cannot be seen is not said to be well.
+        said += f"; {' and '.join(server.hidden)} cannot be used here, so that not all settings can be seen"
+    return [ok("redis", said), *wrong, *([] if wrong else [_well(broker, server)])]
+
+
+def _well(broker: Broker, server: Server) -> Finding:
+    seen = [
+        text
+        for text, known in (
+            (f"eviction {server.eviction}", server.eviction),
+            (f"append-only file {server.sync or 'on'}", server.append_only),
+        )
+        if known
+    ]
+    # Messages are acknowledged when they are taken, and leases redeliver: no visibility timeout is waited for.
+    leases = f"leases of {broker.lease:g} s redeliver, whatever the visibility timeout"
+    return ok("settings", ", ".join([*seen, leases]))
+
+
+def _kind(server: Server) -> list[Finding]:
+    found = []
+    if server.version and _number(server.version) < _OLDEST:
+        text = f"{server.name} {server.version} is too old for Celery"
+        found.append(fault("redis", text, "use Redis 6.2 or later, or Valkey"))
+    if server.replica:
+        mend = "let RETOUCH_REDIS_URL name the primary"
+        found.append(fault("redis", "it is a replica, which takes no writes", mend))
+    if server.cluster:
+        text = "it is a cluster, and retouch's scripts need all keys on one server"
+        found.append(fault("redis", text, "use a single server (with replicas, if you like)"))
+    if server.loading:
+        found.append(warning("redis", "it is still loading its data", "wait; workers do so by themselves"))
+    return found
+
+
+def _keeping(server: Server) -> list[Finding]:
+    found = []
+    if server.eviction not in (None, "noeviction"):
+        text = f"maxmemory-policy is {server.eviction}: when memory is full, leases and budgets are forgotten"
+        mend = "set maxmemory-policy noeviction"
+        # Without a limit nothing is evicted; the limit may come.
+        found.append(
+            warning("eviction", text, mend) if server.memory is None else fault("eviction", text, mend)
+        )
+    if server.memory is not None and server.memory > _FULL:
+        text = f"{server.memory:.0%} of its memory is used; a Redis that is full refuses writes"
+        found.append(warning("memory", text, "raise maxmemory, or take others' keys elsewhere"))
+    if server.append_only is False:
+        text = "its append-only file is off: after a restart jobs are built again from the store, which takes time"
+        found.append(warning("persistence", text, "set appendonly yes and appendfsync everysec"))
+    if server.write_failed:
+        mend = "make room on its disk, and look at its log"
+        found.append(fault("persistence", "its last write to disk has failed: it may refuse writes", mend))
+    return found
+
+
+def _speed(broker: Broker, server: Server) -> list[Finding]:
+    if server.seconds * _TRIPS <= broker.lease:
+        return []
+    text = f"a round trip takes {server.seconds:.2f} s, and a lease {broker.lease:g} s"
+    return [
+        warning("latency", text, "bring workers and Redis closer together, or raise RETOUCH_LEASE_SECONDS")
+    ]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

@@ -1,0 +1,46 @@
+"""What was found: all is well, something to know, or something that must be mended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Grade(StrEnum):
+    """How bad it is. A *fault* keeps jobs from being done; a *warning* may cost time or money, or surprise."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at.
+
+    Attributes:
+        check: its subject, one word.
+        grade: how bad it is.
+        text: what was found.
+        mend: what to do about it, one sentence; ``None`` where nothing need be done.
+    """
+
+    check: str
+    grade: Grade
+    text: str
+    mend: str | None = None
+
+
+def ok(check: str, text: str) -> Finding:
+    """All is well."""
+    return Finding(check, Grade.OK, text)
+
+
+def warning(check: str, text: str, mend: str) -> Finding:
+    """Something to know."""
+    return Finding(check, Grade.WARNING, text, mend)
+
+
+def fault(check: str, text: str, mend: str) -> Finding:
+    """Something that must be mended."""
+    return Finding(check, Grade.FAULT, text, mend)

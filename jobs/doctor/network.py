@@ -1,0 +1,58 @@
+"""Proxy and certificates: what the environment says of the way to the API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+import msgspec
+
+from jobs.doctor.finding import Finding, fault, ok
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """The way to the API.
+
+    Attributes:
+        proxy: the proxy's address without its password; ``None``: there is none, or it is passed by.
+        certificates: the variables that name whom to trust, with what they name.
+        absent: those of them that name nothing that is there.
+    """
+
+    proxy: str | None
+    certificates: dict[str, str]
+    absent: tuple[str, ...]
+
+
+def read(base_url: str) -> Way:
+    """What the environment says of the way to *base_url*."""
+    parts = urlsplit(base_url)
+    named = getproxies_environment()
+    proxy = named.get(parts.scheme) or named.get("all")
+    if proxy and proxy_bypass(parts.netloc.rpartition("@")[2]):
+        proxy = None
+    certificates = {name: os.environ[name] for name in _CERTIFICATES if os.environ.get(name)}
+    return Way(
+        proxy=_address(proxy) if proxy else None,
+        certificates=certificates,
+        absent=tuple(name for name, path in certificates.items() if not Path(path).exists()),
+    )
+
+
+def judge(way: Way) -> list[Finding]:
+    """What it means; whether it leads there is seen when the API is asked."""
+    if way.absent:
+        named = " and ".join(f"{name}={way.certificates[name]}" for name in way.absent)
+        return [fault("network", f"{named}: there is no such file", "mend it or unset it")]
+    by = f"through the proxy {way.proxy}" if way.proxy else "without a proxy"
+    trusted = " and ".join(f"{name}={path}" for name, path in way.certificates.items()) or "certifi's list"
+    return [ok("network", f"{by}; certificates are checked against {trusted}")]
+
+
+def _address(proxy: str) -> str:
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

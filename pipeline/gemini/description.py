@@ -1,0 +1,67 @@
+"""What the API says of a model: proves key, network and model, and costs nothing."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+import httpx
+import msgspec
+
+from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.client import Client
+from pipeline.gemini.judgement import Judgement
+from pipeline.gemini.verdict import judge
+from pipeline.gemini.wire import parse
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """A model as the API describes it.
+
+    Attributes:
+        refused: why there is no description, judged as an answer to a call is.
+        methods: what the model can be asked for, such as ``generateContent``.
+        date: seconds since the epoch by the server's clock, to the second; ``None``: it did not say.
+    """
+
+    refused: Judgement | None = None
+    methods: tuple[str, ...] = ()
+    date: float | None = None
+
+
+class _Model(msgspec.Struct):
+    methods: tuple[str, ...] = msgspec.field(name="supportedGenerationMethods", default=())
+
+
+async def describe(client: Client, model: str, seconds: float) -> Description:
+    """What the API says of *model* within *seconds* (gemini-api.md 0.1: ``GET models/{id}``)."""
+    response = await client.get(f"/v1beta/models/{model}", timeout=seconds)
+    if isinstance(response, Failure):
+        return Description(refused=judge(response))
+    date = _date(response.headers.get("date"))
+    if not response.is_success:
+        return Description(refused=judge(_answer(response)), date=date)
+    try:
+        described = msgspec.json.decode(response.content, type=_Model)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        detail = "what answers is not the API: it describes the model with something that is not its JSON"
+        return Description(
+            refused=msgspec.structs.replace(judge(_answer(response)), detail=detail), date=date
+        )
+    return Description(methods=described.methods, date=date)
+
+
+def _answer(response: httpx.Response) -> Answer:
+    body = response.content
+    return Answer(
+        status=response.status_code,
+        reply=parse(body),
+        html=body.lstrip()[:1] == b"<",
+        retry_after=response.headers.get("retry-after"),
+    )
+
+
+def _date(header: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(header).timestamp() if header else None
+    except ValueError:
+        return None

@@ -1,0 +1,133 @@
+"""What a Redis says of itself and of our part in it, for those who look whether all is in place."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from redis.exceptions import NoPermissionError, ResponseError
+
+from workers.board import Board, Card
+from workers.connection import connect, reaching
+from workers.monitoring.backlog import Backlog, backlog
+from workers.status import living_workers
+
+#: Seconds for which a message may lie in the queue before it counts as not taken.
+OVERDUE = 30.0
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """A Redis as it describes itself; ``None`` where it says nothing.
+
+    Attributes:
+        name: such as ``redis`` or ``valkey``.
+        version: of Redis, or the one that the server is compatible with.
+        hidden: commands that this user may not use.
+        skew: seconds by which its clock is ahead of ours.
+        seconds: a round trip.
+        memory: the part of its memory that is in use, where it has a limit.
+    """
+
+    name: str = "redis"
+    version: str | None = None
+    replica: bool | None = None
+    cluster: bool | None = None
+    loading: bool | None = None
+    eviction: str | None = None
+    memory: float | None = None
+    append_only: bool | None = None
+    sync: str | None = None
+    write_failed: bool = False
+    hidden: tuple[str, ...] = ()
+    skew: float = 0.0
+    seconds: float = 0.0
+
+
+class Force(msgspec.Struct, frozen=True, kw_only=True):
+    """Who works on what.
+
+    Attributes:
+        cards: of the workers that are alive.
+        before: what lies before them.
+        overdue: messages that lie in the queue for longer than :data:`OVERDUE`.
+    """
+
+    cards: tuple[Card, ...]
+    before: Backlog
+    overdue: int
+
+
+async def inspect_server(url: str) -> Server:
+    """The Redis at *url*.
+
+    Raises:
+        BrokerError: it is out of reach.
+    """
+    client = connect(url)
+    try:
+        with reaching(client):
+            await client.ping()
+            began, clock = time.time(), time.monotonic()
+            seconds, micros = await client.time()
+            took = time.monotonic() - clock
+            info, info_hidden = await _allowed("INFO", client.info("everything"))
+            config, config_hidden = await _allowed("CONFIG", client.config_get("appendfsync"))
+    finally:
+        await client.aclose()
+    return _server(
+        info or {},
+        sync=(config or {}).get("appendfsync"),
+        hidden=(*info_hidden, *config_hidden),
+        skew=seconds + micros / 1e6 - (began + took / 2),
+        took=took,
+    )
+
+
+async def inspect_force(url: str) -> Force:
+    """The workers that share the Redis at *url*, and what lies before them.
+
+    Raises:
+        BrokerError: it is out of reach.
+    """
+    client = connect(url)
+    try:
+        return Force(
+            cards=tuple(await living_workers(client)),
+            before=await backlog(client),
+            overdue=await Board(client).overdue(OVERDUE),
+        )
+    finally:
+        await client.aclose()
+
+
+async def _allowed(command: str, asked: Any) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """The answer, or the command's name when the server lets nobody use it, as managed ones do."""
+    try:
+        return dict(await asked), ()
+    except (NoPermissionError, ResponseError):
+        return None, (command,)
+
+
+def _server(
+    info: dict[str, Any], *, sync: str | None, hidden: tuple[str, ...], skew: float, took: float
+) -> Server:
+    def flag(name: str) -> bool | None:
+        return bool(int(info[name])) if name in info else None
+
+    limit = int(info.get("maxmemory") or 0)
+    return Server(
+        name=str(info.get("server_name") or "redis"),
+        version=None if "redis_version" not in info else str(info["redis_version"]),
+        replica=None if "role" not in info else info["role"] != "master",
+        cluster=flag("cluster_enabled"),
+        loading=flag("loading"),
+        eviction=info.get("maxmemory_policy"),
+        memory=int(info["used_memory"]) / limit if limit and "used_memory" in info else None,
+        append_only=flag("aof_enabled"),
+        sync=sync,
+        write_failed="err" in (info.get("aof_last_write_status"), info.get("rdb_last_bgsave_status")),
+        hidden=hidden,
+        skew=skew,
+        seconds=took,
+    )
