@@ -69,8 +69,9 @@ async def _cancel(job: str, view: View) -> Status:
 
 async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
     """Nobody works on the job, so it is for us; the lock keeps a ``run`` that is just starting away."""
-    with held(folder.store), tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        status = await cancel_rest(folder, spec, registry(), Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+        async with held(folder.store):
+            status = await cancel_rest(folder, spec, registry(), Path(scratch))
     async with telling(folder, hook()) as teller:
         await teller.look(status)
     return status

@@ -26,7 +26,7 @@ from pipeline.job.registry import (
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, open_manifest, spool
 from pipeline.models import catalogue, fault_of_id
-from pipeline.store import Store, open_store
+from pipeline.store import Store, open_store, prove
 
 SPOOL = "manifest.jsonl"
 
@@ -59,6 +59,8 @@ async def open_job(
     """
     _check_options(asked)
     registry = open_store(asked.store)
+    for location in {asked.store, asked.out or asked.store}:
+        await prove(open_store(location))
     wanted = _spec(asked, manifest)
     if asked.out:
         folder, spec = await _at(asked.out, wanted, registry)

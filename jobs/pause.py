@@ -55,7 +55,7 @@ async def _wish(job: str, state: State, view: View) -> Status:
         await folder.want(wanted)
         if entry.submitted and not await announce(environment.redis_url(), entry.job, wanted):
             await _rebuild(entry, folder, state, view)
-        elif not entry.submitted and before.alive is False:
+        elif not entry.submitted and not before.alive:
             view.say(f"No process works on {entry.job}: the command that began it goes on with it.")
         view.say(f"{entry.job} is {_DONE[state]}.")
         return (await known.of(entry)).status

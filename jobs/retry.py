@@ -55,10 +55,11 @@ async def _retry(job: str, again: Again, view: View) -> int:
     spec = await spec_of(entry, folder)
     if entry.submitted:
         return await _by_workers(entry, folder, spec, again, view)
-    with held(folder.store):
+    local = LocalJob(folder, spec, None, registry())
+    async with held(folder.store, local.give_way):
         await _open(folder, spec, again, view)
         with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-            running = Running(view, LocalJob(folder, spec, None, registry()), command=hook())
+            running = Running(view, local, command=hook())
             status = await running.to_its_end(Path(scratch))
     view.close(status)
     return exit_code(status)

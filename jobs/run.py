@@ -45,9 +45,9 @@ async def run(asked: Asked, view: View) -> int:
         folder, spec = await open_job(asked, manifest, Path(scratch))
         for note in manifest.notes:
             view.say(f"note: {note}")
-        with held(folder.store):
+        job = LocalJob(folder, spec, manifest, open_store(asked.store))
+        async with held(folder.store, job.give_way):
             await ask(folder, notify)
-            job = LocalJob(folder, spec, manifest, open_store(asked.store))
             confirm_above = None if asked.yes else asked.confirm_above
             running = Running(view, job, confirm_above, asked.notify_command)
             status = await running.to_its_end(Path(scratch))

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from redis.asyncio import Redis
@@ -39,13 +40,12 @@ class Standing:
     """A job as it stands.
 
     Attributes:
-        alive: whether somebody is there who takes it further: a ``run``, or workers; ``None``: nobody can tell,
-            since an object store has no locks.
+        alive: whether somebody is there who takes it further: a ``run``, or workers.
         note: what makes the figures less than certain, for people.
     """
 
     status: Status
-    alive: bool | None
+    alive: bool
     note: str | None = None
 
 
@@ -115,10 +115,11 @@ async def standings() -> AsyncIterator[Standings]:
 async def _of_run(entry: Entry) -> Standing:
     folder = JobFolder.at(entry.out)
     status = await _stored(entry)
-    alive = await asyncio.to_thread(is_held, folder.store) if folder.store.folder else None
-    if alive is False:
+    alive = await is_held(folder.store)
+    if not alive:
         return Standing(status=_left(await _recounted(folder, status)), alive=False)
-    silent = await asyncio.to_thread(_silence, folder.store) if alive else 0.0
+    # On an object store the lease itself is the sign of life.
+    silent = await asyncio.to_thread(_silence, folder.store.folder) if folder.store.folder else 0.0
     return Standing(status=_unwritten(status, silent) if silent > SILENT else status, alive=alive)
 
 
@@ -141,12 +142,11 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
     )
 
 
-def _silence(store: Store) -> float:
+def _silence(folder: Path) -> float:
     """Seconds since the ``run`` that holds the folder has written its report; 0 when it has not come to it yet."""
-    assert store.folder is not None  # noqa: S101 - it is held
     try:
-        written = (store.folder / "report.json").stat().st_mtime
-        began = (store.folder / LOCK).stat().st_mtime
+        written = (folder / "report.json").stat().st_mtime
+        began = (folder / LOCK).stat().st_mtime
     except OSError:
         return 0.0
     return time.time() - written if written >= began else 0.0

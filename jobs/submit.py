@@ -70,7 +70,7 @@ def _submit(asked: Asked, view: View) -> Submitted:
 
 async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:
     folder, spec = await open_job(asked, manifest, scratch, submitted=True)
-    with held(folder.store):
+    async with held(folder.store):
         await ask(folder, notify)
         planned = await _planned(folder, spec, manifest, asked)
     handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)

@@ -61,7 +61,7 @@ async def follow(
             view.say(f"{standing.note}.")
             note = standing.note
         now = time.monotonic()
-        seen_alive = seen_alive if standing.alive is False and not entry.submitted else now
+        seen_alive = seen_alive if not standing.alive and not entry.submitted else now
         if _at_rest(entry, standing, until) or now - began >= seconds or now - seen_alive >= PATIENCE:
             return standing
         await asyncio.sleep(_EVERY)
@@ -69,5 +69,5 @@ async def follow(
 
 def _at_rest(entry: Entry, standing: Standing, until: frozenset[State]) -> bool:
     """Whether a job is where it was to come; it says so before its last calls, and a ``run`` before its report."""
-    at_work = standing.status.in_flight > 0 if entry.submitted else standing.alive is True
+    at_work = standing.status.in_flight > 0 if entry.submitted else standing.alive
     return standing.status.state in until and not at_work

@@ -126,6 +126,12 @@ class LocalJob:
         self._resumed.set()
         return True
 
+    def give_way(self, reason: str) -> None:
+        """Another process has the job: calls in flight finish, nothing new is begun."""
+        self._interrupted = True
+        self.brake.stop(State.QUEUED, reason)
+        self._resumed.set()
+
     @property
     def _paused(self) -> bool:
         return self.brake.reason == PAUSED and not self._interrupted

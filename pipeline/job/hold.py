@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import JobError
+from pipeline.job.runlease import is_leased, leased
 from pipeline.store import Store
 
 LOCK = ".retouch/run.lock"
@@ -19,18 +21,20 @@ LOCK = ".retouch/run.lock"
 _LOOKS, _A_LOOK = 5, 0.05
 
 
-@contextlib.contextmanager
-def held(store: Store) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def held(store: Store, lost: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
     """Hold the folder of *store* while the block runs.
 
-    The lock is the kernel's, so that it ends with the process, whatever ends it. An object store has none: there
-    the create-only puts of intents keep two runs from paying twice.
+    On a disk the lock is the kernel's, so that it ends with the process, whatever ends it; on an object store it is a
+    lease, which a process that was stalled may lose: *lost* is then called with who has it. Create-only puts of
+    intents keep two runs from paying twice even then.
 
     Raises:
         JobError: another live process holds it; the sentence says which.
     """
     if store.folder is None:
-        yield
+        async with leased(store, lost):
+            yield
         return
     path = store.folder / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,12 +44,16 @@ def held(store: Store) -> Iterator[None]:
         yield
 
 
-def is_held(store: Store) -> bool:
+async def is_held(store: Store) -> bool:
     """Whether a live process holds the folder; looking needs no right to write."""
     if store.folder is None:
-        return False
+        return await is_leased(store)
+    return await asyncio.to_thread(_is_locked, store.folder / LOCK)
+
+
+def _is_locked(path: Path) -> bool:
     try:
-        descriptor = os.open(store.folder / LOCK, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:

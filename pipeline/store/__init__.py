@@ -12,11 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.store.access import is_bucket_url
 from pipeline.store.disk import DiskStore
 from pipeline.store.objects import ObjectStore
+from pipeline.store.proof import prove
 from pipeline.store.protocol import Bytes, Store
 
-__all__ = ["Bytes", "DiskStore", "ObjectStore", "Store", "open_store"]
+__all__ = ["Bytes", "DiskStore", "ObjectStore", "Store", "is_bucket_url", "open_store", "prove"]
 
 
 def open_store(location: str | Path) -> Store:

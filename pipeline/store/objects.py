@@ -1,4 +1,9 @@
-"""Results on an object store, through obstore."""
+"""Results on an object store, through obstore: S3, Google Cloud Storage, Azure, or memory in tests.
+
+A create-only put (``If-None-Match: *``) whose answer never came may have been made. The next one is then told that
+the object is there, and must not take its own for another's. So these puts are repeated here, where it is known what
+came of each, and not within obstore: one in doubt that finds exactly its own bytes has won.
+"""
 
 from __future__ import annotations
 
@@ -9,70 +14,169 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-import obstore.store
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    GenericError,
+    InvalidPathError,
+    NotSupportedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline.errors import StoreError
+from pipeline.store import refusals
+from pipeline.store.access import clients
 from pipeline.store.protocol import Bytes
+
+#: Tries of one create-only put; whoever must not give up begins anew (keeper.py).
+_TRIES = 4
+_WAIT = wait_random_exponential(multiplier=0.2, max=5)
+
+#: Nothing was written, and nothing will be at another try.
+_REFUSED = (
+    PermissionDeniedError,
+    UnauthenticatedError,
+    NotSupportedError,
+    InvalidPathError,
+    FileNotFoundError,
+)
+
+#: S3 says 412 when the object is there; 409 when another put or a removal was under way, so that it may not be.
+_IS_THERE = 412
+
+#: Browsers show what the store says that it is.
+_CONTENT_TYPES = {
+    ".avif": "image/avif",
+    ".css": "text/css; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".gif": "image/gif",
+    ".heic": "image/heic",
+    ".html": "text/html; charset=utf-8",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".png": "image/png",
+    ".webp": "image/webp",
+}
+
+
+class _Said(Exception):  # noqa: N818 - it is no error of its own
+    """What the library said, without what may be secret: the cause that ``--debug`` shows."""
+
+
+class _Conflict(Exception):  # noqa: N818 - it is what the store calls it
+    """Another put was under way, and nothing is there: to be tried again."""
 
 
 class ObjectStore:
-    """An object store, through obstore: S3, Google Cloud Storage, Azure, or memory in tests."""
+    """A bucket, or a prefix in it."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self.folder: Path | None = None
-        try:
-            self._objects: Any = obstore.store.from_url(url)
-        except (BaseError, ValueError) as error:
-            raise StoreError(
-                f"{url}: this is no store that retouch can write to ({_first_line(error)})"
-            ) from error
+        self._objects, self._once = clients(url)
+        self._in_doubt: set[str] = set()
 
     async def put_new(self, path: str, data: Bytes) -> bool:
+        body = bytes(data)
+        tries = AsyncRetrying(
+            stop=stop_after_attempt(_TRIES),
+            wait=_WAIT,
+            retry=retry_if_exception_type((GenericError, _Conflict)),
+            reraise=True,
+        )
         with self._sentences("write", path):
-            try:
-                await obstore.put_async(self._objects, path, bytes(data), mode="create")
-            except AlreadyExistsError:
-                return False
+            return await tries(self._create, path, body)
+
+    async def _create(self, path: str, body: bytes) -> bool:
+        doubtful = path in self._in_doubt
+        # Before the put: it may have been made however this ends, by a cancel too.
+        self._in_doubt.add(path)
+        try:
+            await obstore.put_async(self._once, path, body, mode="create", attributes=_attributes(path))
+        except AlreadyExistsError as error:
+            return await self._lost(path, body, error, doubtful=doubtful)
+        except _REFUSED:
+            self._in_doubt.discard(path)
+            raise
+        self._in_doubt.discard(path)
         return True
+
+    async def _lost(self, path: str, body: bytes, error: BaseException, *, doubtful: bool) -> bool:
+        """Whether the object that is there is ours after all.
+
+        Raises:
+            _Conflict: there is none.
+        """
+        ours = False
+        if doubtful:
+            ours = await self._read(path) == body
+        elif refusals.status_of(error) not in (None, _IS_THERE) and await self._read(path, 1) is None:
+            raise _Conflict(refusals.said(error))
+        self._in_doubt.discard(path)
+        return ours
 
     async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - it always is
         with self._sentences("write", path):
-            await obstore.put_async(self._objects, path, bytes(data))
+            await obstore.put_async(self._objects, path, bytes(data), attributes=_attributes(path))
 
     async def put_file(self, path: str, source: Path) -> None:
         with self._sentences("write", path):
-            await obstore.put_async(self._objects, path, source)
+            await obstore.put_async(self._objects, path, source, attributes=_attributes(path))
         await asyncio.to_thread(source.unlink)
 
     async def get(self, path: str, size: int | None = None) -> bytes | None:
         with self._sentences("read", path):
-            try:
-                if size is not None:
-                    return bytes(await obstore.get_range_async(self._objects, path, start=0, length=size))
-                return bytes(await (await obstore.get_async(self._objects, path)).bytes_async())
-            except FileNotFoundError:
-                return None
+            return await self._read(path, size)
+
+    async def _read(self, path: str, size: int | None = None) -> bytes | None:
+        try:
+            if size is not None:
+                return bytes(await obstore.get_range_async(self._objects, path, start=0, length=size))
+            return bytes(await (await obstore.get_async(self._objects, path)).bytes_async())
+        except FileNotFoundError as error:
+            if refusals.is_no_bucket(error):
+                raise
+            return None
+        except GenericError as error:
+            if refusals.is_empty(error):
+                return b""
+            raise
 
     async def names(self, prefix: str) -> list[str]:
         with self._sentences("list", prefix):
             found = await obstore.list_with_delimiter_async(self._objects, prefix)
         entries = [*found["common_prefixes"], *(item["path"] for item in found["objects"])]
-        return sorted(entry.rstrip("/").rpartition("/")[2] for entry in entries)
+        # Consoles make a folder of an empty object with the folder's own name.
+        inside = (entry.rstrip("/") for entry in entries if entry.strip("/") != prefix.strip("/"))
+        return sorted(entry.rpartition("/")[2] for entry in inside)
 
     async def delete(self, paths: list[str]) -> None:
-        # Absent objects are no error on most stores; on those where they are, nothing is left to do.
-        with self._sentences("delete", self.url), contextlib.suppress(FileNotFoundError):
-            await obstore.delete_async(self._objects, paths)
+        with self._sentences("delete", paths[0] if paths else ""):
+            try:
+                await obstore.delete_async(self._objects, paths)
+            except FileNotFoundError as error:
+                if refusals.is_no_bucket(error):
+                    raise
+                await self._delete_each(paths)
+
+    async def _delete_each(self, paths: list[str]) -> None:
+        """Some stores end a list of removals at the first object that is not there."""
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                await obstore.delete_async(self._objects, [path])
 
     @contextlib.contextmanager
     def _sentences(self, what: str, path: str) -> Iterator[None]:
         try:
             yield
-        except BaseError as error:
-            raise StoreError(f"{self.url}/{path}: cannot {what} ({_first_line(error)})") from error
+        except (BaseError, FileNotFoundError, _Conflict) as error:
+            place = f"{self.url}/{path}" if path else self.url
+            raise StoreError(refusals.sentence(place, what, error)) from _Said(refusals.said(error))
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].strip()
+def _attributes(path: str) -> dict[str, Any] | None:
+    kind = _CONTENT_TYPES.get("." + path.rpartition(".")[2])
+    return {"Content-Type": kind} if kind else None

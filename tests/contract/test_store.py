@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.store import DiskStore, ObjectStore, open_store
+from pipeline.store import DiskStore, ObjectStore, open_store, prove
+from tests.objectstores import AZURITE
+
+FORMS = ["disk", "memory", "moto", "seaweed", *(["azurite"] if AZURITE else [])]
 
 
-@pytest.fixture(params=["disk", "object"])
-def store(request, tmp_path):
-    return DiskStore(tmp_path / "store") if request.param == "disk" else ObjectStore("memory://")
+@pytest.fixture(params=FORMS)
+def store(request, tmp_path, monkeypatch):
+    """A store that is empty: on a server, a prefix of its own."""
+    if request.param == "disk":
+        return DiskStore(tmp_path / "store")
+    if request.param == "memory":
+        return ObjectStore("memory://")
+    bucket = request.getfixturevalue(f"{request.param}_bucket")
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    return ObjectStore(f"{bucket.url}/{secrets.token_hex(6)}")
+
+
+async def test_it_is_what_we_need(store):
+    await prove(store)
+    assert await store.names(".retouch") == []
 
 
 async def test_what_is_not_there(store):
@@ -35,7 +52,7 @@ async def test_put_new_never_replaces(store):
 
 
 async def test_of_many_writers_one_wins(store):
-    won = await asyncio.gather(*(store.put_new("a", bytes([number])) for number in range(20)))
+    won = await asyncio.gather(*(store.put_new("a", bytes([number])) for number in range(8)))
     assert sum(won) == 1
     assert await store.get("a") == bytes([won.index(True)])
 
@@ -49,6 +66,7 @@ async def test_any_kind_of_bytes(store, kind):
 async def test_an_empty_file_is_a_file(store):
     assert await store.put_new("a", b"")
     assert await store.get("a") == b""
+    assert await store.get("a", 10) == b""
 
 
 async def test_the_first_bytes(store):
@@ -64,10 +82,30 @@ async def test_names_are_those_directly_inside(store):
     assert set(await store.names("")) >= {"f", "other"}
 
 
+async def test_more_names_than_a_page_of_a_listing(store):
+    names = sorted(f"{number:05}" for number in range(1100))
+    for first in range(0, len(names), 100):
+        await asyncio.gather(*(store.put(f"f/{name}", b"") for name in names[first : first + 100]))
+    assert await store.names("f") == names
+    await store.delete([f"f/{name}" for name in names])
+    assert await store.names("f") == []
+
+
+async def test_what_is_larger_than_one_part_of_an_upload(store, tmp_path):
+    data = secrets.token_bytes(6 * 1024 * 1024 + 1)
+    assert await store.put_new("new", data)
+    assert not await store.put_new("new", b"")
+    await store.put("put", data)
+    (tmp_path / "source").write_bytes(data)
+    await store.put_file("file", tmp_path / "source")
+    for path in ("new", "put", "file"):
+        assert await store.get(path) == data
+
+
 async def test_delete(store):
     await store.put("a", b"x")
     await store.put("b", b"y")
-    await store.delete(["a", "never"])
+    await store.delete(["never", "a", "never"])
     assert await store.get("a") is None
     assert await store.get("b") == b"y"
 

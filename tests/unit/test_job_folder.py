@@ -256,11 +256,12 @@ async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_pa
     }
 
 
-def test_a_folder_has_one_run_at_a_time(tmp_path):
+async def test_a_folder_has_one_run_at_a_time(tmp_path):
     store = open_store(tmp_path)
-    assert not is_held(store)
-    with held(store):
-        assert is_held(store)
-        with pytest.raises(JobError, match="is held by process"), held(store):
-            pass
-    assert not is_held(store)
+    assert not await is_held(store)
+    async with held(store):
+        assert await is_held(store)
+        with pytest.raises(JobError, match="is held by process"):
+            async with held(store):
+                pass
+    assert not await is_held(store)

@@ -1,0 +1,155 @@
+"""One ``run`` at a time on an object store, which has no locks: a lease that its holder keeps fresh.
+
+::
+
+    .retouch/run/<n>    the n-th lease of this folder; the highest is the one that holds
+
+A lease is taken by creating the next number, which only one can; its holder writes it anew every few seconds. Whoever
+finds it unchanged for :func:`ttl` seconds, by the own clock alone, takes the next one. A holder that was stalled for
+that long finds a higher number and gives way: no number is used twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from pipeline.errors import JobError, StoreError, UsageError
+from pipeline.store import Store
+
+LEASES = ".retouch/run"
+
+log = logging.getLogger("retouch.lease")
+
+#: Seconds without a sign of life until a lease is free, unless ``RETOUCH_LEASE_SECONDS`` says otherwise.
+TTL = 20.0
+#: Signs of life within that time.
+_BEATS = 6
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """Who runs the job: *beat* changes with each sign of life, at *at* by the holder's clock."""
+
+    holder: str
+    token: str
+    beat: int = 0
+    at: float = 0.0
+    released: bool = False
+
+
+@contextlib.asynccontextmanager
+async def leased(store: Store, lost: Callable[[str], None]) -> AsyncIterator[None]:
+    """Hold the folder of *store* while the block runs; *lost* is called when another has taken it over.
+
+    Raises:
+        JobError: another live process holds it.
+        StoreError: the store is out of reach.
+    """
+    number, lease = await _take(store)
+    beating = asyncio.create_task(_keep(store, number, lease, lost))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating
+        await _release(store, number, lease)
+
+
+async def is_leased(store: Store) -> bool:
+    """Whether somebody has given a sign of life of late; clocks that differ by much deceive it.
+
+    Raises:
+        StoreError: the store is out of reach.
+    """
+    _, lease = await _newest(store)
+    return lease is not None and not lease.released and time.time() - lease.at < 2 * ttl()
+
+
+def ttl() -> float:
+    """Seconds without a sign of life until a lease is free.
+
+    Raises:
+        UsageError: the environment says nonsense.
+    """
+    text = os.environ.get("RETOUCH_LEASE_SECONDS") or str(TTL)
+    try:
+        return max(float(text), 0.5)
+    except ValueError:
+        raise UsageError(f"RETOUCH_LEASE_SECONDS={text!r} is not a number of seconds: mend it") from None
+
+
+async def _take(store: Store) -> tuple[int, Lease]:
+    mine = Lease(
+        holder=f"process {os.getpid()} on {socket.gethostname()}", token=secrets.token_hex(8), at=time.time()
+    )
+    while True:
+        number, lease = await _newest(store)
+        if lease is not None and not lease.released:
+            await _see_it_die(store, number, lease)
+        if await store.put_new(_path(number + 1), msgspec.json.encode(mine)):
+            await store.delete([_path(number)] if number else [])
+            return number + 1, mine
+
+
+async def _see_it_die(store: Store, number: int, lease: Lease) -> None:
+    """Return when *lease* has come to its end.
+
+    Raises:
+        JobError: its holder is alive.
+    """
+    log.warning(
+        "%s was held by %s: looking for %.0f s whether it is still alive", store.url, lease.holder, ttl()
+    )
+    end = time.monotonic() + ttl()
+    while time.monotonic() < end:
+        await asyncio.sleep(ttl() / _BEATS / 2)
+        newest, now = await _newest(store)
+        if newest == number and now is not None and now.released:
+            return
+        if (newest, now) != (number, lease):
+            holder = (now or lease).holder
+            raise JobError(
+                f"{store.url} is held by {holder}, which is running this job: wait for it, watch it with "
+                f"`retouch watch {store.url}`, or stop it with Ctrl-C there"
+            )
+
+
+async def _keep(store: Store, number: int, lease: Lease, lost: Callable[[str], None]) -> None:
+    """Give signs of life, until cancelled or until another has the lease."""
+    while True:
+        await asyncio.sleep(ttl() / _BEATS)
+        # While the store is away nobody can take the lease either.
+        with contextlib.suppress(StoreError):
+            newest, now = await _newest(store)
+            if newest > number:
+                lost(f"{now.holder if now else 'another run'} has taken this job over: watch it there")
+                return
+            lease = msgspec.structs.replace(lease, beat=lease.beat + 1, at=time.time())
+            await store.put(_path(number), msgspec.json.encode(lease))
+
+
+async def _release(store: Store, number: int, lease: Lease) -> None:
+    # What cannot be said now is found out by the next one, by looking.
+    with contextlib.suppress(StoreError):
+        if (await _newest(store))[0] == number:
+            await store.put(_path(number), msgspec.json.encode(msgspec.structs.replace(lease, released=True)))
+
+
+async def _newest(store: Store) -> tuple[int, Lease | None]:
+    numbers = [int(name) for name in await store.names(LEASES) if name.isdecimal()]
+    number = max(numbers, default=0)
+    data = await store.get(_path(number)) if number else None
+    return number, None if data is None else msgspec.json.decode(data, type=Lease)
+
+
+def _path(number: int) -> str:
+    return f"{LEASES}/{number:06d}"

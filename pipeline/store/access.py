@@ -1,0 +1,166 @@
+"""From a URL to a client of the store: its credentials, its limits. Nothing is asked of the store yet."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import obstore.store
+from obstore.exceptions import BaseError
+
+from pipeline.errors import StoreError
+
+#: Scheme -> how its environment variables begin. Other schemes of obstore (http, file) give no create-only puts.
+SCHEMES = {
+    "s3": "AWS",
+    "s3a": "AWS",
+    "gs": "GOOGLE",
+    "az": "AZURE",
+    "azure": "AZURE",
+    "abfs": "AZURE",
+    "abfss": "AZURE",
+    "memory": "MEMORY",
+}
+
+#: A store that is away is told of within a minute: those who must not give up try again by themselves (keeper.py).
+_RETRIES: dict[str, Any] = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2},
+}
+_ONCE = _RETRIES | {"max_retries": 0}
+#: Seconds for one request: a picture of 25 MB over a line of 2 Mbit/s.
+_REQUEST, _CONNECT = 120.0, 5.0
+
+# Its overloads tell stores apart by their options; which store it is is the URL's to say here.
+_made: Any = obstore.store.from_url
+
+#: What S3 clients find by themselves; obstore reads these, and no profile.
+_FOUND_WITHOUT_PROFILE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+)
+
+
+class Clients(NamedTuple):
+    """Two clients of one store: *once* repeats nothing, so that its caller knows what came of each request."""
+
+    patient: Any
+    once: Any
+
+
+def is_bucket_url(text: str) -> bool:
+    """Whether *text* is the URL of something on an object store."""
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme.lower() in SCHEMES
+
+
+def clients(url: str) -> Clients:
+    """The clients of the store at *url*, with the credentials of the environment.
+
+    Raises:
+        StoreError: nothing can be written there, or *url* holds what belongs into the environment.
+    """
+    variables = _checked(url)
+    if variables == "MEMORY":
+        memory = obstore.store.MemoryStore()
+        return Clients(memory, memory)
+    options = {
+        "timeout": timedelta(seconds=_REQUEST),
+        "connect_timeout": timedelta(seconds=_CONNECT),
+        # obstore reads it by itself only as long as it is given no other option of the client.
+        "allow_http": _is_on(os.environ.get(f"{variables}_ALLOW_HTTP", "")),
+    }
+    shared = {"client_options": options, **(_profile(os.environ) if variables == "AWS" else {})}
+    try:
+        return Clients(_made(url, retry_config=_RETRIES, **shared), _made(url, retry_config=_ONCE, **shared))
+    except (BaseError, ValueError) as error:
+        raise StoreError(_unusable(url, error)) from None
+
+
+def _checked(url: str) -> str:
+    """How the environment variables of *url*'s store begin.
+
+    Raises:
+        StoreError: it is no store of ours, or holds credentials, which would end up in logs and records.
+    """
+    parts = urlsplit(url)
+    variables = SCHEMES.get(parts.scheme)
+    if variables is None:
+        known = "a path, s3://, gs:// or az://"
+        raise StoreError(f"{parts.scheme}://…: this is no store that retouch can write to: name {known}")
+    if "@" in parts.netloc and parts.scheme not in ("abfs", "abfss"):
+        raise StoreError(
+            f"{parts.scheme}://…: the URL holds credentials: give them by {variables}_… variables instead"
+        )
+    if parts.query or parts.fragment:
+        plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        raise StoreError(
+            f"{plain}: the URL of a store has no ? and no #: give a token by {variables}_… variables instead"
+        )
+    if not parts.netloc and variables != "MEMORY":
+        raise StoreError(f"{url}: no bucket is named: write {parts.scheme}://bucket/folder")
+    return variables
+
+
+def _profile(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Credentials from the profiles of the AWS command line (SSO, roles, processes), which boto3 alone can read.
+
+    Raises:
+        StoreError: a profile is asked for by name and cannot be read.
+    """
+    asked = environment.get("AWS_PROFILE")
+    if not asked and (any(map(environment.get, _FOUND_WITHOUT_PROFILE)) or not _has_profiles(environment)):
+        return {}
+    if importlib.util.find_spec("boto3") is None:
+        if asked:
+            raise StoreError(
+                f"AWS_PROFILE={asked}: profiles are read by boto3: install retouch[aws], or set AWS_ACCESS_KEY_ID"
+            )
+        return {}
+    return _by_boto3(asked)
+
+
+def _by_boto3(profile: str | None) -> dict[str, Any]:
+    import boto3  # noqa: PLC0415 - an optional extra, and slow to import
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
+
+    try:
+        session = boto3.Session(profile_name=profile)
+        if session.get_credentials() is None:
+            return {}
+        extra: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session)}
+    except (BotoCoreError, ValueError) as error:
+        raise StoreError(
+            f"the AWS profile cannot be used ({error}): look at AWS_PROFILE and ~/.aws"
+        ) from None
+    if session.region_name and not os.environ.get("AWS_REGION"):
+        extra["region"] = session.region_name
+    return extra
+
+
+def _has_profiles(environment: Mapping[str, str]) -> bool:
+    home = Path(environment.get("HOME", "/"), ".aws")
+    credentials = environment.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"
+    config = environment.get("AWS_CONFIG_FILE") or home / "config"
+    return Path(credentials).is_file() or Path(config).is_file()
+
+
+def _is_on(value: str) -> bool:
+    return value.strip().lower() in ("1", "true", "yes", "on")
+
+
+def _unusable(url: str, error: BaseException) -> str:
+    said = (str(error).splitlines() or [type(error).__name__])[0].strip()
+    if "Account must be specified" in said:
+        return f"{url}: no storage account is named: set AZURE_STORAGE_ACCOUNT_NAME, and its key or token"
+    return f"{url}: this is no store that retouch can use ({said[:200]})"

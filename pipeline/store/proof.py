@@ -1,0 +1,51 @@
+"""Is a store what retouch needs? Asked before money is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from pipeline.errors import StoreError
+from pipeline.store.protocol import Store
+
+#: Seconds after which a store that does not answer is given up.
+_PATIENCE = 45.0
+
+
+async def prove(store: Store) -> None:
+    """See that an object store can be written, listed and cleared, and creates a key only once: five requests.
+
+    A disk says all that by its first file.
+
+    Raises:
+        StoreError: it is not so; the sentence has the mend.
+    """
+    if store.folder is not None:
+        return
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await _prove(store)
+    except TimeoutError:
+        raise StoreError(
+            f"{store.url}: does not answer within {_PATIENCE:.0f} s; look at the network and at the endpoint"
+        ) from None
+
+
+async def _prove(store: Store) -> None:
+    name = f"probe-{secrets.token_hex(8)}"
+    path = f".retouch/{name}"
+    await store.put_new(path, b"first")
+    try:
+        replaced = await store.put_new(path, b"second") or await store.get(path) != b"first"
+        listed = name in await store.names(".retouch")
+    finally:
+        await store.delete([path])
+    if replaced:
+        raise StoreError(
+            f"{store.url}: lets a second writer replace what the first has written, so that a row could be paid for "
+            "twice; use a store with conditional puts (If-None-Match)"
+        )
+    if not listed:
+        raise StoreError(
+            f"{store.url}: does not list what was just written; use a store with consistent listings"
+        )

@@ -1,0 +1,128 @@
+"""What an object store means by its refusals, and how they are mended. Pure.
+
+obstore's errors are prose around an HTTP status and, mostly, the store's own code in XML or JSON. Codes: S3's list of
+error responses, Azure's "Common REST API error codes", Google's "HTTP status and error codes".
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from pipeline.gemini.redact import redacted
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
+_REGION = re.compile(r"<Region>([\w-]+)</Region>|expecting '([\w-]+)'")
+_ENDPOINT = re.compile(r"Error performing \w+ (https?://[^/\s?]+)")
+_QUERY = re.compile(r"(https?://[^\s?]+)\?\S+")
+
+_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist")
+#: HTTP's word, and that of obstore's own memory.
+_EMPTY = re.compile(r"status code: 416|only 0 bytes long")
+
+#: How a store's credentials are given.
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (for profiles and SSO: install retouch[aws])",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS, or log in with `gcloud auth application-default login`",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
+}
+_RIGHTS = {
+    "s3": "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket",
+    "gs": "the role Storage Object User",
+    "az": "the role Storage Blob Data Contributor",
+}
+#: Pattern in what was said -> why, and the mend; {credentials} and {rights} are those of the store.
+_MEANINGS = tuple(
+    (re.compile(pattern), why, mend)
+    for pattern, why, mend in (
+        (
+            r"ExpiredToken|TokenRefreshRequired|RequestExpired|token (?:included in the request )?(?:is|has) expired",
+            "the credentials have expired",
+            "renew them: {credentials}",
+        ),
+        (r"RequestTimeTooSkewed", "this machine's clock is wrong", "set it"),
+        (
+            r"InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|AuthenticationFailed|status code: 401",
+            "the credentials are not accepted",
+            "look at {credentials}",
+        ),
+        (
+            r"169\.254\.169\.254|169\.254\.170\.2|metadata\.google\.internal|token request|NoCredentialsError",
+            "no credentials were found",
+            "set {credentials}",
+        ),
+        (r"NotImplemented|status code: 501", "it does not know conditional puts", "use a store that does"),
+        (
+            r"SlowDown|status code: 429|status code: 503|ServerBusy",
+            "it asks to slow down",
+            "fewer calls at once help",
+        ),
+        (r"status code: 5\d\d", "it has a fault of its own", "try again later"),
+        (r"status code: 403", "these credentials may not", "they need {rights}"),
+        (
+            r"error sending request|dns error|[Cc]onnection refused|timed out|operation timed",
+            "it cannot be reached",
+            "look at the network and at the endpoint",
+        ),
+    )
+)
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status that *error* tells of."""
+    found = _STATUS.search(str(error))
+    return int(found[1]) if found else None
+
+
+def is_no_bucket(error: BaseException) -> bool:
+    """Whether not the object is missing but what it should lie in."""
+    return bool(_NO_BUCKET.search(str(error)))
+
+
+def is_empty(error: BaseException) -> bool:
+    """Whether a part was asked of an object that has no bytes."""
+    return bool(_EMPTY.search(str(error)))
+
+
+def sentence(url: str, what: str, error: BaseException) -> str:
+    """What people read when *what* (write, read, list, delete) failed at *url*, the place in the store."""
+    why, mend = _meaning(url, str(error))
+    return f"{url}: cannot {what} ({why}); {mend}"
+
+
+def said(error: BaseException) -> str:
+    """What the library said on one line, without what a URL signs itself with."""
+    return redacted(_QUERY.sub(r"\1?…", str(error).partition("Debug source")[0]))
+
+
+def _meaning(url: str, text: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    kind = {"s": "s3", "g": "gs"}.get(parts.scheme[:1], "az")
+    if _NO_BUCKET.search(text):
+        return f"there is no bucket {parts.netloc}", "create it, or mend its name"
+    if "builder error" in text and "http://" in text:
+        variable = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}[kind]
+        return "its endpoint is plain http", f"use https, or allow it with {variable}_ALLOW_HTTP=true"
+    region = _wrong_region(text)
+    if region:
+        return f"the bucket is in {region}", "set AWS_REGION to the bucket's region"
+    for pattern, why, mend in _MEANINGS:
+        if pattern.search(text):
+            where = _ENDPOINT.search(text) if why == "it cannot be reached" else None
+            return (
+                why + (f" at {where[1]}" if where else ""),
+                mend.format(credentials=_CREDENTIALS[kind], rights=_RIGHTS[kind]),
+            )
+    code = _CODE.search(text)
+    return (code[1] if code else said(Exception(text))), "look at the store and its settings"
+
+
+def _wrong_region(text: str) -> str | None:
+    if not re.search(
+        r"AuthorizationHeaderMalformed|PermanentRedirect|IllegalLocationConstraint|redirect without LOCATION",
+        text,
+    ):
+        return None
+    found = _REGION.search(text)
+    return (found[1] or found[2]) if found else "another region"
