@@ -18,6 +18,7 @@ from jobs import environment, logs, output
 from jobs.command import WIDTH, log_params, write_examples
 from jobs.commands import COMMANDS
 from jobs.exits import INTERNAL, INTERRUPTED
+from jobs.masking import masked
 from pipeline.errors import RetouchError
 
 log = logging.getLogger("retouch.cli")
@@ -63,10 +64,10 @@ def command_line(arguments: Sequence[str]) -> int:
         output.say(error.format_message())
         return 2
     except click.ClickException as error:
-        output.say(logs.masked(f"retouch: {_usage(error)}"))
+        output.say(masked(f"retouch: {_usage(error)}"))
         return 2
     except RetouchError as error:
-        output.say(logs.masked(f"retouch: {error}"))
+        output.say(masked(f"retouch: {error}"))
         log.debug("where it came from:", exc_info=error)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the boundary: a person gets a sentence, never a traceback
@@ -166,7 +167,7 @@ def _source(error: click.BadParameter) -> str:
 
 def _internal(error: Exception, options: logs.LogOptions) -> int:
     output.say(
-        logs.masked(
+        masked(
             f"retouch: internal error: {type(error).__name__}: {error}. What was settled is kept. Please report it"
             + (":" if options.debug else "; --debug shows where it came from.")
         )
@@ -174,5 +175,5 @@ def _internal(error: Exception, options: logs.LogOptions) -> int:
     if options.debug:
         import traceback  # noqa: PLC0415 - nobody else needs it
 
-        output.say(logs.masked("".join(traceback.format_exception(error))))
+        output.say(masked("".join(traceback.format_exception(error))))
     return INTERNAL

@@ -133,6 +133,13 @@ def log_params() -> list[click.Parameter]:
             callback=_log_file,
             help="Write logs to this file, too.",
         ),
+        option(
+            "--log-format",
+            type=click.Choice(("text", "json")),
+            expose_value=False,
+            callback=_log_format,
+            help="Lines for people, or JSON for machines.",
+        ),
     ]
 
 
@@ -158,3 +165,8 @@ def _debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def _log_file(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     options = ctx.ensure_object(logs.LogOptions)
     options.file = value or options.file
+
+
+def _log_format(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    options = ctx.ensure_object(logs.LogOptions)
+    options.json = options.json if value is None else value == "json"

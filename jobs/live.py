@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from jobs import output, words
-from jobs.logs import masked
+from jobs.masking import masked
 from jobs.question import Question
 from pipeline.edit import State, Status
 

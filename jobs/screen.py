@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import words
-from jobs.logs import masked
+from jobs.masking import masked
 from jobs.question import Question
 from pipeline.edit import Outcome, State, Status
 from pipeline.report.words import OUTCOMES, number

@@ -43,6 +43,10 @@ class Worker(CeleryWorker):  # type: ignore[misc] # Celery has no types
 
     on_stop: Callable[[], None]
 
+    def setup_logging(self, colorize: bool | None = None) -> None:  # noqa: ARG002 - Celery's call
+        """Only how much Celery itself says: it would have every library speak up as much as we do."""
+        logging.getLogger("celery").setLevel(self.loglevel)
+
     def install_platform_tweaks(self, worker: Any) -> None:
         """No handlers of Celery's: they print on standard output, and a second signal means nothing to them."""
 

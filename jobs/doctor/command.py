@@ -13,7 +13,7 @@ import msgspec
 from jobs import environment, output
 from jobs.doctor import api, broker, clock, network, options, store, versions, workers
 from jobs.doctor.finding import Finding, Grade, fault
-from jobs.logs import masked
+from jobs.masking import masked
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.gemini.client import BASE_URL
 from workers.inspection import Force, Server, inspect_force
