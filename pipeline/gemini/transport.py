@@ -32,7 +32,7 @@ KEEPALIVE = 30.0
 #: would make 256 KiB. A thousand answers may wait; the rest of each stays in its socket.
 FIRST_READ = 16 << 10
 #: Bytes of an answer in one read and one piece, once it has its turn.
-READ = 128 << 10
+READ = 256 << 10
 
 _TLS_BUFFER = 32 << 10
 #: Descriptors beside the connections: inputs, store, Redis, logs. The usual soft limit of 1,024 is not enough

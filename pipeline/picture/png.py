@@ -9,6 +9,7 @@ palette, interlacing, frames), is left for Pillow to judge: this module never sa
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Protocol
 
 from isal import isal_zlib
@@ -26,13 +27,23 @@ _KNOWN = frozenset({b"IHDR", b"IDAT", b"IEND"})
 _FRAMES = b"acTL"
 
 _FILTERS = bytes(range(5))
-_PIECE = 1 << 18
+#: Bytes inflated in one call. Each call lets go of the interpreter's lock and must win it back from the loop, which
+#: costs more than inflating one of the small chunks that a picture comes in.
+_TAKEN = 1 << 18
+#: Bytes that one call may make of them; a bomb makes a thousand times as many.
+_MADE = 1 << 19
 
 
 def decodes(view: memoryview) -> bool:
     """Whether *view* holds a plain PNG that is whole and right in every checksum, length and filter."""
     row, rows = _layout(view)
-    return row > 0 and _rows_are_right(view, row, rows)
+    if not row:
+        return False
+    inflating = _Rows(row, rows)
+    try:
+        return all(map(inflating.take, _compressed(view))) and inflating.complete
+    except _NotPlain:
+        return False
 
 
 def _layout(view: memoryview) -> tuple[int, int]:
@@ -44,25 +55,38 @@ def _layout(view: memoryview) -> tuple[int, int]:
     return ((width * bits + 7) // 8 + 1 if bits and width and height else 0), height
 
 
-def _rows_are_right(view: memoryview, row: int, rows: int) -> bool:
-    inflate: _Inflate = isal_zlib.decompressobj()
-    made, at = 0, 8
-    try:
-        while at + 12 <= len(view):
-            end = at + 8 + int.from_bytes(view[at : at + 4], "big")
-            kind = bytes(view[at + 4 : at + 8])
-            if isal_zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-                return False
-            if kind == b"IEND":
-                return bool(inflate.eof) and made == row * rows
-            if kind == b"IDAT":
-                made = _inflated(inflate, view[at + 8 : end], made, row, rows)
-            elif kind == _FRAMES or (kind[:1].isupper() and kind not in _KNOWN):
-                return False
-            at = end + 4
-    except (IsalError, _WrongRow):
-        pass
-    return False
+def _compressed(view: memoryview) -> Iterator[bytes | memoryview]:
+    """The picture's compressed bytes, in pieces of about :data:`_TAKEN`, each chunk's checksum looked at first.
+
+    Raises:
+        _NotPlain: a checksum is wrong, the end is missing, or there are chunks that change what decoding means.
+    """
+    pieces: list[memoryview] = []
+    for kind, data in _chunks(view):
+        if kind == b"IDAT":
+            for at in range(0, len(data), _TAKEN):
+                pieces.append(data[at : at + _TAKEN])
+                if sum(map(len, pieces)) >= _TAKEN:
+                    yield b"".join(pieces)
+                    pieces.clear()
+        elif kind == _FRAMES or (kind[:1].isupper() and kind not in _KNOWN):
+            raise _NotPlain
+    yield b"".join(pieces)
+
+
+def _chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Kind and data of each chunk up to ``IEND``."""
+    at = 8
+    while at + 12 <= len(view):
+        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
+        kind = bytes(view[at + 4 : at + 8])
+        if isal_zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            raise _NotPlain
+        if kind == b"IEND":
+            return
+        yield kind, view[at + 8 : end]
+        at = end + 4
+    raise _NotPlain
 
 
 class _Inflate(Protocol):
@@ -72,17 +96,36 @@ class _Inflate(Protocol):
     def decompress(self, data: bytes | memoryview, max_length: int) -> bytes: ...
 
 
-class _WrongRow(Exception):  # noqa: N818 - it says what was met
-    """A filter that does not exist, or more rows than there should be."""
+class _NotPlain(Exception):  # noqa: N818 - it says what was met
+    """It is for Pillow to judge."""
 
 
-def _inflated(inflate: _Inflate, data: memoryview, made: int, row: int, rows: int) -> int:
-    """Inflate one chunk's *data*, a piece at a time; how many bytes are made by then."""
-    piece = inflate.decompress(data, _PIECE)
-    while piece:
-        # The filter is the first byte of each row.
-        if piece[-made % row :: row].translate(None, _FILTERS) or made + len(piece) > row * rows:
-            raise _WrongRow
-        made += len(piece)
-        piece = inflate.decompress(inflate.unconsumed_tail, _PIECE)
-    return made
+class _Rows:
+    """A picture's rows as they come out of the inflation; none is kept."""
+
+    def __init__(self, row: int, rows: int) -> None:
+        self._row, self._size = row, row * rows
+        self._inflate: _Inflate = isal_zlib.decompressobj()
+        self._made = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was there, and the stream ended with them and its checksum."""
+        return self._inflate.eof and self._made == self._size
+
+    def take(self, data: bytes | memoryview) -> bool:
+        """Inflate the next *data*; false when it is damaged, has an unknown filter, or makes too much."""
+        try:
+            while True:
+                made = self._inflate.decompress(data, _MADE)
+                # The filter is the first byte of each row.
+                if made[-self._made % self._row :: self._row].translate(None, _FILTERS):
+                    return False
+                self._made += len(made)
+                if self._made > self._size:
+                    return False
+                data = self._inflate.unconsumed_tail
+                if len(made) < _MADE:
+                    return not data
+        except IsalError:
+            return False

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import StoreError
+from pipeline.store import directio
 from pipeline.store.protocol import Bytes
 
 #: Folder for files that are being written; on the same file system as the results, never listed.
@@ -115,9 +116,7 @@ class DiskStore:
         temporary = self._temporary()
         try:
             with open(temporary, "xb", buffering=0) as file:
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view) :]
+                directio.write(file.fileno(), memoryview(data))
                 if durable:
                     os.fsync(file.fileno())
         except OSError:

@@ -127,3 +127,27 @@ def test_what_passes_would_decode(data):
             image.load()
     else:
         assert damaged != png("RGB", (16, 16))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (511, 700), (1024, 1024), (2048, 1500)])
+@pytest.mark.parametrize("chunk", [1, 1_000, 65_536, 1 << 30])
+def test_pieces_are_cut_anywhere(size, chunk):
+    noise = random.Random(2).randbytes(size[0] * size[1] * 3)
+    file = io.BytesIO()
+    Image.frombytes("RGB", size, noise).save(file, "PNG", compress_level=1)
+    parts = chunks(file.getvalue())
+    body = b"".join(data for kind, data in parts if kind == b"IDAT")
+    cut = [(b"IDAT", body[at : at + chunk]) for at in range(0, min(len(body), 500 * chunk), chunk)]
+    rest = (b"IDAT", body[500 * chunk :])
+    made = joined([parts[0], *cut, rest, (b"IEND", b"")])
+
+    assert decodes(memoryview(made))
+    assert not decodes(memoryview(joined([parts[0], *cut[:-1], (b"IEND", b"")])))
+
+
+@pytest.mark.parametrize("size", [(4096, 4096), (10_000, 300)])
+def test_one_colour_unpacks_a_thousandfold(size):
+    file = io.BytesIO()
+    Image.new("RGB", size, "red").save(file, "PNG")
+
+    assert decodes(memoryview(file.getvalue()))
