@@ -17,6 +17,8 @@ from pipeline.errors import UsageError
 #: Loggers of this program; libraries speak up only for warnings, whatever the level (httpx logs every URL).
 OURS = "retouch"
 
+_TALKATIVE = ("httpx", "httpcore", "aiohttp")
+
 
 @dataclass
 class LogOptions:
@@ -48,6 +50,9 @@ def begin(options: LogOptions) -> None:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(logging.WARNING)
+    for library in _TALKATIVE:
+        # By name: Celery sets the root's level to ours.
+        logging.getLogger(library).setLevel(logging.NOTSET if options.debug else logging.WARNING)
     logging.getLogger(OURS).setLevel(min(options.level, logging.INFO if options.file else options.level))
     screen = _ToStandardError()
     screen.setLevel(options.level)

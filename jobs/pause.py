@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 
 from jobs import environment
 from jobs.live import View, open_view
-from jobs.standing import spec_of, standings, the_job
-from jobs.words import ENDED
+from jobs.standing import LEFT, Standings, spec_of, standings, the_job
+from jobs.words import ENDED, STOPPED
+from pipeline.brake import PAUSED
 from pipeline.edit import State, Status
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
+from pipeline.job.results import write_status
 from workers.submitting import announce, hand_over
+
+#: Seconds in which a process hears of it, and between two looks whether it has; a `run` looks every two.
+_PATIENCE, _LOOK = 8.0, 0.2
 
 _DONE = {
     State.PAUSED: "paused: calls in flight are let finish, no new one is begun; `retouch resume` lets it go on",
@@ -55,10 +61,38 @@ async def _wish(job: str, state: State, view: View) -> Status:
         await folder.want(wanted)
         if entry.submitted and not await announce(environment.redis_url(), entry.job, wanted):
             await _rebuild(entry, folder, state, view)
-        elif not entry.submitted and not before.alive:
+        if not entry.submitted and not before.alive:
             view.say(f"No process works on {entry.job}: the command that began it goes on with it.")
+            status = await _written(folder, before.status, state)
+        else:
+            status = await _heard(entry, known, state)
         view.say(f"{entry.job} is {_DONE[state]}.")
-        return (await known.of(entry)).status
+        return status
+
+
+async def _written(folder: JobFolder, before: Status, state: State) -> Status:
+    """Say in the report of a job that nobody works on how it stands now."""
+    paused = state is State.PAUSED
+    status = msgspec.structs.replace(
+        before, state=State.PAUSED if paused else State.QUEUED, state_reason=PAUSED if paused else LEFT
+    )
+    await write_status(folder, status)
+    return status
+
+
+async def _heard(entry: Entry, known: Standings, state: State) -> Status:
+    """How the job stands when whoever works on it has heard, or has had the time to."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        status = (await known.of(entry)).status
+        paused = status.state is State.PAUSED
+        if (
+            paused is (state is State.PAUSED)
+            or status.state in STOPPED - {State.PAUSED}
+            or time.monotonic() > end
+        ):
+            return status
+        await asyncio.sleep(_LOOK)
 
 
 async def _rebuild(entry: Entry, folder: JobFolder, state: State, view: View) -> None:

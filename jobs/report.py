@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from jobs import output
 from jobs.standing import spec_of, standings, the_job
 from pipeline.edit import Status
@@ -27,18 +29,32 @@ def rewrite(*, job: str, json: bool) -> None:
 async def _rewrite(job: str) -> Status:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
+    spec = await spec_of(entry, folder)
+    await folder.look_for_rounds()
     shards = await folder.shards_planned()
     status = await _exact(entry, folder, shards)
-    await write_results(folder, shards, status, await spec_of(entry, folder))
+    await write_results(folder, shards, status, spec)
     return status
 
 
 async def _exact(entry: Entry, folder: JobFolder, shards: int) -> Status:
     """The status with its figures counted from the records: a report must agree with its rows."""
+    totals = await exact_totals(folder, shards)
     async with standings() as known:
-        standing = (await known.of(entry)).status
+        found = await known.of(entry)
+    standing = found.status
+    if found.alive:
+        # Its calls in flight look like interrupted ones in the folder; whoever makes them knows better.
+        totals = msgspec.structs.replace(
+            totals,
+            calls=standing.calls,
+            calls_unknown=standing.calls_unknown,
+            calls_unpriced=standing.calls_unpriced,
+            verdicts=standing.verdicts,
+            cost_usd=standing.cost_usd or 0.0,
+        )
     return status_of(
-        await exact_totals(folder, shards),
+        totals,
         job=entry.job,
         out=entry.out,
         state=standing.state,

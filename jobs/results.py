@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from jobs import output
-from jobs.standing import the_job
+from jobs.standing import spec_of, the_job
 from jobs.words import printable
 from pipeline.edit import Outcome, Record
 from pipeline.job.folder import JobFolder
@@ -44,20 +44,28 @@ def show(*, job: str, outcome: str | None, json: bool, csv: bool) -> None:
 
 
 async def _print_lines(job: str, outcome: Outcome | None, *, raw: bool) -> None:
-    folder = JobFolder.at((await the_job(job)).out)
+    folder = await _folder_of(job)
     async for lines in _settled(folder, outcome):
         for line in lines:
             output.write(line if raw else _for_people(_record.decode(line)))
 
 
 async def _print_table(job: str, outcome: Outcome | None) -> None:
-    folder = JobFolder.at((await the_job(job)).out)
+    folder = await _folder_of(job)
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         spool = Path(scratch, "results.jsonl")
         with spool.open("wb") as file:  # noqa: ASYNC230 - nothing else runs here
             async for lines in _settled(folder, outcome):
                 file.writelines(lines)
         write_csv(records_in(spool), sys.stdout.buffer)
+
+
+async def _folder_of(job: str) -> JobFolder:
+    entry = await the_job(job)
+    folder = JobFolder.at(entry.out)
+    await spec_of(entry, folder)
+    await folder.look_for_rounds()
+    return folder
 
 
 async def _settled(folder: JobFolder, outcome: Outcome | None) -> AsyncIterator[list[bytes]]:

@@ -25,6 +25,7 @@ from pipeline.job.rounds import open_round, plan_round
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
 from pipeline.report.words import plural
+from pipeline.store.leftovers import remove_leftovers
 from workers.submitting import hand_over
 
 
@@ -41,6 +42,10 @@ def retry(
 ) -> int:
     """Settle again; a ``run`` job here and now, a submitted one by the workers."""
     reasons = frozenset(word.strip() for word in (reason or "").split(",") if word.strip())
+    if reason is not None and not reasons:
+        raise UsageError(
+            f"--reason {reason!r} names no reason: leave it out to settle again all that is not done"
+        )
     again = Again(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
     view = open_view(json=json)
     try:
@@ -57,6 +62,7 @@ async def _retry(job: str, again: Again, view: View) -> int:
         return await _by_workers(entry, folder, spec, again, view)
     local = LocalJob(folder, spec, None, registry())
     async with held(folder.store, local.give_way):
+        remove_leftovers(folder.store.folder)
         await _open(folder, spec, again, view)
         with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
             running = Running(view, local, command=hook())

@@ -28,6 +28,7 @@ from pipeline.notify.settings import ask
 from pipeline.notify.teller import Teller
 from pipeline.report.words import plural
 from pipeline.store import open_store
+from pipeline.store.leftovers import remove_leftovers
 
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25
@@ -45,9 +46,12 @@ async def run(asked: Asked, view: View) -> int:
         folder, spec = await open_job(asked, manifest, Path(scratch))
         for note in manifest.notes:
             view.say(f"note: {note}")
-        job = LocalJob(folder, spec, manifest, open_store(asked.store))
+        registry = open_store(asked.store)
+        job = LocalJob(folder, spec, manifest, registry)
         async with held(folder.store, job.give_way):
             await ask(folder, notify)
+            for store in (folder.store, registry):
+                remove_leftovers(store.folder)
             confirm_above = None if asked.yes else asked.confirm_above
             running = Running(view, job, confirm_above, asked.notify_command)
             status = await running.to_its_end(Path(scratch))

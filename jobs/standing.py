@@ -67,12 +67,20 @@ async def spec_of(entry: Entry, folder: JobFolder) -> Spec:
     """The specification of a registered job.
 
     Raises:
-        JobError: its folder is gone.
+        JobError: its folder is gone, or another job's by now.
     """
     spec = await folder.spec()
     if spec is None:
         raise JobError(f"job {entry.job}: its folder {entry.out} is gone; nothing can be said of it")
+    _check_whose(entry, spec.job)
     return spec
+
+
+def _check_whose(entry: Entry, job: str) -> None:
+    if job != entry.job:
+        raise JobError(
+            f"job {entry.job}: its folder {entry.out} is job {job}'s now; nothing can be said of it"
+        )
 
 
 class Standings:
@@ -195,6 +203,7 @@ async def _stored(entry: Entry) -> Status:
     folder = JobFolder.at(entry.out)
     status = await last_status(folder)
     if status is not None:
+        _check_whose(entry, status.job)
         return status
     spec = await spec_of(entry, folder)
     planned = await folder.planned()

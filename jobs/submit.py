@@ -18,7 +18,8 @@ from jobs.opening import open_job, opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Survey
 from jobs.telling import notify_asked
-from pipeline.errors import UsageError
+from pipeline.edit import State
+from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.hold import held
 from pipeline.job.inputs import upload
@@ -70,6 +71,11 @@ def _submit(asked: Asked, view: View) -> Submitted:
 
 async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:
     folder, spec = await open_job(asked, manifest, scratch, submitted=True)
+    if (await folder.wanted()).state is State.CANCELLED:
+        raise JobError(
+            f"{spec.job} in {folder.store.url} was cancelled: `retouch retry {spec.job}` settles again what is not "
+            "done, and another --out begins a new job"
+        )
     async with held(folder.store):
         await ask(folder, notify)
         planned = await _planned(folder, spec, manifest, asked)

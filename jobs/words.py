@@ -124,6 +124,7 @@ def next_steps(status: Status) -> list[str]:
         Outcome.FAILED: f"{look} failed` says why",
         Outcome.BLOCKED: f"{look} blocked` says why",
         Outcome.INVALID: f"{look} invalid` names line and fault",
+        Outcome.CANCELLED: f"`retouch retry {status.job} --reason cancelled` settles them after all",
     }
     lines = [
         f"{count:,} {outcome}: {step}"

@@ -139,6 +139,7 @@ class LocalJob:
     async def _pass(self, client: Caller, inputs: Inputs) -> None:
         """Once through the shards, until all is settled or the job is stopped."""
         self.progress.exactly(Totals())
+        self.pace.begin_anew()
         job = JobRun(
             folder=self.folder,
             spec=self.spec,

@@ -65,6 +65,11 @@ class LocalPace:
         start, self._free_at = book(now, self._free_at, held, self.rpm)
         return start - now
 
+    def begin_anew(self) -> None:
+        """Turns that were booked and are not waited for any more are free again."""
+        if self.rpm is not None:
+            self._free_at = min(self._free_at, self._clock() + 60.0 / self.rpm)
+
     async def hold(self, model: str, seconds: float) -> None:
         until = self._clock() + seconds
         self._held_until[model] = max(until, self._held_until.get(model, 0.0))

@@ -6,17 +6,14 @@ import asyncio
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.store import directio
+from pipeline.store.leftovers import TEMPORARY, temporary_name
 from pipeline.store.protocol import Bytes
-
-#: Folder for files that are being written; on the same file system as the results, never listed.
-TEMPORARY = ".retouch/tmp"
 
 
 class DiskStore:
@@ -126,7 +123,7 @@ class DiskStore:
 
     def _temporary(self) -> Path:
         self._make_folder(self._root / TEMPORARY)
-        return self._root / TEMPORARY / secrets.token_hex(12)
+        return self._root / TEMPORARY / temporary_name()
 
     def _make_folder(self, folder: Path) -> None:
         if folder in self._known_folders:
