@@ -110,13 +110,12 @@ class ObjectStore:
         Raises:
             _Conflict: there is none.
         """
-        ours = False
-        if doubtful:
-            ours = await self._read(path) == body
-        elif refusals.status_of(error) not in (None, _IS_THERE) and await self._read(path, 1) is None:
+        surely_there = refusals.status_of(error) in (None, _IS_THERE)
+        there = await self._read(path) if doubtful or not surely_there else b""
+        if there is None:
             raise _Conflict(refusals.said(error))
         self._in_doubt.discard(path)
-        return ours
+        return doubtful and there == body
 
     async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - it always is
         with self._sentences("write", path):

@@ -1,0 +1,159 @@
+"""Jobs on an S3 server over HTTP: the commands do there what they do on a disk."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+
+import pytest
+
+from pipeline.gemini.emulator import rule
+from tests.integration.bucketshop import BucketFolder
+from tests.integration.crew import Crew
+from tests.integration.shop import Shop, status_of, wait_for
+from tests.objectstores import Bucket
+
+
+@pytest.fixture
+def bucket(seaweed_bucket: Bucket) -> Bucket:
+    return seaweed_bucket
+
+
+@pytest.fixture
+def folder(bucket: Bucket) -> BucketFolder:
+    return BucketFolder(bucket, f"jobs/{secrets.token_hex(4)}")
+
+
+@pytest.fixture
+def shop(tmp_path, emulator, bucket) -> Shop:
+    environment = {"RETOUCH_STORE": f"{bucket.url}/store", "RETOUCH_LEASE_SECONDS": "2"}
+    return Shop(tmp_path, emulator.url, **bucket.environment, **environment)
+
+
+@pytest.fixture
+def crew(tmp_path, emulator, redis_url, bucket):
+    crew = Crew(tmp_path, emulator, redis_url, **bucket.environment, RETOUCH_STORE=f"{bucket.url}/store")
+    yield crew
+    crew.end()
+
+
+def once(folder: BucketFolder, emulator, rows: int, *, lost: int = 0) -> None:
+    """Every row has one record and its own picture; nothing was paid for twice but *lost* calls at most."""
+    assert [record["row"] for record in folder.records()] == list(range(1, rows + 1))
+    assert {record["outcome"] for record in folder.records()} == {"done"}
+    folder.check_pictures()
+    paid = [tally.paid for tally in emulator.ledger.tokens().values()]
+    assert len(paid) == rows
+    assert rows <= sum(paid) <= rows + lost
+
+
+def test_a_run(shop, folder, emulator):
+    shop.manifest(12)
+    done = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
+    assert done.returncode == 0, done.stderr
+    assert status_of(done)["out"] == folder.url
+    once(folder, emulator, 12)
+    folder.check_links()
+    assert {"control.json", "job.json", "report.json", "results.csv", "results.jsonl"} <= set(folder.keys())
+    assert not [key for key in folder.keys(".retouch/") if "probe" in key]
+    again = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
+    assert again.returncode == 0, again.stderr
+    once(folder, emulator, 12)
+
+
+def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
+    shop.manifest(30)
+    emulator.order(rule("picture", latency="0.3"))
+    running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--max-in-flight", "4")
+    wait_for(lambda: len(folder.keys("images/")) >= 5, 30)
+    second = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
+    assert second.returncode == 2
+    assert "is held by process" in second.stderr
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    done = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
+    assert done.returncode == 0, done.stderr
+    once(folder, emulator, 30, lost=4)
+
+
+def test_the_jobs_folder_is_a_job(shop, folder):
+    """Its URL, and its id from the registry in the bucket, name it to every command."""
+    shop.manifest(3)
+    job = status_of(shop.retouch("run", "shop.csv", "--out", folder.url, "--json"))["job"]
+    for name in (folder.url, job):
+        status = status_of(shop.retouch("status", name, "--json"))
+        assert (status["state"], status["out"]) == ("finished", folder.url)
+        assert shop.retouch("results", name, "--json").stdout.count("\n") == 3
+        assert shop.retouch("watch", name, "--json").returncode == 0
+        assert shop.retouch("report", name).returncode == 0
+    listed = shop.retouch("status", "--json")
+    assert job in listed.stdout
+
+
+def test_without_out_it_goes_into_the_store(shop, bucket, emulator):
+    shop.manifest(2)
+    first = status_of(shop.retouch("run", "shop.csv", "--json"))
+    assert first["out"] == f"{bucket.url}/store/{first['job']}"
+
+
+def test_pause_resume_cancel_by_url(shop, folder, emulator):
+    shop.manifest(200)
+    running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--rpm", "120")
+    wait_for(lambda: folder.keys("images/"), 30)
+    assert shop.retouch("pause", folder.url).returncode == 0
+    wait_for(lambda: folder.report()["state"] == "paused", 20)
+    assert shop.retouch("resume", folder.url).returncode == 0
+    wait_for(lambda: folder.report()["state"] == "running", 20)
+    assert shop.retouch("cancel", folder.url).returncode == 0
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert '"cancelled"' in out
+    assert folder.report()["outcomes"]["pending"] == 0
+
+
+def test_a_workers_job_whose_worker_is_killed(crew, folder, emulator):
+    crew.manifest(60)
+    doomed = crew.worker(slots=8)
+    done = crew.retouch("submit", "shop.csv", "--out", folder.url, "--json", "--yes")
+    assert done.returncode == 0, done.stderr
+    job = status_of(done)["job"]
+    wait_for(lambda: len(folder.keys("images/")) >= 5, 30)
+    doomed.kill()
+    crew.worker(slots=8)
+    crew.to_its_end(job, seconds=60)
+    once(folder, emulator, 60, lost=8)
+    assert crew.status(job)["outcomes"]["done"] == 60
+
+
+REFUSALS = {
+    "bucket": ({}, "s3://no-such-bucket/job", "there is no bucket"),
+    "rights": (
+        {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "reader-secret-that-must-not-leak"},
+        None,
+        "may not",
+    ),
+    "key": ({"AWS_ACCESS_KEY_ID": "nobody"}, None, "are not accepted"),
+    "away": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, None, "cannot be reached"),
+    "plain": ({"AWS_ALLOW_HTTP": "false"}, None, "AWS_ALLOW_HTTP=true"),
+}
+
+
+@pytest.mark.parametrize("which", REFUSALS)
+def test_a_store_that_cannot_be_used_costs_nothing(shop, folder, emulator, which):
+    environment, url, says = REFUSALS[which]
+    shop.environment |= {**environment, "RETOUCH_STORE": str(shop.folder / "store")}
+    shop.manifest(1)
+    done = shop.retouch("run", "shop.csv", "--out", url or folder.url, "--debug", "--log-file", "log.txt")
+    assert done.returncode == 2
+    told = done.stderr + (shop.folder / "log.txt").read_text()
+    assert says in told
+    assert "must-not-leak" not in told
+    assert not emulator.ledger.tokens()
+
+
+def test_it_is_told_in_one_line(shop, bucket):
+    shop.environment["RETOUCH_STORE"] = "s3://no-such-bucket/store"
+    shop.manifest(1)
+    done = shop.retouch("run", "shop.csv")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
