@@ -18,22 +18,18 @@ from pipeline.errors import InvalidInput
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
-from pipeline.job.planning import price_of
 from pipeline.job.shard import Intent
 from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
 from pipeline.picture import unchanged as is_unchanged
 from pipeline.policy import variant
 from pipeline.ports import Lease
-from pipeline.price import cost
+from pipeline.price import charged
 from pipeline.record import output
 from pipeline.steps import reached
 from pipeline.store import Bytes
 
 log = logging.getLogger("retouch.call")
-
-#: A usage that costs so many times the estimate is a mistake of the answer, not a bill.
-_ABSURD = 100
 
 
 class LeaseLost(Exception):  # noqa: N818 - it is an event, not an error
@@ -81,7 +77,7 @@ class Calls:
             await self._intend(history, put, price)
             # What may have been paid without anybody knowing counts as paid.
             spent = None
-            attempt, received = await self._call(history, put)
+            attempt, received = await self._call(history, put, price)
             spent = attempt.cost_usd
         except InvalidInput:
             spent = 0.0
@@ -125,7 +121,7 @@ class Calls:
             await self.lease.sure()
             self._check_lease()
 
-    async def _call(self, history: History, put: Variant) -> tuple[Attempt, Received]:
+    async def _call(self, history: History, put: Variant, price: float | None) -> tuple[Attempt, Received]:
         gauge = _Gauge(self.job.progress.call_begun)
         judged = Judgement(verdict=Verdict.INTERRUPTED, counted=False, unknown=True)
         started, clock = time.time(), time.monotonic()
@@ -153,7 +149,7 @@ class Calls:
                 http_status=judged.http_status,
                 finish_reason=judged.finish_reason,
                 tokens=judged.tokens,
-                cost_usd=self._cost(judged),
+                cost_usd=charged(judged, self.model, price),
                 unknown=judged.unknown and gauge.begun,
                 begun=gauge.begun,
                 detail=judged.detail,
@@ -187,22 +183,6 @@ class Calls:
             aspect_ratio=self.aspect_ratio,
             image_size=self.image_size,
         )
-
-    def _cost(self, judged: Judgement) -> float | None:
-        """What the call cost: by its usage, nothing where the API refused it, unknown where nobody can say."""
-        tokens = judged.tokens
-        if tokens is None:
-            answered = judged.http_status is not None and 200 <= judged.http_status < 300
-            return None if judged.unknown or answered else 0.0
-        if judged.images and not tokens.output_image:
-            # A picture that cost no picture tokens: the usage is not the picture's.
-            return None
-        usd = cost(self.model, tokens)
-        price = price_of(self.edit, self.job.spec)
-        if usd is not None and price and usd > _ABSURD * price:
-            log.warning("usage_absurd job=%s row=%s usd=%s", self.job.spec.job, self.edit.row, usd)
-            return None
-        return usd
 
     async def _verified(self, judged: Judgement, data: Bytes) -> Received:
         loop = asyncio.get_running_loop()

@@ -6,8 +6,13 @@ rounded to :data:`DECIMALS`, and sums of a million such numbers are right to far
 
 from __future__ import annotations
 
+import logging
+
 from pipeline.edit import Tokens
+from pipeline.gemini.judgement import Judgement
 from pipeline.models import Model, catalogue
+
+log = logging.getLogger("retouch.price")
 
 #: Of a dollar; a billionth, so that no single token is rounded away.
 DECIMALS = 9
@@ -15,6 +20,9 @@ DECIMALS = 9
 #: Characters of a prompt to one token. English has about four; half of that is on the safe side for scripts
 #: that are dearer, and the prompt is next to nothing of the price.
 _CHARS_PER_TOKEN = 2
+
+#: A usage that costs so many times the estimate is a mistake of the answer, not a bill.
+ABSURD = 100
 
 #: What the model says beside its picture ("Here is the edited image ...").
 _CHATTER_TOKENS = 50
@@ -43,6 +51,29 @@ def cost(model: Model | str | None, tokens: Tokens, *, lane: str = "sync") -> fl
         + tokens.output_image * prices.output_image
     )
     return round(micro * factor / 1e6, DECIMALS)
+
+
+def charged(judged: Judgement, model: str, expected: float | None) -> float | None:
+    """Dollars of one call: by its usage, 0 where the API refused it, ``None`` where nobody can say.
+
+    A usage is not believed when it counts no picture tokens though a picture came, nor when it costs
+    :data:`ABSURD` times what was *expected*.
+
+    Args:
+        judged: what came of the call.
+        model: its model's id.
+        expected: the estimate that was set aside for it; ``None``: not known.
+    """
+    if judged.tokens is None:
+        answered = judged.http_status is not None and 200 <= judged.http_status < 300
+        return None if judged.unknown or answered else 0.0
+    if judged.images and not judged.tokens.output_image:
+        return None
+    usd = cost(model, judged.tokens)
+    if usd is not None and expected and usd > ABSURD * expected:
+        log.warning("usage_absurd model=%s usd=%s expected=%s", model, usd, expected)
+        return None
+    return usd
 
 
 def estimate(

@@ -21,7 +21,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from pipeline.addresses import Judge, is_public, private
-from pipeline.gemini.transport import Transport, _certificates, _proxy
+from pipeline.gemini.transport import Transport, certificates, proxy_for
 
 _TIMEOUT = httpx.Timeout(connect=10, read=20, write=10, pool=None)
 
@@ -51,7 +51,7 @@ class PublicClients:
             InvalidInput: ``private_address``; requests raise it, too.
             OSError: the name cannot be resolved, though a proxy is to be asked.
         """
-        proxy = _proxy(url)
+        proxy = proxy_for(url)
         if proxy is not None and not allow_private:
             await self._guarded().resolve(url.host, url.port or 0)
         key = (str(proxy.url) if proxy else None, allow_private)
@@ -60,7 +60,7 @@ class PublicClients:
         return self._clients[key]
 
     def _made(self, proxy: httpx.Proxy | None, allow_private: bool) -> httpx.AsyncClient:
-        context = _certificates()
+        context = certificates()
         guard = None if proxy or allow_private else self._judge
         resolver = self._resolver if guard is None else self._guarded()
         return httpx.AsyncClient(

@@ -86,7 +86,7 @@ def transport(url: httpx.URL, connections: int) -> Transport:
         UsageError: the proxy or the certificates that the environment names cannot be used.
     """
     _thrifty_tls()
-    context = _certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -101,12 +101,12 @@ def transport(url: httpx.URL, connections: int) -> Transport:
             read_bufsize=1024,  # stop reading after the first read; a reader raises it
         )
 
-    return Transport(verify=context, proxy=_proxy(url), client=session)
+    return Transport(verify=context, proxy=proxy_for(url), client=session)
 
 
 def proxy_credentials(url: httpx.URL) -> dict[str, str]:
     """Headers that a request to *url* must carry for its proxy: over plain HTTP the proxy reads them there."""
-    proxy = _proxy(url)
+    proxy = proxy_for(url)
     return dict(proxy.headers) if proxy and url.scheme == "http" else {}
 
 
@@ -137,8 +137,12 @@ def _open_socket(address: tuple[Any, ...]) -> socket.socket:
     return opened
 
 
-def _proxy(url: httpx.URL) -> httpx.Proxy | None:
-    """The proxy that the environment names for *url* (both cases, ``ALL_PROXY``, ``NO_PROXY``)."""
+def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
+    """The proxy that the environment names for *url* (both cases, ``ALL_PROXY``, ``NO_PROXY``).
+
+    Raises:
+        UsageError: it cannot be used.
+    """
     named = getproxies_environment()
     address = named.get(url.scheme) or named.get("all")
     if not address or proxy_bypass(url.netloc.decode("ascii")):
@@ -160,8 +164,12 @@ def _proxy(url: httpx.URL) -> httpx.Proxy | None:
     return httpx.Proxy(proxy.copy_with(userinfo=b""), headers=headers)
 
 
-def _certificates() -> ssl.SSLContext:
-    """Whom to trust: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` in place of certifi's list, as everywhere."""
+def certificates() -> ssl.SSLContext:
+    """Whom to trust: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` in place of certifi's list, as everywhere.
+
+    Raises:
+        UsageError: what they name cannot be read.
+    """
     file, folder = (os.environ.get(name) or None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     if not file and not folder:
         return ssl.create_default_context(cafile=certifi.where())

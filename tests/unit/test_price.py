@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.edit import Tokens
+from pipeline.edit import Tokens, Verdict
+from pipeline.gemini.judgement import Judgement
 from pipeline.models import ModelState, catalogue
-from pipeline.price import cost, estimate
+from pipeline.price import ABSURD, charged, cost, estimate
 
 DEFAULT = "gemini-nano-banana-2.1"
 PRICED = [model for model in catalogue().models if model.state is not ModelState.SHUT]
@@ -86,3 +87,35 @@ def test_an_estimate_grows_with_all_that_is_sent():
     assert estimate(DEFAULT, None, 1, 100_000) > one
     assert estimate(DEFAULT, "2K", 1, 100) > one
     assert estimate(DEFAULT, "9K", 1, 100) == estimate(DEFAULT, "4K", 1, 100)
+
+
+PICTURE = Tokens(input=258, output_image=1120, total=1378)
+
+
+@pytest.mark.parametrize(
+    ("judged", "usd"),
+    [
+        (Judgement(verdict=Verdict.IMAGE, http_status=200, images=1, tokens=PICTURE), cost(DEFAULT, PICTURE)),
+        (Judgement(verdict=Verdict.TEXT_ONLY, http_status=200, tokens=Tokens(output_text=9)), 6.75e-5),
+        (Judgement(verdict=Verdict.IMAGE, http_status=200, images=1), None),
+        (Judgement(verdict=Verdict.IMAGE, http_status=200, images=1, tokens=Tokens(output_text=9)), None),
+        (Judgement(verdict=Verdict.NO_IMAGE, http_status=204), None),
+        (Judgement(verdict=Verdict.THROTTLED, http_status=429, counted=False), 0.0),
+        (Judgement(verdict=Verdict.OVERLOADED, http_status=503, counted=False), 0.0),
+        (Judgement(verdict=Verdict.NETWORK, counted=False), 0.0),
+        (Judgement(verdict=Verdict.NETWORK, unknown=True), None),
+        (Judgement(verdict=Verdict.TIMEOUT, http_status=504, unknown=True), None),
+        (Judgement(verdict=Verdict.INTERRUPTED, unknown=True), None),
+    ],
+    ids=lambda value: f"{value.verdict}-{value.http_status}" if isinstance(value, Judgement) else "",
+)
+def test_what_a_call_is_charged(judged, usd):
+    assert charged(judged, DEFAULT, 0.04) == (pytest.approx(usd) if usd else usd)
+
+
+def test_a_usage_beyond_belief_is_no_bill():
+    tokens = Tokens(output_image=1120 * ABSURD)
+    judged = Judgement(verdict=Verdict.IMAGE, http_status=200, images=1, tokens=tokens)
+
+    assert charged(judged, DEFAULT, 0.03) is None
+    assert charged(judged, DEFAULT, None) == cost(DEFAULT, tokens)

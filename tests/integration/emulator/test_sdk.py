@@ -9,13 +9,13 @@ from google import genai
 from google.genai import errors, types
 from PIL import Image
 
-from pipeline.gemini.emulator import Emulator, Options, Studio, in_thread, read_mark, rule, token_of
+from pipeline.gemini.emulator import Options, in_thread, read_mark, rule, token_of
+from tests.integration.emulator.calls import SMALL
 
 # The SDK subclasses aiohttp's session, of which aiohttp warns; that is theirs to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 
 MODEL = "gemini-nano-banana-2.1"
-SMALL = Studio(shrink=6)
 
 
 def jpeg(size=(300, 200)) -> bytes:
@@ -29,12 +29,6 @@ PICTURE = jpeg()
 
 def client_of(url: str, key: str = "k") -> genai.Client:
     return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=url, api_version="v1beta"))
-
-
-@pytest.fixture
-async def emulator():
-    async with Emulator(Options(studio=SMALL)) as running:
-        yield running
 
 
 @pytest.fixture

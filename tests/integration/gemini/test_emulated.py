@@ -14,7 +14,7 @@ from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.verdict import judge
 from pipeline.picture import prepare
 
-PHOTO = Path(__file__).parents[2] / "examples" / "pictures" / "astronaut.jpg"
+PHOTO = Path(__file__).parents[3] / "examples" / "pictures" / "astronaut.jpg"
 #: Verdict and whether the outcome is unknown; pictures that are not pictures are found out by decoding them.
 VERDICTS = {
     "picture": (Verdict.IMAGE, False),

@@ -8,43 +8,8 @@ import json
 import aiohttp
 import pytest
 
-from pipeline.gemini.emulator import Emulator, Options, Studio, rule
-
-SMALL = Studio(shrink=6)
-PATH = "/v1beta/models/gemini-nano-banana-2.1:generateContent"
-KEY = {"x-goog-api-key": "k"}
-
-
-def body(prompt="draw [[row-1]]") -> dict:
-    return {"contents": [{"parts": [{"text": prompt}]}]}
-
-
-@pytest.fixture
-async def emulator():
-    async with Emulator(Options(studio=SMALL)) as running:
-        yield running
-
-
-@pytest.fixture
-async def http(emulator):
-    async with aiohttp.ClientSession(emulator.url, headers=KEY) as session:
-        yield session
-
-
-async def post(http, document=None, path=PATH, **arguments):
-    async with http.post(path, json=body() if document is None else document, **arguments) as response:
-        text = await response.read()
-        return response.status, text
-
-
-async def entries(emulator, count=1):
-    """The ledger's entries once that many calls have ended."""
-    for _ in range(400):
-        closed = [call for call in emulator.ledger.calls() if not call.open]
-        if len(closed) >= count:
-            return closed
-        await asyncio.sleep(0.005)
-    raise AssertionError("the calls did not end")
+from pipeline.gemini.emulator import Emulator, Options, rule
+from tests.integration.emulator.calls import KEY, PATH, SMALL, body, entries, post
 
 
 @pytest.mark.parametrize("answer", ["cut_body", "reset", "reset_before"])

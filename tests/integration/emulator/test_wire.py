@@ -14,52 +14,8 @@ import trustme
 from PIL import Image
 
 from pipeline.errors import UsageError
-from pipeline.gemini.emulator import Emulator, Latency, Options, Studio, read_mark, rule
-
-SMALL = Studio(shrink=6)
-PATH = "/v1beta/models/gemini-nano-banana-2.1:generateContent"
-KEY = {"x-goog-api-key": "k"}
-
-
-def png(size=(64, 48)) -> bytes:
-    target = io.BytesIO()
-    Image.linear_gradient("L").resize(size).convert("RGB").save(target, "PNG")
-    return target.getvalue()
-
-
-def body(prompt="draw [[row-1]]", picture: bytes | None = None) -> dict:
-    parts: list[dict] = [{"text": prompt}]
-    if picture is not None:
-        parts.insert(0, {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(picture).decode()}})
-    return {"contents": [{"parts": parts}]}
-
-
-@pytest.fixture
-async def emulator():
-    async with Emulator(Options(studio=SMALL)) as running:
-        yield running
-
-
-@pytest.fixture
-async def http(emulator):
-    async with aiohttp.ClientSession(emulator.url, headers=KEY) as session:
-        yield session
-
-
-async def post(http, document=None, path=PATH, **arguments):
-    async with http.post(path, json=body() if document is None else document, **arguments) as response:
-        text = await response.read()
-        return response.status, text
-
-
-async def entries(emulator, count=1):
-    """The ledger's entries once that many calls have ended."""
-    for _ in range(400):
-        closed = [call for call in emulator.ledger.calls() if not call.open]
-        if len(closed) >= count:
-            return closed
-        await asyncio.sleep(0.005)
-    raise AssertionError("the calls did not end")
+from pipeline.gemini.emulator import Emulator, Latency, Options, read_mark, rule
+from tests.integration.emulator.calls import KEY, PATH, SMALL, body, entries, png, post
 
 
 def picture_of(text: bytes) -> bytes:
