@@ -29,6 +29,7 @@ from pipeline.notify.teller import Teller
 from pipeline.report.words import plural
 from pipeline.store import open_store
 from pipeline.store.leftovers import remove_leftovers
+from pipeline.traces import tracing
 
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25
@@ -107,11 +108,12 @@ class Running:
 
     async def _with(self, keys: Access, scratch: Path) -> None:
         slots = self.job.spec.max_in_flight
-        async with (
-            Client(key=keys.key, base_url=keys.base_url, max_in_flight=slots) as client,
-            Fetcher() as fetcher,
-        ):
-            await self._work(client, fetcher, scratch)
+        with tracing() as self.job.observers:
+            async with (
+                Client(key=keys.key, base_url=keys.base_url, max_in_flight=slots) as client,
+                Fetcher() as fetcher,
+            ):
+                await self._work(client, fetcher, scratch)
 
     async def _work(self, client: Caller, fetcher: Fetcher, scratch: Path) -> None:
         watching = asyncio.create_task(self._watch())

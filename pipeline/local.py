@@ -25,9 +25,9 @@ from pipeline.jobrun import Caller, Inputs, JobRun, NoCalls
 from pipeline.manifest import Manifest, open_manifest
 from pipeline.models import catalogue
 from pipeline.pace import LocalPace, hold_said
-from pipeline.ports import Wanted
+from pipeline.ports import Observer, Wanted
 from pipeline.price import estimate
-from pipeline.progress import LocalProgress, status_of
+from pipeline.progress import LocalProgress, Observed, status_of
 from pipeline.reuse import LocalClaims, Reuse
 from pipeline.store import Store
 
@@ -47,6 +47,7 @@ class LocalJob:
         brake: stops it; calls in flight are let finish.
         budget: its money; ``budget.unasked`` bounds what is spent before the user has answered.
         planner: reads the manifest.
+        observers: are told what happens to rows and calls.
         fault: why the manifest could not be read to its end; what was read is settled all the same.
     """
 
@@ -65,6 +66,7 @@ class LocalJob:
         self.pace = LocalPace(spec.rpm)
         self.planner = Planner(folder, manifest, spec)
         self.reuse = Reuse(registry, LocalClaims())
+        self.observers: tuple[Observer, ...] = ()
         self.fault: RetouchError | None = None
         self.started_at = utc(time.time())
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
@@ -148,7 +150,7 @@ class LocalJob:
             catalogue=catalogue(),
             pace=self.pace,
             budget=self.budget,
-            progress=self.progress,
+            progress=Observed(self.progress, self.observers) if self.observers else self.progress,
             slots=asyncio.Semaphore(self.spec.max_in_flight),
             decoders=self._decoders,
             brake=self.brake,

@@ -22,6 +22,8 @@ from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
 from pipeline.notify.command import words_of
 from pipeline.notify.settings import secret_key
+from pipeline.ports import Observer
+from pipeline.traces import tracing
 from workers.app import make_app, publish
 from workers.board import Hint
 from workers.connection import check
@@ -84,8 +86,8 @@ def main(
         signing_key=secret_key(),
     )
     check(redis_url)
-    with _monitored(metrics) as monitor:
-        return _consume(settings, monitor)
+    with _monitored(metrics) as monitor, tracing() as traces:
+        return _consume(settings, monitor, traces)
 
 
 @contextlib.contextmanager
@@ -100,7 +102,7 @@ def _monitored(metrics: tuple[str, int] | None) -> Iterator[Monitor | None]:
         yield monitor
 
 
-def _consume(settings: Settings, monitor: Monitor | None) -> int:
+def _consume(settings: Settings, monitor: Monitor | None, traces: tuple[Observer, ...]) -> int:
     app = make_app(settings.redis_url)
     worker: Worker | None = None
 
@@ -114,7 +116,7 @@ def _consume(settings: Settings, monitor: Monitor | None) -> int:
             worker.end(STALLED_CODE)
 
     with LoopThread() as loop:
-        open_station = station_at_work(settings, partial(publish, app), reconnect, end, monitor)
+        open_station = station_at_work(settings, partial(publish, app), reconnect, end, monitor, traces)
         station = loop.run(open_station.__aenter__())
         try:
             add_shard_task(app, lambda job, shard: loop.run(station.settle(job, shard)))
@@ -142,6 +144,7 @@ async def station_at_work(
     reconnect: Callable[[], None],
     end: Callable[[], None],
     monitor: Monitor | None = None,
+    traces: tuple[Observer, ...] = (),
 ) -> AsyncIterator[Station]:
     """A station whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone.
 
@@ -151,9 +154,11 @@ async def station_at_work(
         reconnect: restarts what takes messages.
         end: ends the process in order, with an exit code that says that something was wrong.
         monitor: what machines that watch are told by.
+        traces: who makes spans.
     """
     async with AsyncExitStack() as stack:
-        tools = await stack.enter_async_context(opened(settings, monitor.observers if monitor else ()))
+        observers = (*(monitor.observers if monitor else ()), *traces)
+        tools = await stack.enter_async_context(opened(settings, observers))
         station = Station(tools)
         if monitor:
             await stack.enter_async_context(monitor.watching(station))
