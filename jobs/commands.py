@@ -92,6 +92,7 @@ def _worker() -> Command:
                 "Serve /metrics and /healthz here; 0 takes a free port. Not served unless given."
             ),
             command_option("any job", " Give it to every worker: one of them runs it."),
+            switch("events", help="Send Celery's events, for Flower."),
         ],
         text="""Start a worker: it takes rows of every submitted job, until it is stopped.
 

@@ -70,7 +70,8 @@ SETTINGS: Final = MappingProxyType(
         "broker_channel_error_retry": True,
         # A shard that runs is not cut off when the broker is away: its lease says whether it may go on.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # Nobody listens to events or sends remote commands; each costs a connection and a message per task.
+        # Nobody sends remote commands, and nobody listens to events unless `worker --events` says so; each costs a
+        # connection, and events some messages per task.
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,
         "task_send_sent_event": False,

@@ -26,6 +26,7 @@ class Settings:
         stalled: seconds without a message, while some lie in the queue, after which the consumer is restarted.
         hook: the words of the command that is run when there is news of a job.
         signing_key: signs what webhooks are sent.
+        events: Celery tells Flower and its like what it does.
     """
 
     redis_url: str
@@ -38,6 +39,7 @@ class Settings:
     base_url: str = ""
     hook: tuple[str, ...] = ()
     signing_key: bytes | None = field(repr=False, default=None)
+    events: bool = False
 
     @property
     def threads(self) -> int:

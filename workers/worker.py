@@ -54,6 +54,8 @@ def main(
     store: str,
     metrics: tuple[str, int] | None = None,
     notify_command: str | None = None,
+    *,
+    events: bool = False,
 ) -> int:
     """Work until told to end; the exit code.
 
@@ -66,6 +68,7 @@ def main(
         store: where settled edits are remembered.
         metrics: host and port at which metrics and health are served; ``None``: nowhere.
         notify_command: is run when there is news of any job.
+        events: tell Flower and its like what Celery does.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -84,6 +87,7 @@ def main(
         base_url=keys.base_url,
         hook=words_of(notify_command),
         signing_key=secret_key(),
+        events=events,
     )
     check(redis_url)
     with _monitored(metrics) as monitor, tracing() as traces:
@@ -104,6 +108,7 @@ def _monitored(metrics: tuple[str, int] | None) -> Iterator[Monitor | None]:
 
 def _consume(settings: Settings, monitor: Monitor | None, traces: tuple[Observer, ...]) -> int:
     app = make_app(settings.redis_url)
+    app.conf.worker_send_task_events = settings.events
     worker: Worker | None = None
 
     def reconnect() -> None:
@@ -228,5 +233,5 @@ def _worker(app: Celery, settings: Settings, name: str) -> Worker:
         quiet=True,
         without_gossip=True,
         without_mingle=True,
-        without_heartbeat=True,
+        without_heartbeat=not settings.events,
     )
