@@ -48,13 +48,17 @@ def opened(asked: Asked) -> Iterator[Manifest]:
 
 def survey_of(asked: Asked, manifest: Manifest) -> Survey:
     """A survey of *manifest*, whose pictures are where this machine sees them."""
-    roots = Roots(
-        root=manifest.root,
+    return Survey(asked, roots_below(manifest.root, asked))
+
+
+def roots_below(root: Path, asked: Asked) -> Roots:
+    """Where this machine looks for the pictures of a manifest whose paths start from *root*."""
+    return Roots(
+        root=root,
         allow_outside=asked.allow_outside,
         allow_private_urls=asked.allow_private_urls,
         root_map=root_map(os.environ.get("RETOUCH_ROOT_MAP", "")),
     )
-    return Survey(asked, roots)
 
 
 def tell_faults(survey: Survey, manifest: Manifest, tell: Callable[[str], None]) -> int:

@@ -86,6 +86,28 @@ class Command(click.Command):
         write_examples(formatter, self.examples)
 
 
+class Group(click.Group):
+    """Commands under one name, with examples."""
+
+    def __init__(
+        self, name: str, commands: dict[str, click.Command], *, text: str, examples: tuple[str, ...]
+    ) -> None:
+        super().__init__(
+            name,
+            commands=commands,
+            help=text,
+            no_args_is_help=True,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+        )
+        self.examples = examples
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's call
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        write_examples(formatter, self.examples)
+
+
 class _Late:
     """A function that is imported when it is called."""
 

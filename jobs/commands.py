@@ -9,6 +9,7 @@ import click
 
 from jobs.command import Command, json_option, option, switch
 from jobs.options import answer_params, command_option, job_params, place_params, slots_option
+from jobs.schedule.declared import schedule_group
 from jobs.values import Number, Rule, Text, YesNo
 
 _JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
@@ -22,7 +23,7 @@ class Listed(NamedTuple):
     """A command of the table: its line in the help, and what declares it."""
 
     text: str
-    declare: Callable[[], Command]
+    declare: Callable[[], click.Command]
 
 
 def _run() -> Command:
@@ -250,6 +251,19 @@ def _report() -> Command:
     )
 
 
+def _scheduler() -> Command:
+    return Command(
+        "scheduler",
+        "jobs.scheduler:run",
+        [],
+        text="""Start a scheduler (Celery beat): it starts the runs of the store's schedules, until it is stopped.
+
+    Start two, on two machines, and either may die: a run is started once. Workers do the work.
+    """,
+        examples=("retouch scheduler", "retouch -v scheduler --log-file scheduler.log"),
+    )
+
+
 def _models() -> Command:
     return Command(
         "models",
@@ -344,6 +358,8 @@ COMMANDS = {
     "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
     "retry": Listed("Settle again what is not done.", _retry),
     "report": Listed("Write results and report anew from what is settled.", _report),
+    "schedule": Listed("Bulk edits by the clock: add, list, show, run, pause, edit, remove.", schedule_group),
+    "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),
     "models": Listed("Show what each model takes, makes and costs.", _models),
     "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),
     "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),

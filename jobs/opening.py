@@ -57,11 +57,11 @@ async def open_job(
     Raises:
         JobError: the folder holds another job, or something else.
     """
-    _check_options(asked)
+    check_options(asked)
     registry = open_store(asked.store)
     for location in {asked.store, asked.out or asked.store}:
         await prove(open_store(location))
-    wanted = _spec(asked, manifest)
+    wanted = spec_for(asked, manifest)
     if asked.out:
         folder, spec = await _at(asked.out, wanted, registry)
     else:
@@ -77,7 +77,7 @@ async def open_job(
     return folder, msgspec.structs.replace(spec, **adjusted)
 
 
-def _check_options(asked: Asked) -> None:
+def check_options(asked: Asked) -> None:
     """Refuse options that every row would fail by.
 
     Raises:
@@ -165,7 +165,8 @@ async def _same_input(entry: Entry, manifest: Manifest) -> bool:
     return begun is not None and begun == await asyncio.to_thread(manifest.fingerprint)
 
 
-def _spec(asked: Asked, manifest: Manifest) -> Spec:
+def spec_for(asked: Asked, manifest: Manifest) -> Spec:
+    """What *asked* means, for a job that has neither a name nor a folder yet."""
     shared = {name: getattr(asked, name) for name in Spec.__struct_fields__ if hasattr(asked, name)}
     return Spec(
         **{

@@ -14,6 +14,9 @@ from itertools import count
 #: record put, the shard folded and its small files dropped.
 STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded")
 
+#: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.
+SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
+
 _STEP, _, _TIMES = os.environ.get("RETOUCH_KILL_AT", "").partition(":")
 _reached = count(1)
 

@@ -67,7 +67,7 @@ def _write_table(lines: Path, table: Path) -> None:
 
 def _write_pages(lines: Path, status: Status, spec: Spec, pages: Path) -> list[Path]:
     pages.mkdir(exist_ok=True)
-    return write_html(status, records_in(lines), pages, inputs=_addresses(spec, pages))
+    return write_html(status, records_in(lines), pages, inputs=_addresses(spec, pages), note=spec.note)
 
 
 def _addresses(spec: Spec, pages: Path) -> Callable[[str], str | None]:

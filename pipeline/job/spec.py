@@ -13,7 +13,9 @@ SHARD_ROWS = 50
 #: What a later command on the same folder may say differently.
 ADJUSTABLE = frozenset({"limit", "rpm", "max_in_flight", "budget", "timeout"})
 
-_ABOUT_THE_FOLDER = frozenset({"version", "job", "out", "created_at", "shard_rows", "uploaded", "root"})
+_ABOUT_THE_FOLDER = frozenset(
+    {"version", "job", "out", "created_at", "shard_rows", "uploaded", "root", "note"}
+)
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         budget: dollars; ``None``: none.
         timeout: seconds a call.
         uploaded: the inputs were copied into the job folder, under ``.retouch/inputs``.
+        note: what people should know of how the job came to be, such as what an incremental run has skipped.
     """
 
     job: str
@@ -50,6 +53,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_urls: bool = False
     shard_rows: int = SHARD_ROWS
     uploaded: bool = False
+    note: str | None = None
 
 
 def differences(there: Spec, asked: Spec) -> list[str]:

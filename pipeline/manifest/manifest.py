@@ -12,13 +12,14 @@ from pipeline.edit import Edit, Fault
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import template, values
 from pipeline.manifest.delimited import Delimited
-from pipeline.manifest.file import Fingerprint
+from pipeline.manifest.file import File, Fingerprint
 from pipeline.manifest.jsonl import JsonLines
 from pipeline.manifest.naming import LIKE_NUMBER, Labels, Named, Register, file_name
 from pipeline.manifest.parquet import Parquet
 from pipeline.manifest.pictures import Pictures
 from pipeline.manifest.place import Format, Place, locate
 from pipeline.manifest.reader import Raw, Reader
+from pipeline.manifest.selection import Selection
 
 
 class Manifest:
@@ -122,6 +123,33 @@ def open_manifest(
     reader = _reader(place, prompt)
     if next(reader.rows(), None) is None:
         raise ManifestError(f"{argument} has no rows; write at least one below the header.")
+    return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
+
+
+def open_pictures(argument: str, *, prompt: str | None) -> Pictures:
+    """The folder or glob that *argument* names, whether it holds pictures just now or not.
+
+    Raises:
+        ManifestError: it is neither, or cannot be read.
+    """
+    prompt = prompt if prompt and prompt.strip() else None
+    _check_options(prompt, None, 1)
+    reader = _reader(locate(argument, None), prompt)
+    if not isinstance(reader, Pictures):
+        raise ManifestError(f"{argument} is no folder of pictures and no glob.")
+    return reader
+
+
+def open_selection(
+    argument: str, selection: Path, *, prompt: str | None, limit: int | None, repeat: int
+) -> Manifest:
+    """Those pictures of the folder or glob *argument* that the file *selection* names.
+
+    Raises:
+        ManifestError: the folder cannot be read.
+    """
+    place = locate(argument, None)
+    reader = Selection(File(path=selection, shown=f"the selection of {argument}"))
     return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
 
 

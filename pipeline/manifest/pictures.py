@@ -12,6 +12,7 @@ from pipeline.edit import Fault
 from pipeline.errors import ManifestError
 from pipeline.manifest.file import Fingerprint, bad_byte
 from pipeline.manifest.reader import Raw
+from pipeline.manifest.selection import Chosen
 
 #: What is taken from a folder, where nobody said which files are meant. Whether a file is a picture is
 #: decided by its bytes, later; this only leaves out what lies beside pictures.
@@ -27,10 +28,13 @@ class Pictures:
     """Reader of a folder (*pattern* ``None``: its pictures, not those of folders in it) or of a glob.
 
     The listing is made anew by every method: nothing of it stays in memory between them.
+
+    Attributes:
+        root: the folder that names are relative to.
     """
 
     def __init__(self, root: Path, pattern: str | None, shown: str) -> None:
-        self._root = root
+        self.root = root
         self._pattern = pattern
         self._shown = shown
 
@@ -75,11 +79,22 @@ class Pictures:
             total += len(entry)
         return Fingerprint(bytes=total, sha256=digest.hexdigest())
 
+    def marks(self) -> Iterator[Chosen]:
+        """The pictures that a manifest may name, each with its size and time; one that goes meanwhile is left out."""
+        for name in self._listing():
+            if any(_name_faults(name, 0)):
+                continue
+            try:
+                stat = (self.root / name).stat()
+            except OSError:
+                continue
+            yield Chosen(name, f"{stat.st_size}-{stat.st_mtime_ns}")
+
     def _stat(self, name: str) -> os.stat_result:
         try:
-            return (self._root / name).stat()
+            return (self.root / name).stat()
         except OSError as error:
-            raise ManifestError(f"{self._root / name} cannot be read: {error.strerror}.") from error
+            raise ManifestError(f"{self.root / name} cannot be read: {error.strerror}.") from error
 
     def _listing(self) -> list[str]:
         names = list(self._matches() if self._pattern is not None else filter(_is_picture, self._files()))
@@ -95,7 +110,7 @@ class Pictures:
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
         try:
-            with os.scandir(self._root) as entries:
+            with os.scandir(self.root) as entries:
                 for entry in entries:
                     if not entry.name.startswith("."):
                         yield entry
@@ -106,8 +121,8 @@ class Pictures:
         # pathlib, as its ** does not follow links: a link to a folder above would list every picture again.
         pattern = self._pattern or "*"
         try:
-            for path in self._root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
-                relative = path.relative_to(self._root)
+            for path in self.root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
+                relative = path.relative_to(self.root)
                 if not any(part.startswith(".") for part in relative.parts) and path.is_file():
                     yield relative.as_posix()
         except (OSError, ValueError, NotImplementedError) as error:

@@ -34,7 +34,9 @@ ORDER = (Outcome.FAILED, Outcome.BLOCKED, Outcome.INVALID, Outcome.DONE, Outcome
 _OURS = re.compile(rf"(?:{'|'.join(Outcome)})-\d{{5,}}\.html\Z")
 
 
-def write_html(status: Status, records: Iterable[Record], folder: Path, *, inputs: Inputs) -> list[Path]:
+def write_html(
+    status: Status, records: Iterable[Record], folder: Path, *, inputs: Inputs, note: str | None = None
+) -> list[Path]:
     """Write ``report.html`` into *folder*, and pages into ``report/`` where an outcome has many rows.
 
     Needs no script, loads nothing but pictures beside it, and shows what a manifest or an answer holds as
@@ -48,6 +50,7 @@ def write_html(status: Status, records: Iterable[Record], folder: Path, *, input
         inputs: from an input's name in a record to its address: relative to *folder* and percent-encoded,
             or ``file:``; ``None`` shows the name alone, and so does what is neither. It is not asked for
             remote pictures, which are linked and never loaded. :func:`local_inputs` makes one.
+        note: a line below the headline.
 
     Returns:
         The files of this report, ``report.html`` last.
@@ -62,7 +65,7 @@ def write_html(status: Status, records: Iterable[Record], folder: Path, *, input
         shelves[record.outcome].add(record)
     written = [path for shelf in shelves.values() for path in shelf.close()]
     body = join(
-        summary(status, tally, lambda outcome, mention: shelves[outcome].locate(mention)),
+        summary(status, tally, lambda outcome, mention: shelves[outcome].locate(mention), note),
         *[shelves[outcome].first_section() for outcome in ORDER],
     )
     report = folder / "report.html"

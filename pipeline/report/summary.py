@@ -16,10 +16,10 @@ Locate = Callable[[Outcome, Mention], str]
 _BAR = 1000
 
 
-def summary(status: Status, tally: Tally, locate: Locate) -> Html:
+def summary(status: Status, tally: Tally, locate: Locate, note: str | None = None) -> Html:
     """Everything above the pictures."""
     return join(
-        _title(status),
+        _title(status, note),
         _banner(status),
         _figures(status, tally),
         tag("div", _outcomes(status, tally), _verdicts(status), class_="halves"),
@@ -27,13 +27,14 @@ def summary(status: Status, tally: Tally, locate: Locate) -> Html:
     )
 
 
-def _title(status: Status) -> Html:
+def _title(status: Status, note: str | None) -> Html:
     state = tag("span", words.STATES[status.state], class_=f"badge {status.state.value}")
     return tag(
         "header",
         tag("p", "retouch report", class_="brand"),
         tag("h1", tag("bdi", status.job), " ", state),
         tag("p", _headline(status), class_="lead"),
+        tag("p", note, class_="lead") if note else None,
         tag("p", *_times(status), class_="quiet"),
         class_="title",
     )

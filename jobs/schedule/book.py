@@ -1,0 +1,140 @@
+"""The book of schedules: the truth about them, in the store.
+
+::
+
+    .retouch/schedules/<name>/
+        versions/<n>              version n of the schedule
+        claims/<month>/<slot>     the slot is somebody's to run, and this is the job it becomes
+        outcomes/<month>/<slot>   what became of it
+        begun                     the job that was begun last; replaced
+        pictures-<how>            what its runs have settled already (jobs.schedule.pictures); replaced
+
+All but the last two are create-only: of two who edit a schedule, or claim a slot, the second loses. Nothing is ever
+deleted: a schedule that was removed has a last version that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from jobs.schedule.values import Begun, Claim, Outcome, Schedule, slot_at
+from pipeline.errors import StoreError
+from pipeline.store import Store
+
+SCHEDULES = ".retouch/schedules"
+
+T = TypeVar("T")
+_encode = msgspec.json.encode
+
+
+class Book:
+    """The schedules of a store. Methods raise :class:`pipeline.errors.StoreError`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def names(self) -> list[str]:
+        """Every schedule that ever was."""
+        return await self.store.names(SCHEDULES)
+
+    async def schedule(self, name: str) -> Schedule | None:
+        """The newest version of a schedule, removed or not."""
+        versions = await self.store.names(f"{_at(name)}/versions")
+        return await self._read(f"{_at(name)}/versions/{versions[-1]}", Schedule) if versions else None
+
+    async def put(self, schedule: Schedule) -> bool:
+        """Add a version; false when somebody else has added it first."""
+        path = f"{_at(schedule.name)}/versions/{schedule.version:06d}"
+        return await self.store.put_new(path, _encode(schedule))
+
+    async def claim(self, name: str, claim: Claim) -> bool:
+        """Take a slot; false when somebody else has it."""
+        return await self.store.put_new(_of_slot(name, "claims", claim.slot), _encode(claim))
+
+    async def claim_of(self, name: str, slot: str) -> Claim | None:
+        """Who has the slot."""
+        return await self._read(_of_slot(name, "claims", slot), Claim)
+
+    async def settle(self, name: str, outcome: Outcome) -> bool:
+        """Say what became of a slot; false when that is said already."""
+        return await self.store.put_new(_of_slot(name, "outcomes", outcome.slot), _encode(outcome))
+
+    async def outcome(self, name: str, slot: str) -> Outcome | None:
+        """What became of the slot; ``None`` while nobody knows."""
+        return await self._read(_of_slot(name, "outcomes", slot), Outcome)
+
+    async def open_slots(self, name: str) -> list[str]:
+        """Slots that are claimed and not settled, the oldest first.
+
+        They are settled in their order, so that no month before one without any has to be looked at.
+        """
+        found: list[str] = []
+        months = await self.store.names(f"{_at(name)}/claims")
+        for month in reversed(months):
+            settled = set(await self.store.names(f"{_at(name)}/outcomes/{month}"))
+            claimed = await self.store.names(f"{_at(name)}/claims/{month}")
+            still_open = [slot for slot in claimed if slot not in settled]
+            found = still_open + found
+            if not still_open and month != months[-1]:
+                break
+        return found
+
+    async def last_slot(self, name: str, until: float) -> str | None:
+        """The newest slot not after *until* that the clock made and somebody has claimed."""
+        end = slot_at(until)
+        for month in reversed(await self.store.names(f"{_at(name)}/claims")):
+            claimed = await self.store.names(f"{_at(name)}/claims/{month}")
+            by_clock = [slot for slot in claimed if slot <= end and slot.endswith("Z")]
+            if by_clock:
+                return by_clock[-1]
+        return None
+
+    async def history(self, name: str, count: int | None) -> list[Outcome]:
+        """The newest *count* outcomes (``None``: all), the newest first."""
+        found: list[Outcome] = []
+        for month in reversed(await self.store.names(f"{_at(name)}/outcomes")):
+            slots = await self.store.names(f"{_at(name)}/outcomes/{month}")
+            for slot in reversed(slots):
+                if count is not None and len(found) >= count:
+                    return found
+                found += _there(await self.outcome(name, slot))
+        return found
+
+    async def begun(self, name: str) -> Begun | None:
+        """The job that was begun last."""
+        return await self._read(f"{_at(name)}/begun", Begun)
+
+    async def begin(self, name: str, begun: Begun) -> None:
+        """Say that a job was begun."""
+        await self.store.put(f"{_at(name)}/begun", _encode(begun))
+
+    async def _read(self, path: str, shape: type[T]) -> T | None:
+        data = await self.store.get(path)
+        if data is None:
+            return None
+        try:
+            return msgspec.json.decode(data, type=shape)
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"{self.store.url}/{path} is not what retouch has written ({error}); put it back from a copy"
+            ) from error
+
+
+def pictures_path(name: str, how: str) -> str:
+    """Where the pictures are remembered that the runs of a schedule have settled in the way *how*."""
+    return f"{_at(name)}/pictures-{how}"
+
+
+def _at(name: str) -> str:
+    return f"{SCHEDULES}/{name}"
+
+
+def _of_slot(name: str, kind: str, slot: str) -> str:
+    return f"{_at(name)}/{kind}/{slot[:6]}/{slot}"
+
+
+def _there(found: Outcome | None) -> Iterable[Outcome]:
+    return () if found is None else (found,)

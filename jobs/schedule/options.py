@@ -1,0 +1,125 @@
+"""What a schedule hands to ``submit``: read by the parser of ``submit`` itself, and kept by the parameters' names.
+
+Only what was given is kept, on the command line or by the environment of ``schedule add``: the environment in which a
+scheduler happens to run says nothing about a job.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from jobs.asked import Asked
+from jobs.commands import COMMANDS
+from jobs.opening import check_options
+from jobs.options import asked_for
+from pipeline.errors import ManifestError, UsageError
+from pipeline.manifest import open_manifest, open_pictures
+
+_TYPED = frozenset({ParameterSource.COMMANDLINE})
+_GIVEN = _TYPED | {ParameterSource.ENVIRONMENT}
+#: Parameters of ``submit`` that are about its own output.
+_NOT_OF_THE_JOB = frozenset({"json"})
+#: Parameters that name a place, which must mean the same from any working folder.
+_PLACES = ("manifest", "out")
+
+
+def given(words: Sequence[str]) -> dict[str, Any]:
+    """The options that *words* and the environment give, in the form in which they are kept.
+
+    Raises:
+        click.ClickException: as ``submit`` does.
+        UsageError: they cannot be meant by a schedule.
+    """
+    return _kept(_parsed(_submit(), words), _GIVEN)
+
+
+def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """*options* with what *words* give in place of it; a manifest need not be named again.
+
+    Raises:
+        click.ClickException: as ``submit`` does.
+        UsageError: they cannot be meant by a schedule.
+    """
+    submit = _submit()
+    for param in submit.params:
+        param.required = False
+    return options | _kept(_parsed(submit, words), _TYPED)
+
+
+def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
+    """Refuse what every run would fail by; whether runs are incremental.
+
+    Args:
+        options: as kept.
+        incremental: as asked for; ``None``: where the manifest is a folder or a glob.
+
+    Raises:
+        UsageError, ManifestError: the sentence that ``submit`` would say.
+    """
+    asked = asked_of(options)
+    check_options(asked)
+    try:
+        open_pictures(asked.manifest, prompt=asked.prompt)
+    except ManifestError:
+        if incremental:
+            raise UsageError(
+                f"--incremental: {asked.manifest} is no folder of pictures and no glob; leave it out, and each run "
+                "edits every row"
+            ) from None
+        # Whatever is wrong with it is said here.
+        open_manifest(asked.manifest, prompt=asked.prompt, limit=asked.limit, repeat=asked.repeat)
+        return False
+    return incremental is not False
+
+
+def asked_of(options: dict[str, Any]) -> Asked:
+    """What a run is asked for."""
+    return asked_for(dict(options))
+
+
+def as_typed(options: dict[str, Any]) -> str:
+    """*options* as one would type them after ``submit``."""
+    words = [str(options["manifest"])]
+    for param in _submit().params:
+        if isinstance(param, click.Option) and param.name in options:
+            words += _typed(param, options[param.name])
+    return shlex.join(words)
+
+
+def _typed(param: click.Option, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [param.opts[0] if value else param.secondary_opts[0]]
+    values = value if isinstance(value, list | tuple) else [value]
+    return [word for one in values for word in (param.opts[0], "none" if one is None else f"{one}")]
+
+
+def _submit() -> click.Command:
+    return COMMANDS["submit"].declare()
+
+
+def _parsed(submit: click.Command, words: Sequence[str]) -> click.Context:
+    return submit.make_context("retouch submit", list(words))
+
+
+def _kept(context: click.Context, sources: frozenset[ParameterSource]) -> dict[str, Any]:
+    kept = {
+        name: value
+        for name, value in context.params.items()
+        if name not in _NOT_OF_THE_JOB and context.get_parameter_source(name) in sources
+    }
+    if kept.get("manifest") == "-":
+        raise UsageError(
+            "a schedule cannot read standard input, which comes once: name a file, a folder or a glob"
+        )
+    return kept | {name: _absolute(kept[name]) for name in _PLACES if kept.get(name)}
+
+
+def _absolute(place: str) -> str:
+    return place if "://" in place else os.path.abspath(Path(place).expanduser())  # noqa: PTH100 - links stay

@@ -1,0 +1,177 @@
+"""Incremental runs: which pictures of a folder are new or changed, by what the runs before have settled.
+
+A picture that is done is not edited again until its bytes are others, or the prompt, the model or another option is
+(*how*, of which each has a memory of its own). One that the API's policy refused or that could never be sent is left
+alone likewise, since the same would come of it; one that failed or was never reached is taken up by the next run.
+
+Size and time are looked at first, and bytes only where these are others. What was settled is learnt from the records
+of the run before, once it has ended: the memory can be built again from the jobs' folders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from jobs.asked import Asked
+from jobs.check import roots_below
+from jobs.schedule.book import Book, pictures_path
+from jobs.schedule.values import Begun, Ended, Picked
+from pipeline.edit import Outcome, Record
+from pipeline.errors import InvalidInput
+from pipeline.inputs import Roots, locate
+from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
+from pipeline.job.spec import Spec
+from pipeline.manifest import Chosen, open_pictures
+
+#: What a run would only repeat.
+_FINAL = frozenset({Outcome.DONE, Outcome.BLOCKED, Outcome.INVALID})
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """First line of a memory: the run that was taken into it last."""
+
+    folded: str | None = None
+
+
+class _Seen(msgspec.Struct, frozen=True, array_like=True):
+    """A picture as a run has had it; *sha256* is ``None`` where it was not read, *settled*: not to be repeated."""
+
+    image: str
+    mark: str
+    sha256: str | None
+    settled: bool
+
+
+class Memory(msgspec.Struct):
+    """What the runs of a schedule have come to, picture by picture."""
+
+    folded: str | None
+    seen: dict[str, _Seen]
+
+
+async def pick(book: Book, name: str, asked: Asked, selection: Path) -> Picked:
+    """Write the pictures that a run should edit to *selection*; how many there are.
+
+    The run before must have ended.
+
+    Raises:
+        ManifestError: the folder cannot be read.
+        StoreError: the memory cannot.
+    """
+    how = how_of(asked)
+    memory = await _remembered(book, name, how)
+    before = dict(memory.seen)
+    picked = await asyncio.to_thread(_pick, memory, asked, selection)
+    if memory.seen != before:
+        await _remember(book, name, how, memory)
+    return picked
+
+
+def how_of(options: Asked | Spec) -> str:
+    """What, beside its bytes, makes an edit of a picture this one: twelve hexadecimal digits."""
+    parts = [options.prompt, options.model, options.aspect_ratio, options.image_size, options.repeat]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:12]
+
+
+def _pick(memory: Memory, asked: Asked, selection: Path) -> Picked:
+    listing = open_pictures(asked.manifest, prompt=asked.prompt)
+    roots = roots_below(listing.root, asked)
+    counts = dict.fromkeys(Picked.__struct_fields__, 0)
+    chosen = 0
+    with selection.open("wb") as file:
+        for picture in listing.marks():
+            kind = _kind(picture, memory, roots)
+            if kind != "unchanged" and asked.limit is not None and chosen >= asked.limit:
+                kind = "left"
+            counts[kind] += 1
+            if kind not in ("unchanged", "left"):
+                chosen += 1
+                file.write(msgspec.json.encode(picture) + b"\n")
+    return Picked(**counts)
+
+
+def _kind(picture: Chosen, memory: Memory, roots: Roots) -> str:
+    seen = memory.seen.get(picture.image)
+    if seen is None:
+        return "new"
+    if seen.mark != picture.mark:
+        if seen.sha256 is None or seen.sha256 != _sha256(picture.image, roots):
+            return "changed"
+        # Touched, copied, or brought back: the bytes are those that were edited.
+        memory.seen[picture.image] = msgspec.structs.replace(seen, mark=picture.mark)
+    return "unchanged" if seen.settled else "again"
+
+
+def _sha256(image: str, roots: Roots) -> str | None:
+    try:
+        with locate(image, roots).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (InvalidInput, OSError):
+        return None
+
+
+async def _remembered(book: Book, name: str, how: str) -> Memory:
+    data = await book.store.get(pictures_path(name, how))
+    memory = Memory(None, {}) if data is None else await asyncio.to_thread(_decoded, data)
+    begun = [] if data is not None else await _every_run(book, name)
+    last = await book.begun(name)
+    begun += [last] if last and last not in begun else []
+    new = [run for run in begun if run.job != memory.folded]
+    for run in new:
+        await _fold(memory, run, how)
+    if new:
+        await _remember(book, name, how, memory)
+    return memory
+
+
+async def _remember(book: Book, name: str, how: str, memory: Memory) -> None:
+    lines = [_Head(memory.folded), *memory.seen.values()]
+    data = await asyncio.to_thread(lambda: b"\n".join(map(msgspec.json.encode, lines)))
+    await book.store.put(pictures_path(name, how), data)
+
+
+def _decoded(data: bytes) -> Memory:
+    head, _, rest = data.partition(b"\n")
+    seen = msgspec.json.Decoder(_Seen).decode_lines(rest)
+    return Memory(msgspec.json.decode(head, type=_Head).folded, {entry.image: entry for entry in seen})
+
+
+async def _every_run(book: Book, name: str) -> list[Begun]:
+    """The jobs that were begun, the oldest first: for a memory that is new, or was lost."""
+    history = reversed(await book.history(name, None))
+    return [Begun(run.job, run.out) for run in history if run.ended is Ended.STARTED and run.job and run.out]
+
+
+async def _fold(memory: Memory, run: Begun, how: str) -> None:
+    """Take the records of *run* into *memory*; a folder that was removed has nothing to say."""
+    memory.folded = run.job
+    folder = JobFolder.at(run.out)
+    spec = await folder.spec()
+    data = await folder.store.get(SPOOLED_MANIFEST)
+    planned = await folder.planned()
+    if spec is None or data is None or planned is None or how_of(spec) != how:
+        return
+    await folder.look_for_rounds()
+    chosen = msgspec.json.Decoder(Chosen).decode_lines(data)
+    records: dict[int, list[Record]] = {}
+    for shard in range(1, planned.shards + 1):
+        for record in msgspec.json.Decoder(Record).decode_lines(await folder.settled_lines(shard)):
+            records.setdefault((record.row - 1) // spec.repeat, []).append(record)
+    for number, picture in _numbered(chosen, spec.limit):
+        memory.seen[picture.image] = _seen(picture, records.get(number, []), spec.repeat)
+
+
+def _numbered(chosen: Iterable[Chosen], limit: int | None) -> Iterator[tuple[int, Chosen]]:
+    return enumerate(islice(chosen, limit))
+
+
+def _seen(picture: Chosen, records: list[Record], repeat: int) -> _Seen:
+    read = [record.inputs[0].sha256 for record in records if record.inputs]
+    settled = len(records) == repeat and all(record.outcome in _FINAL for record in records)
+    return _Seen(picture.image, picture.mark, next(filter(None, read), None), settled)

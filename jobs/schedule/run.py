@@ -1,0 +1,62 @@
+"""``retouch schedule run``: a run now, whatever the clock says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from jobs import environment, output
+from jobs.schedule.book import Book
+from jobs.schedule.running import Runner
+from jobs.schedule.settling import new_claim, settle_open, take
+from jobs.schedule.shown import the_schedule
+from jobs.schedule.values import Ended, Outcome
+from jobs.standing import registry
+from pipeline.errors import JobError
+from workers.schedules import Schedules
+from workers.submitting import redis_at
+
+#: Seconds for a scheduler that is at work on the same schedule, and between two looks whether it is.
+_PATIENCE, _LOOK = 5.0, 0.2
+
+
+def run_now(*, name: str, json: bool) -> None:
+    """Start a run of *name* and print its job."""
+    slot, outcome = asyncio.run(_run(name))
+    if json:
+        output.write_json(outcome or {"slot": slot, "ended": "queued", "job": None})
+    elif outcome is None:
+        output.say("Queued: `retouch scheduler` starts it when the run before it has ended.")
+    elif outcome.job:
+        output.say(f"{outcome.reason or ''} Watch it: retouch watch {outcome.job}".strip())
+        output.write_line(outcome.job)
+    else:
+        output.say(f"No job was made: {outcome.reason}.")
+
+
+async def _run(name: str) -> tuple[str, Outcome | None]:
+    """The slot of the run, and what became of it; ``None``: it waits for the run before.
+
+    Raises:
+        JobError: there is no such schedule, or no run can be made of it now.
+    """
+    book = Book(registry())
+    schedule = await the_schedule(book, name)
+    async with redis_at(environment.redis_url()) as redis:
+        copies = Schedules(redis, book.store.url)
+        now = time.time()
+        claim = new_claim(schedule, now, now, by_hand=True)
+        await take(book, schedule, claim)
+        runner = Runner(book, environment.redis_url())
+        end = time.monotonic() + _PATIENCE
+        outcome = None
+        while outcome is None and time.monotonic() < end:
+            # A scheduler may have it by now, or be at work on an earlier slot.
+            if not await settle_open(book, copies, schedule, runner.begin):
+                await asyncio.sleep(_LOOK)
+            outcome = await book.outcome(name, claim.slot)
+        if outcome is None:
+            await copies.stir()
+    if outcome is not None and outcome.ended in (Ended.SKIPPED, Ended.REFUSED):
+        raise JobError(f"no run of {name} was started: {outcome.reason}")
+    return claim.slot, outcome

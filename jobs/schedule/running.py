@@ -1,0 +1,252 @@
+"""A claimed slot becomes a job: what ``retouch submit`` does, under the name that the claim gave it.
+
+May be killed anywhere and called again: a folder that is there is gone on with, as ``submit`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from jobs.asked import Asked
+from jobs.check import survey_of, tell_faults
+from jobs.opening import check_options, opened_manifest, spec_for
+from jobs.schedule.book import Book
+from jobs.schedule.options import asked_of
+from jobs.schedule.pictures import pick
+from jobs.schedule.settling import outcome_of
+from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, Schedule
+from jobs.words import ENDED
+from pipeline.edit import State, utc
+from pipeline.errors import JobError, ManifestError, UsageError
+from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
+from pipeline.job.hold import held
+from pipeline.job.inputs import upload
+from pipeline.job.planning import Planner
+from pipeline.job.registry import Entry, last_status, register
+from pipeline.job.spec import Spec
+from pipeline.manifest import Manifest, open_selection
+from pipeline.report.words import money, plural
+from pipeline.steps import reached
+from workers.status import NO_WORKER
+from workers.submitting import announce, hand_over, status_at
+
+log = logging.getLogger("retouch.scheduler")
+
+#: How the reason begins for which a job's own budget has stopped it (pipeline.row).
+_BUDGET = "budget:"
+
+
+@dataclass(frozen=True)
+class _Going:
+    """The run before is not at its end."""
+
+    reason: str
+    waits: bool
+
+
+class _Busy(Exception):  # noqa: N818 - an event, not an error
+    """Another process is making this very job."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Begins the runs of a store's schedules."""
+
+    book: Book
+    redis_url: str
+
+    async def begin(self, schedule: Schedule, claim: Claim) -> Outcome | None:
+        """What the slot becomes; ``None`` while it has to wait, as for the run before it.
+
+        Raises:
+            BrokerError: Redis is out of reach.
+            StoreError: the store is.
+        """
+        parent = asked_of(schedule.options).out or self.book.store.url
+        folder = JobFolder.at(f"{parent}/{claim.job}")
+        there = await folder.spec()
+        if there is None and (going := await self._going(schedule)):
+            return None if going.waits else outcome_of(claim, Ended.SKIPPED, going.reason)
+        try:
+            return await self._begun(schedule, claim, folder, there)
+        except _Busy:
+            return None
+        except (ManifestError, UsageError, JobError) as error:
+            return outcome_of(claim, Ended.REFUSED, str(error))
+
+    async def _begun(
+        self, schedule: Schedule, claim: Claim, folder: JobFolder, there: Spec | None
+    ) -> Outcome:
+        picked = None
+        if there is None or await folder.planned() is None:
+            with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+                making = _Making(self.book, schedule, claim, folder, Path(scratch))
+                picked = await making.make(there)
+        spec = await folder.spec()
+        if spec is None:
+            assert picked is not None  # noqa: S101 - a job without new pictures is the only one that is not made
+            nothing = outcome_of(claim, Ended.NOTHING_NEW, skipped(picked))
+            return msgspec.structs.replace(nothing, picked=picked)
+        entry = Entry(job=spec.job, out=folder.store.url, submitted=True)
+        await register(self.book.store, entry)
+        handed = await hand_over(self.redis_url, folder, spec, adjust=True)
+        reached("slot_handed")
+        if not handed.workers:
+            log.warning("schedule_waits schedule=%s job=%s: %s", schedule.name, claim.job, NO_WORKER)
+        await self.book.begin(schedule.name, Begun(claim.job, folder.store.url))
+        started = outcome_of(claim, Ended.STARTED, spec.note)
+        return msgspec.structs.replace(started, job=claim.job, out=folder.store.url, picked=picked)
+
+    async def _going(self, schedule: Schedule) -> _Going | None:
+        last = await self.book.begun(schedule.name)
+        if last is None:
+            return None
+        folder = JobFolder.at(last.out)
+        if await folder.spec() is None:
+            # Somebody has removed its folder.
+            return None
+        status = await status_at(self.redis_url, last.job) or await last_status(folder)
+        state, reason = (status.state, status.state_reason or "") if status else (State.QUEUED, "")
+        if state in ENDED:
+            return None
+        wanted = await folder.wanted()
+        if state is State.PAUSED and reason.startswith(_BUDGET):
+            # Its budget was for that run alone; what it has left is for the next.
+            wanted = msgspec.structs.replace(wanted, state=State.CANCELLED)
+            await folder.want(wanted)
+            await announce(self.redis_url, last.job, wanted)
+        if wanted.state is State.CANCELLED:
+            return _Going(f"{last.job} is being cancelled", waits=True)
+        mend = (
+            ""
+            if state not in (State.HALTED, State.PAUSED)
+            else f": `retouch resume {last.job}`, or cancel it"
+        )
+        said = f"{last.job} is still {state}{f' ({reason})' if reason else ''}{mend}"
+        return _Going(said, waits=schedule.overlap is Overlap.QUEUE)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """A job that is being made, from its manifest to its plan."""
+
+    book: Book
+    schedule: Schedule
+    claim: Claim
+    folder: JobFolder
+    scratch: Path
+
+    async def make(self, there: Spec | None) -> Picked | None:
+        """Make the job, or go on with what is *there*; what an incremental run found. With nothing new there is none.
+
+        Raises:
+            ManifestError, UsageError, JobError: it cannot be.
+        """
+        asked = asked_of(self.schedule.options)
+        if there is not None:
+            # The schedule may have been edited since this job was begun.
+            asked = msgspec.structs.replace(asked, **_as_begun(there))
+        check_options(asked)
+        picked, manifest = await self._read(asked)
+        if manifest is None:
+            return picked
+        await asyncio.to_thread(_check_cost, asked, manifest, self.schedule.name)
+        spec = there or await self._opened(asked, manifest, picked)
+        with _holding(self.folder):
+            if asked.upload:
+                await upload(self.folder, manifest.edits(), survey_of(asked, manifest).roots)
+            await Planner(self.folder, manifest, spec).read()
+        return picked
+
+    async def _read(self, asked: Asked) -> tuple[Picked | None, Manifest | None]:
+        """What is to be edited; no manifest, where nothing is."""
+        if not self.schedule.incremental:
+            return None, await asyncio.to_thread(opened_manifest, asked, self.scratch)
+        selection = self.scratch / "selection.jsonl"
+        picked = await pick(self.book, self.schedule.name, asked, selection)
+        # One that was chosen before somebody was killed holds, whatever has come into the folder meanwhile.
+        kept = await self.folder.store.get(SPOOLED_MANIFEST)
+        if kept is not None:
+            await asyncio.to_thread(selection.write_bytes, kept)
+        elif not picked.chosen:
+            return picked, None
+        else:
+            await self.folder.store.put_new(SPOOLED_MANIFEST, await asyncio.to_thread(selection.read_bytes))
+        manifest = open_selection(
+            asked.manifest, selection, prompt=asked.prompt, limit=asked.limit, repeat=asked.repeat
+        )
+        return picked, manifest
+
+    async def _opened(self, asked: Asked, manifest: Manifest, picked: Picked | None) -> Spec:
+        spec = msgspec.structs.replace(
+            spec_for(asked, manifest),
+            job=self.claim.job,
+            out=self.folder.store.url,
+            created_at=utc(time.time()),
+            note=skipped(picked, self.schedule.name)
+            if picked
+            else f"A run of schedule {self.schedule.name}.",
+        )
+        await self.folder.create(spec)
+        reached("slot_opened")
+        return spec
+
+
+def skipped(picked: Picked, name: str | None = None) -> str:
+    """``A run of schedule NAME: 12 new; skipped: 9,988 unchanged.``, or without *name* its end alone."""
+    counts = [
+        f"{count:,} {word}"
+        for word, count in (
+            ("new", picked.new),
+            ("changed", picked.changed),
+            ("left by an earlier run", picked.again),
+            ("left for the next", picked.left),
+        )
+        if count
+    ]
+    said = f"{', '.join(counts) or 'nothing new'}; skipped: {picked.unchanged:,} unchanged"
+    return f"A run of schedule {name}: {said}." if name else said
+
+
+def _as_begun(there: Spec) -> dict[str, object]:
+    return {name: getattr(there, name) for name in Spec.__struct_fields__ if name in Asked.__struct_fields__}
+
+
+def _check_cost(asked: Asked, manifest: Manifest, name: str) -> None:
+    """Refuse a run that ``submit`` would ask a person about; its budget bounds what it can cost.
+
+    Raises:
+        UsageError: it would cost more than ``--confirm-above``.
+    """
+    survey = survey_of(asked, manifest)
+    if tell_faults(survey, manifest, lambda line: log.debug("schedule=%s %s", name, line)):
+        log.warning("schedule_faults schedule=%s: %s at fault", name, plural(survey.faulty, "row"))
+    costs = [cost for cost in (survey.cost_usd, asked.budget) if cost is not None]
+    if asked.yes or survey.cost_usd is None or min(costs) <= asked.confirm_above:
+        return
+    raise UsageError(
+        f"{plural(survey.calls, 'call')} for about {money(survey.cost_usd)}, more than --confirm-above "
+        f"{asked.confirm_above:g}, and there is nobody to ask: `retouch schedule edit {name} -- --budget USD`"
+    )
+
+
+def _holding(folder: JobFolder) -> ExitStack:
+    """The hold on a job's folder.
+
+    Raises:
+        _Busy: another scheduler has it.
+    """
+    stack = ExitStack()
+    try:
+        stack.enter_context(held(folder.store))
+    except JobError as error:
+        raise _Busy from error
+    return stack

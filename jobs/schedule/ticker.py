@@ -1,0 +1,189 @@
+"""The scheduler's round: what is due is claimed, what is claimed is settled.
+
+Any number of schedulers may tick at the same time and be killed at any time: the create-only claims in the store make
+one run of a slot. A clock that was moved back finds its slots claimed; one that was moved forward has made up for
+what it jumped over by one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from jobs.schedule.book import Book
+from jobs.schedule.settling import Begin, new_claim, settle_open, take
+from jobs.schedule.timing import due, upcoming
+from jobs.schedule.values import Schedule
+from pipeline.errors import BrokerError, RetouchError
+from workers.schedules import Schedules
+
+log = logging.getLogger("retouch.scheduler")
+
+#: Seconds between two looks at the whole book, and until what could not be done is tried again.
+REFRESH, AGAIN = 60.0, 5.0
+#: Schedules that are read together.
+_TOGETHER = 16
+
+
+@dataclass
+class _Known:
+    """A schedule as this process knows it.
+
+    Attributes:
+        passed: the moment of the slot that was claimed last, or after which slots count.
+        next: the moment after that; ``None``: there is none.
+        open: some of its claimed slots may not be settled.
+        again: when to try that again.
+    """
+
+    schedule: Schedule
+    passed: float
+    next: float | None = field(init=False)
+    open: bool = False
+    again: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.move(self.passed)
+
+    def move(self, passed: float) -> None:
+        """Note that slots up to *passed* are claimed."""
+        self.passed = passed
+        self.next = next(iter(upcoming(self.schedule.when, passed, 1)), None)
+
+
+class Ticker:
+    """Starts the runs of a store's schedules.
+
+    Args:
+        book: the schedules.
+        copies: their second copy.
+        begin: makes a job of a claimed slot.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, book: Book, copies: Schedules, begin: Begin, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._book = book
+        self._copies = copies
+        self._begin = begin
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._read: float | None = None
+        self._changed: str | None = None
+        self._troubled = False
+
+    async def tick(self) -> float:
+        """One round; the seconds until something is due, as far as is known now."""
+        try:
+            await self._look_at_the_book()
+        except RetouchError as error:
+            return self._trouble(error, AGAIN)
+        waits = [REFRESH]
+        for known in list(self._known.values()):
+            try:
+                waits.append(await self._look(known))
+            except RetouchError as error:
+                known.open, known.again = True, self._clock() + AGAIN
+                waits.append(self._trouble(error, AGAIN))
+            except Exception:  # one schedule must not stop the others
+                log.exception("schedule_broken schedule=%s, tried again in a minute", known.schedule.name)
+                known.open, known.again = True, self._clock() + REFRESH
+        return max(0.0, min(waits))
+
+    def _trouble(self, error: RetouchError, wait: float) -> float:
+        (log.debug if self._troubled else log.warning)("schedules_wait: %s", error)
+        self._troubled = True
+        return wait
+
+    async def _look(self, known: _Known) -> float:
+        now = self._clock()
+        if known.schedule.live and known.next is not None and known.next <= now:
+            await self._take_due(known, now)
+        # A clock that was moved back must not make it wait for an hour.
+        if known.open and not 0 < known.again - now <= REFRESH:
+            known.open = not await settle_open(self._book, self._copies, known.schedule, self._begin)
+            known.again = now + AGAIN
+            self._troubled = False
+        return min(_until(known.next, now), AGAIN if known.open else REFRESH)
+
+    async def _take_due(self, known: _Known, now: float) -> None:
+        moments = due(known.schedule.when, known.passed, now)
+        claim = new_claim(known.schedule, moments[-1], now, missed=len(moments) - 1)
+        taken = await take(self._book, known.schedule, claim)
+        # Another's claim may be left without an outcome, too: it is looked at a little later.
+        known.open, known.again = True, 0.0 if taken else now + AGAIN
+        known.move(claim.moment)
+        try:
+            await self._copies.claimed(known.schedule.name, claim.moment)
+        except BrokerError as error:
+            self._trouble(error, AGAIN)
+
+    async def _look_at_the_book(self) -> None:
+        now = self._clock()
+        try:
+            changed = await self._copies.beat()
+        except BrokerError as error:
+            self._trouble(error, AGAIN)
+            changed = self._changed
+        if self._read is not None and 0 <= now - self._read < REFRESH and changed == self._changed:
+            return
+        self._known = {known.schedule.name: known for known in await self._all(now)}
+        self._read, self._changed = now, changed
+
+    async def _all(self, now: float) -> list[_Known]:
+        try:
+            copies, moments = await self._copies.copies(), await self._copies.slots()
+        except BrokerError:
+            copies, moments = None, {}
+        together = asyncio.Semaphore(_TOGETHER)
+
+        async def one(name: str) -> _Known | None:
+            async with together:
+                copy = None if copies is None else copies.get(name, "")
+                schedule = await self._in_step(name, copy)
+                return (
+                    None if schedule is None else await self._as_it_stands(schedule, moments.get(name), now)
+                )
+
+        names = sorted({*await self._book.names(), *(copies or ())})
+        return [known for known in await asyncio.gather(*map(one, names)) if known]
+
+    async def _as_it_stands(self, schedule: Schedule, copied: float | None, now: float) -> _Known:
+        known = self._known.get(schedule.name)
+        if known is None or known.schedule != schedule or known.passed > now:
+            known = _Known(schedule, await self._passed(schedule, copied, now))
+        known.open = bool(await self._book.open_slots(schedule.name))
+        return known
+
+    async def _passed(self, schedule: Schedule, copied: float | None, now: float) -> float:
+        """The moment up to which slots are claimed, not after *now*: a clock may have been ahead for a while."""
+        passed = [schedule.since]
+        if copied is not None and copied <= now:
+            passed.append(copied)
+        slot = await self._book.last_slot(schedule.name, now)
+        if slot is not None:
+            passed.append(datetime.strptime(slot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
+        return max(passed)
+
+    async def _in_step(self, name: str, copy: str | None) -> Schedule | None:
+        """The newest of the two copies, which is then in both; *copy* is ``None`` while Redis cannot be asked."""
+        stored = await self._book.schedule(name)
+        copied = msgspec.json.decode(copy, type=Schedule) if copy else None
+        if copied is not None and (stored is None or copied.version > stored.version):
+            log.warning("schedule_restored schedule=%s: the store had lost it, Redis had not", name)
+            await self._book.put(copied)
+            return copied
+        if stored is not None and copy is not None and stored != copied:
+            await self._copies.keep(name, msgspec.json.encode(stored).decode())
+        return stored
+
+
+def _until(moment: float | None, now: float) -> float:
+    return REFRESH if moment is None else moment - now

@@ -1,0 +1,158 @@
+"""What a schedule is, and what its runs came to: values that are stored as JSON; pure.
+
+Moments are seconds since the epoch in UTC. A *slot* is the name of a moment at which a schedule is due, or was asked
+to run by hand; slots sort by time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Cron(msgspec.Struct, frozen=True, tag="cron"):
+    """Five fields of cron, read in the zone *tz* (an IANA name)."""
+
+    expression: str
+    tz: str
+
+
+class Every(msgspec.Struct, frozen=True, tag="every"):
+    """Each *seconds* after *anchor*, so that no restart shifts it."""
+
+    seconds: int
+    anchor: int
+
+
+class At(msgspec.Struct, frozen=True, tag="at"):
+    """Once, at *moment*."""
+
+    moment: int
+
+
+When = Cron | Every | At
+
+
+class Overlap(StrEnum):
+    """What becomes of a slot while the run before it is still going."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+
+
+class Missed(StrEnum):
+    """What becomes of slots at which no scheduler was there: one run for all of them, or none."""
+
+    CATCH_UP = "catch-up"
+    SKIP = "skip"
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a schedule; an edit makes the next.
+
+    Attributes:
+        tz: the zone in which people read its times (an IANA name).
+        options: what was given for ``submit``, the manifest too, by its parameters' names; paths are absolute.
+        incremental: a run edits only the pictures that are new or changed.
+        since: slots count that come after this moment.
+        removed: the schedule is no more; its history stays.
+    """
+
+    name: str
+    version: int
+    when: When
+    tz: str
+    options: dict[str, Any]
+    since: float
+    created_at: float
+    overlap: Overlap = Overlap.SKIP
+    missed: Missed = Missed.CATCH_UP
+    incremental: bool = False
+    paused: bool = False
+    removed: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether the clock starts runs of it."""
+        return not (self.paused or self.removed)
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A slot is somebody's to run: which job it becomes. Create-only, and so the reason why no slot runs twice.
+
+    Attributes:
+        moment: when it was due, or asked for.
+        by_hand: a person asked for it.
+        missed: how many slots before it went by without a scheduler; this run stands for them, too.
+    """
+
+    slot: str
+    job: str
+    moment: float
+    claimed_at: float
+    by_hand: bool = False
+    missed: int = 0
+
+
+class Ended(StrEnum):
+    """What became of a slot."""
+
+    STARTED = "started"
+    NOTHING_NEW = "nothing-new"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    REFUSED = "refused"
+
+
+class Picked(msgspec.Struct, frozen=True, kw_only=True):
+    """What an incremental run found in its folder.
+
+    Attributes:
+        again: neither new nor changed, but not settled by an earlier run.
+        unchanged: settled by an earlier run, and skipped.
+        left: for a later run, beyond ``--limit``.
+    """
+
+    new: int = 0
+    changed: int = 0
+    again: int = 0
+    unchanged: int = 0
+    left: int = 0
+
+    @property
+    def chosen(self) -> int:
+        """How many pictures the run edits."""
+        return self.new + self.changed + self.again
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a slot, written once: *job* and *out* when a job was made, else the *reason* for none."""
+
+    slot: str
+    moment: float
+    ended: Ended
+    at: float
+    by_hand: bool = False
+    missed: int = 0
+    job: str | None = None
+    out: str | None = None
+    reason: str | None = None
+    picked: Picked | None = None
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The job that a schedule has begun last."""
+
+    job: str
+    out: str
+
+
+def slot_at(moment: float, *, by_hand: bool = False) -> str:
+    """The name of the slot at *moment*: ``20261122T013000Z``, with milliseconds and ``-run`` when *by_hand*."""
+    when = datetime.fromtimestamp(moment, UTC)
+    if by_hand:
+        return f"{when:%Y%m%dT%H%M%S}.{when.microsecond // 1000:03d}Z-run"
+    return f"{when:%Y%m%dT%H%M%SZ}"

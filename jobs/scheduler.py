@@ -1,0 +1,23 @@
+"""``retouch scheduler``: starts the runs of schedules, until it is stopped."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+
+from jobs import environment
+from jobs.schedule.book import Book
+from jobs.schedule.running import Runner
+from jobs.schedule.ticker import Ticker
+from jobs.standing import registry
+from workers.beat import Tick, beat
+from workers.schedules import Schedules
+
+
+def run() -> int:
+    """Tick until told to end; the exit code."""
+    url, book = environment.redis_url(), Book(registry())
+
+    def make_tick(redis: Redis) -> Tick:
+        return Ticker(book, Schedules(redis, book.store.url), Runner(book, url).begin).tick
+
+    return beat(url, make_tick)

@@ -1,0 +1,131 @@
+"""Schedulers by a clock that is moved, over a real store and a real server."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from jobs.schedule.book import Book
+from jobs.schedule.ticker import AGAIN, Ticker
+from jobs.schedule.values import Ended, Every, Missed
+from pipeline.store import open_store
+from tests.integration.clockwork import DAY, START, World
+from workers.connection import connect
+from workers.schedules import Schedules
+
+
+@pytest.fixture
+def world(tmp_path, redis_client) -> World:
+    return World(tmp_path / "store", redis_client)
+
+
+async def test_a_clock_that_was_moved_back_doubles_nothing(world):
+    await world.add("often", Every(60, int(START)))
+    ticker, other = world.scheduler(), world.scheduler()
+    for step in [*range(0, 900, 20), *range(300, 1500, 20), *range(0, 1800, 20)]:
+        world.now = START + step
+        await ticker.tick()
+        await other.tick()
+
+    assert world.moments("often") == [int(START) + 60 * n for n in range(1, 30)]
+
+
+async def test_a_clock_that_was_far_ahead_for_a_moment_does_not_silence_a_schedule(world):
+    await world.add("often", Every(3600, int(START)))
+    ticker = world.scheduler()
+    world.now = START + 1
+    await ticker.tick()
+    world.now = START + 4000 * DAY
+    await ticker.tick()
+    for hour in range(1, 4):
+        world.now = START + hour * 3600 + 1
+        await ticker.tick()
+
+    assert world.moments("often")[:3] == [int(START) + hour * 3600 for hour in (1, 2, 3)]
+
+
+async def test_times_at_which_nobody_was_there_are_caught_up_once_or_skipped(world):
+    await world.add("caught", Every(3600, int(START)))
+    await world.add("skipped", Every(3600, int(START)), missed=Missed.SKIP)
+    world.now = START + 5.5 * 3600
+    await world.scheduler().tick()
+    await world.scheduler().tick()
+
+    assert world.runs == [("caught", int(START) + 5 * 3600)]
+    (caught,) = await world.book.history("caught", None)
+    assert (caught.ended, caught.missed) == (Ended.STARTED, 4)
+    (skipped,) = await world.book.history("skipped", None)
+    assert (skipped.ended, skipped.missed) == (Ended.MISSED, 4)
+
+    world.now = START + 6 * 3600 + 2
+    await world.scheduler().tick()
+    assert world.runs[1:] == [("caught", int(START) + 6 * 3600), ("skipped", int(START) + 6 * 3600)]
+
+
+async def test_a_lost_store_is_not_run_again_for_slots_that_redis_remembers(world):
+    await world.add("often", Every(3600, int(START)))
+    ticker = world.scheduler()
+    for hour in (1, 2):
+        world.now = START + hour * 3600 + 1
+        await ticker.tick()
+    world.folder = world.folder.with_name("lost")
+    world.folder.mkdir()
+    book = Book(open_store(world.folder))
+    copies = Schedules(world.redis, str(world.folder.with_name("store")))
+    anew = Ticker(book, copies, world.begin, clock=lambda: world.now)
+    await anew.tick()
+    assert len(world.runs) == 2
+
+    world.now = START + 3 * 3600 + 1
+    await anew.tick()
+    assert world.moments("often") == [int(START) + hour * 3600 for hour in (1, 2, 3)]
+
+
+async def test_a_slot_whose_scheduler_died_is_taken_up_by_the_other(world):
+    schedule = await world.add("often", Every(3600, int(START)))
+
+    async def dies(_schedule, _claim):
+        raise RuntimeError("killed, in the middle of it")
+
+    first = Ticker(world.book, world.copies, dies, clock=lambda: world.now)
+    second = world.scheduler()
+    await second.tick()
+    world.now = START + 3601
+    await first.tick()
+    assert world.runs == []
+    await second.tick()
+    world.now += AGAIN
+    await second.tick()
+    assert world.runs == [("often", int(START) + 3600)]
+    assert await world.book.open_slots(schedule.name) == []
+
+
+async def test_without_redis_slots_are_claimed_and_run_when_it_is_back(world, redis_url):
+    await world.add("often", Every(3600, int(START)))
+    away = connect("redis://127.0.0.1:1/0")
+    ticker = Ticker(world.book, Schedules(away, str(world.folder)), world.begin, clock=lambda: world.now)
+    world.now = START + 3601
+    await ticker.tick()
+    await away.aclose()
+    assert world.runs == []
+    assert len(await world.book.open_slots("often")) == 1
+
+    await world.scheduler().tick()
+    assert world.moments("often") == [int(START) + 3600]
+
+
+async def test_nobody_runs_what_is_paused_or_removed(world):
+    schedule = await world.add("often", Every(3600, int(START)))
+    for version, change in ((2, {"paused": True}), (3, {"paused": False, "since": START + 3 * 3600})):
+        await world.book.put(msgspec.structs.replace(schedule, version=version, **change))
+        ticker = world.scheduler()
+        world.now = START + (2 if version == 2 else 4) * 3600 + 1
+        await ticker.tick()
+    assert world.moments("often") == [int(START) + 4 * 3600], (
+        "what passed while it was paused is not made up for"
+    )
+
+    await world.book.put(msgspec.structs.replace(schedule, version=4, removed=True))
+    world.now = START + 9 * 3600
+    await world.scheduler().tick()
+    assert len(world.runs) == 1
