@@ -358,7 +358,7 @@ COMMANDS = {
     "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
     "retry": Listed("Settle again what is not done.", _retry),
     "report": Listed("Write results and report anew from what is settled.", _report),
-    "schedule": Listed("Bulk edits by the clock: add, list, show, run, pause, edit, remove.", schedule_group),
+    "schedule": Listed("Bulk edits by the clock.", schedule_group),
     "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),
     "models": Listed("Show what each model takes, makes and costs.", _models),
     "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),

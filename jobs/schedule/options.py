@@ -1,4 +1,4 @@
-"""What a schedule hands to ``submit``: read by the parser of ``submit`` itself, and kept by the parameters' names.
+"""What a schedule hands to ``submit``: read by the parser of ``submit`` itself, and kept as it was typed.
 
 Only what was given is kept, on the command line or by the environment of ``schedule add``: the environment in which a
 scheduler happens to run says nothing about a job.
@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -19,13 +20,15 @@ from jobs.asked import Asked
 from jobs.commands import COMMANDS
 from jobs.opening import check_options
 from jobs.options import asked_for
+from jobs.telling import notify_asked
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_manifest, open_pictures
 
 _TYPED = frozenset({ParameterSource.COMMANDLINE})
 _GIVEN = _TYPED | {ParameterSource.ENVIRONMENT}
 #: Parameters of ``submit`` that are about its own output.
-_NOT_OF_THE_JOB = frozenset({"json"})
+_NOT_OF_THE_JOB = frozenset({"json", "verbose", "debug", "log_file"})
+_WEBHOOK = "notify"
 #: Parameters that name a place, which must mean the same from any working folder.
 _PLACES = ("manifest", "out")
 
@@ -37,7 +40,7 @@ def given(words: Sequence[str]) -> dict[str, Any]:
         click.ClickException: as ``submit`` does.
         UsageError: they cannot be meant by a schedule.
     """
-    return _kept(_parsed(_submit(), words), _GIVEN)
+    return _kept(_submit(), words, _GIVEN)
 
 
 def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
     submit = _submit()
     for param in submit.params:
         param.required = False
-    return options | _kept(_parsed(submit, words), _TYPED)
+    return options | _kept(submit, words, _TYPED)
 
 
 def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
@@ -65,6 +68,7 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
     """
     asked = asked_of(options)
     check_options(asked)
+    notify_asked(asked)
     try:
         open_pictures(asked.manifest, prompt=asked.prompt)
     except ManifestError:
@@ -81,11 +85,14 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
 
 def asked_of(options: dict[str, Any]) -> Asked:
     """What a run is asked for."""
-    return asked_for(dict(options))
+    submit = _submit()
+    context = click.Context(submit, info_name="retouch submit")
+    kept = [param for param in submit.params if param.name in options]
+    return asked_for({param.name: param.type_cast_value(context, options[param.name]) for param in kept})
 
 
 def as_typed(options: dict[str, Any]) -> str:
-    """*options* as one would type them after ``submit``."""
+    """*options* as one would type them after ``submit``; of a webhook, which may be a secret, its host alone."""
     words = [str(options["manifest"])]
     for param in _submit().params:
         if isinstance(param, click.Option) and param.name in options:
@@ -94,25 +101,29 @@ def as_typed(options: dict[str, Any]) -> str:
 
 
 def _typed(param: click.Option, value: Any) -> list[str]:
-    if isinstance(value, bool):
-        return [param.opts[0] if value else param.secondary_opts[0]]
+    if param.is_flag:
+        yes = param.type_cast_value(click.Context(_submit()), value)
+        return [param.opts[0] if yes else param.secondary_opts[0]]
+    if param.name == _WEBHOOK:
+        parts = urlsplit(value)
+        value = f"{parts.scheme}://{parts.hostname}/…"
     values = value if isinstance(value, list | tuple) else [value]
-    return [word for one in values for word in (param.opts[0], "none" if one is None else f"{one}")]
+    return [word for one in values for word in (param.opts[0], str(one))]
 
 
 def _submit() -> click.Command:
     return COMMANDS["submit"].declare()
 
 
-def _parsed(submit: click.Command, words: Sequence[str]) -> click.Context:
-    return submit.make_context("retouch submit", list(words))
-
-
-def _kept(context: click.Context, sources: frozenset[ParameterSource]) -> dict[str, Any]:
+def _kept(submit: click.Command, words: Sequence[str], sources: frozenset[ParameterSource]) -> dict[str, Any]:
+    # Says what is wrong with any of them; what is kept is what was typed, which any parser can read again.
+    context = submit.make_context("retouch submit", list(words))
+    typed, _, _ = submit.make_parser(context).parse_args(list(words))
+    found = {param.name: param.consume_value(context, typed) for param in submit.params if param.name}
     kept = {
         name: value
-        for name, value in context.params.items()
-        if name not in _NOT_OF_THE_JOB and context.get_parameter_source(name) in sources
+        for name, (value, source) in found.items()
+        if name not in _NOT_OF_THE_JOB and source in sources
     }
     if kept.get("manifest") == "-":
         raise UsageError(

@@ -9,9 +9,10 @@ import asyncio
 import logging
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -23,6 +24,7 @@ from jobs.schedule.options import asked_of
 from jobs.schedule.pictures import pick
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, Schedule
+from jobs.telling import notify_asked
 from jobs.words import ENDED
 from pipeline.edit import State, utc
 from pipeline.errors import JobError, ManifestError, UsageError
@@ -33,8 +35,10 @@ from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, last_status, register
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest, open_selection
+from pipeline.notify.settings import ask
 from pipeline.report.words import money, plural
 from pipeline.steps import reached
+from pipeline.store import open_store, prove
 from workers.status import NO_WORKER
 from workers.submitting import announce, hand_over, status_at
 
@@ -155,12 +159,14 @@ class _Making:
             # The schedule may have been edited since this job was begun.
             asked = msgspec.structs.replace(asked, **_as_begun(there))
         check_options(asked)
+        await prove(open_store(asked.out or self.book.store.url))
         picked, manifest = await self._read(asked)
         if manifest is None:
             return picked
         await asyncio.to_thread(_check_cost, asked, manifest, self.schedule.name)
         spec = there or await self._opened(asked, manifest, picked)
-        with _holding(self.folder):
+        async with _Hold(self.folder):
+            await ask(self.folder, notify_asked(asked))
             if asked.upload:
                 await upload(self.folder, manifest.edits(), survey_of(asked, manifest).roots)
             await Planner(self.folder, manifest, spec).read()
@@ -238,15 +244,20 @@ def _check_cost(asked: Asked, manifest: Manifest, name: str) -> None:
     )
 
 
-def _holding(folder: JobFolder) -> ExitStack:
+class _Hold(AsyncExitStack):
     """The hold on a job's folder.
 
     Raises:
         _Busy: another scheduler has it.
     """
-    stack = ExitStack()
-    try:
-        stack.enter_context(held(folder.store))
-    except JobError as error:
-        raise _Busy from error
-    return stack
+
+    def __init__(self, folder: JobFolder) -> None:
+        super().__init__()
+        self._folder = folder
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.enter_async_context(held(self._folder.store))
+        except JobError as error:
+            raise _Busy from error
+        return self

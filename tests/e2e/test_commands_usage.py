@@ -20,7 +20,7 @@ def shell(tmp_path) -> Shell:
     ("words", "says"),
     [
         (["rnu", "shop.csv"], "No such command 'rnu'. Did you mean 'run'?"),
-        (["schedule", "JOB"], "No such command 'schedule'"),
+        (["schedule", "ad"], "No such command 'ad'. Did you mean 'add'?"),
         (["run"], "Missing argument 'MANIFEST'"),
         (["run", "shop.csv", "--rpmm", "3"], "No such option '--rpmm'"),
         (["run", "shop.csv", "--rpm", "many"], "--rpm: 'many' is not a number above 0"),
