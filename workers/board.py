@@ -30,6 +30,8 @@ UNDER_WAY = 5.0
 
 #: What the heartbeat says of a lease of a job that is not on the board.
 _NOBODY_KNOWS = 2
+#: The urgency of a shard that whoever sweeps takes itself.
+_HERE = 2
 
 _wanted = msgspec.json.Decoder(Wanted)
 
@@ -48,6 +50,7 @@ class Claim(msgspec.Struct, frozen=True):
         want: what people want of the job, as Redis has heard it.
         born: names this making of the job's keys; another says that Redis has lost or ended the job meanwhile.
         deaths: so many workers seem to have died of the shard.
+        left: a dead worker has left it.
     """
 
     token: str
@@ -55,6 +58,7 @@ class Claim(msgspec.Struct, frozen=True):
     want: State
     born: str
     deaths: int
+    left: bool
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +81,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """A shard whose message is to be published; an *urgent* one goes before the others."""
+    """A shard whose message is to be published; an *urgent* one goes before the others.
+
+    One that is *here* gets none: a dead worker has left it, and whoever has swept takes it itself.
+    """
 
     job: str
     shard: int
     urgent: bool
+    here: bool = False
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -177,8 +185,12 @@ class Board:
         answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
         if not answer:
             return None
-        token, out, want, born, deaths = answer
-        return Claim(token, out, State(want), born, int(deaths))
+        token, out, want, born, deaths, left = answer
+        return Claim(token, out, State(want), born, int(deaths), bool(left))
+
+    async def begin(self, job: str, shard: int, token: str) -> None:
+        """Say that rows of *shard*, which is ours, are about to be called for."""
+        await self._run("begin", job, shard_name(shard), token)
 
     async def release(self, held: Held, delay: float = 0.0, reason: str | None = None) -> None:
         """Give a shard back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
@@ -239,10 +251,13 @@ class Board:
         said = {"worker": self.worker, "ttl": 0, "card": card, "lease": 0, "leases": [], "jobs": []}
         await self._run("beat", msgspec.json.encode(said).decode())
 
-    async def sweep(self) -> list[Hint]:
-        """The shards whose messages are to be published now, by us and nobody else."""
-        found = await self._run("sweep", AHEAD, FEWEST, _milliseconds(UNDER_WAY))
-        return [Hint(job, int(shard), bool(urgent)) for job, shard, urgent in found]
+    async def sweep(self, room: int = 0) -> list[Hint]:
+        """The shards whose messages are to be published now, by us and nobody else.
+
+        *room*: how many of those that dead workers have left can be taken here, without a message.
+        """
+        found = await self._run("sweep", AHEAD, FEWEST, _milliseconds(UNDER_WAY), room)
+        return [Hint(job, int(shard), urgency == 1, urgency == _HERE) for job, shard, urgency in found]
 
     async def overdue(self, seconds: float) -> int:
         """How many messages have been lying in the queue for *seconds*."""

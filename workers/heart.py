@@ -112,7 +112,8 @@ async def sweep_for_ever(station: Station, publish: Callable[[Sequence[Hint]], N
     while True:
         station.more.clear()
         try:
-            await sweep(station.tools.board, publish)
+            for left in await sweep(station.tools.board, publish, station.room):
+                station.take(left.job, left.shard)
             await watch.look()
             pause = SWEEP
         except BrokerError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Awaitable, Callable
 
 from pipeline.brake import CANCELLED, PAUSED, Brake
 from pipeline.edit import State
@@ -125,10 +126,16 @@ class JobHere:
             here.announced = True
         return here
 
-    def run(self, progress: ShardProgress) -> JobRun:
-        """What the rows of one shard share: everything, but that the shard's figures are counted apart."""
+    def run(self, progress: ShardProgress, *, left: bool, begin: Callable[[], Awaitable[None]]) -> JobRun:
+        """What the rows of one shard share: everything, but that the shard's figures are counted apart.
+
+        Args:
+            progress: counts them.
+            left: a dead worker has left the shard: its rows go before those of others.
+            begin: awaited before the first row of it is called for.
+        """
         told = Observed(progress, self._observers) if self._observers else progress
-        run = dataclasses.replace(self._run, progress=told, slots=self._slots.shard())
+        run = dataclasses.replace(self._run, progress=told, slots=self._slots.shard(begin, left=left))
         # One store, one trouble: while a put of one shard fails, the calls of the others are held back too.
         run.keeper = self._run.keeper
         run.timeout = self._run.timeout

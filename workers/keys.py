@@ -1,6 +1,6 @@
 """Every key in Redis: its name, its type, what it means and how long it lives.
 
-Beside Celery's own queue there are nine kinds of keys that all jobs share, and ten for each job.
+Beside Celery's own queue there are nine kinds of keys that all jobs share, and eleven for each job.
 
 =====================  ======  ====================================================================  ========
 key                    type    meaning                                                               lives
@@ -20,10 +20,13 @@ retouch:job:<j>:head   hash    where the job stands: out, rows, shards, folded, 
                                epoch (fencing), born (when these keys were made, ms), rebuilt ("1":
                                since the server had lost them), and the job's sums: outcome:<o>, verdict:<v>,
                                calls, calls_unknown, calls_unpriced, cost (billionths of a dollar)
-retouch:job:<j>:todo   zset    shard -> not before (ms); shards that nobody holds and are not folded a month
+retouch:job:<j>:todo   zset    shard -> not before (ms), -1: left by a dead worker; shards that      a month
+                               nobody holds and are not folded
 retouch:job:<j>:leases zset    shard -> held until (ms)                                              a month
 retouch:job:<j>:owners hash    shard -> token "<epoch>:<worker>" of who holds it                     a month
 retouch:job:<j>:latest hash    shard -> the last token it was held with; "-": its holder let it go   a month
+retouch:job:<j>:begun  hash    shard -> token of who has begun rows of it: if he dies, it may be     a month
+                               the shard's fault
 retouch:job:<j>:deaths hash    shard -> JSON of the workers that seem to have died of it: settled,   a month
                                workers ([worker, until when it was heard to be alive])
 retouch:job:<j>:shards hash    shard -> JSON of its part in the job's sums                           a month
@@ -51,7 +54,19 @@ SWEPT = PREFIX + "swept"
 SPARED = PREFIX + "spared"
 
 #: What follows ``retouch:job:<job>:``.
-PARTS = ("head", "todo", "leases", "owners", "latest", "deaths", "shards", "pace", "budget", "report")
+PARTS = (
+    "head",
+    "todo",
+    "leases",
+    "owners",
+    "latest",
+    "begun",
+    "deaths",
+    "shards",
+    "pace",
+    "budget",
+    "report",
+)
 
 #: Celery's part: the prefix of all its keys, the queue, and the two lists that the queue consists of.
 BROKER_PREFIX = PREFIX + "celery:"

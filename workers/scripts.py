@@ -13,6 +13,7 @@ from workers.keys import for_lua
 NAMES = (
     "open",
     "claim",
+    "begin",
     "release",
     "decline",
     "fold",

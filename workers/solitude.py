@@ -24,11 +24,14 @@ class Solitude:
         self._awaited: Name | None = None
         self._until = 0.0
 
+    @property
+    def open(self) -> bool:
+        """Whether any shard may be taken now."""
+        return not self._alone and (self._awaited is None or time.monotonic() >= self._until)
+
     def lets(self, shard: Name) -> bool:
         """Whether *shard* may be taken now."""
-        if self._alone:
-            return False
-        return self._awaited in (None, shard) or time.monotonic() >= self._until
+        return self.open or (not self._alone and self._awaited == shard)
 
     def make_room(self, shard: Name) -> None:
         """Let no other shard come until *shard* can be alone here, for a while."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from functools import partial
 
 import msgspec
 
@@ -82,12 +83,24 @@ class Station:
         self._unseen_until: dict[str, float] = {}
         self._solitude = Solitude()
         self._settling: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(tools.settings.threads + _SHARDS_WAITING)
+        self._most = tools.settings.threads + _SHARDS_WAITING
+        self._room = asyncio.Semaphore(self._most)
 
     @property
     def stopping(self) -> bool:
         """Whether this process is to end."""
         return self.told.is_set()
+
+    @property
+    def room(self) -> int:
+        """How many shards can be taken beside those that are here."""
+        if self.stopping or not self._solitude.open:
+            return 0
+        return max(0, self._most - len(self._settling))
+
+    def take(self, job: str, shard: int) -> None:
+        """Settle *shard* without a message, and without a thread that waits for it."""
+        self._begin(job, shard, asyncio.Event())
 
     def stop(self) -> None:
         """Begin no call any more: those in flight finish, the rest of their shards goes back."""
@@ -103,16 +116,20 @@ class Station:
         self.received = time.monotonic()
         self.busy += 1
         begun = asyncio.Event()
-        settling = asyncio.create_task(within(Scope(job, shard), self._to_its_end(job, shard, begun)))
+        settling = self._begin(job, shard, begun)
         waiting = asyncio.create_task(begun.wait())
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
         try:
             await asyncio.wait((settling, waiting), return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
             self.busy -= 1
             self.more.set()
+
+    def _begin(self, job: str, shard: int, begun: asyncio.Event) -> asyncio.Task[None]:
+        settling = asyncio.create_task(within(Scope(job, shard), self._to_its_end(job, shard, begun)))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        return settling
 
     async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
         async with self._room:
@@ -225,7 +242,7 @@ class Station:
             holding.lease.brake = here.brake
             try:
                 if holding.shard != FINISH:
-                    return await self._rows(holding, here, claim.deaths)
+                    return await self._rows(holding, here, claim)
                 await here.folder.look_for_rounds()
                 await finish(self.tools.board, here.folder, here.spec, holding.lease)
                 self.known.pop(holding.job, None)
@@ -245,12 +262,17 @@ class Station:
             log.exception("shard_broke job=%s shard=%s", holding.job, holding.shard)
             return Back(_FAULT, "a fault in retouch itself, see the worker's log; the shard is tried again")
 
-    async def _rows(self, holding: Holding, here: JobHere, deaths: int) -> Totals | Back:
+    async def _calls_begin(self, holding: Holding) -> None:
+        # Evidence alone: while Redis is away nobody calls in any case.
+        with contextlib.suppress(BrokerError):
+            await self.tools.board.begin(holding.job, holding.shard, holding.lease.token)
+
+    async def _rows(self, holding: Holding, here: JobHere, claim: Claim) -> Totals | Back:
         holding.progress = ShardProgress(here.figures)
-        run = here.run(holding.progress)
-        if deaths >= GUILTY:
-            log.error("shard_set_aside job=%s shard=%s deaths=%s", holding.job, holding.shard, deaths)
-            run.set_aside = SET_ASIDE.format(deaths=deaths)
+        run = here.run(holding.progress, left=claim.left, begin=partial(self._calls_begin, holding))
+        if claim.deaths >= GUILTY:
+            log.error("shard_set_aside job=%s shard=%s deaths=%s", holding.job, holding.shard, claim.deaths)
+            run.set_aside = SET_ASIDE.format(deaths=claim.deaths)
         try:
             # A round that was opened meanwhile may be this shard's.
             await here.folder.look_for_rounds()

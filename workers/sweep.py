@@ -1,4 +1,4 @@
-"""The sweep: what has neither lease nor message gets a message."""
+"""The sweep: what has neither lease nor message gets a message; what a dead worker has left is taken at once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from workers.board import Board, Hint
 
 
-async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None]) -> int:
-    """Publish what has neither lease nor message; how many messages.
+async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None], room: int = 0) -> list[Hint]:
+    """Publish what has neither lease nor message; the shards that are to be taken here, at most *room*.
 
     Raises:
         BrokerError: Redis is out of reach.
     """
-    hints = await board.sweep()
+    found = await board.sweep(room)
+    hints = [hint for hint in found if not hint.here]
     if hints:
         await asyncio.to_thread(publish, hints)
-    return len(hints)
+    return [hint for hint in found if hint.here]

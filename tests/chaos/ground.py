@@ -105,6 +105,10 @@ class Ground(Shop):
         """Note the calls that were in flight in a ``run`` that was killed, before another one starts."""
         self.lost.append(len(self.in_flight()))
 
+    def calls(self, row: int) -> int:
+        """The calls that have come for *row*, by the ledger."""
+        return self.api.tokens().get(f"r{row}", {"calls": 0})["calls"]
+
     def intents(self, shard: int) -> list[str]:
         """The calls that *shard*'s rows were about to make, by the names of their intents."""
         folder = self.out / ".retouch" / "shards" / f"{shard:06d}" / "r1"

@@ -85,27 +85,38 @@ def test_ten_kills_cost_less_than_six_tenths_of_the_time(make_ground, api, only_
     assert took <= 1.6 * calm
 
 
-@pytest.mark.timeout(180)
-def test_a_dead_workers_rows_are_taken_over_within_fifteen_seconds(ground, server, only_in_full):
-    """With the lease that users have."""
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_a_dead_workers_rows_are_taken_over_within_fifteen_seconds(ground, server, only_in_full, busy):
+    """With the lease that users have; also by a worker whose threads all wait for shards of its own."""
+    rows = 500 if busy else 150
     ground.environment["RETOUCH_LEASE_SECONDS"] = "10"
-    ground.api.order({"latency": "1"})
-    ground.manifest(150)
+    ground.api.order({"latency": "2" if busy else "1"})
+    ground.manifest(rows)
     doomed = ground.worker()
     job = ground.submit()
     until(lambda: len(server.owners(job)) == 3 and ground.api.answered() > 10, 20, "it to have all shards")
     heir = ground.worker()
     ground.manned(heir)
+    if busy:
+        until(lambda: list(server.owners(job).values()).count(heir.pid) == 3, 20, "the heir to have as many")
+    orphans = {shard for shard, pid in server.owners(job).items() if pid == doomed.pid}
+    assert len(orphans) == 3
+    rows_of = ground.in_flight_in(doomed, job)
+    calls = {row: ground.calls(row) for row in rows_of}
     ground.kill(doomed, job)
-
-    def taken_over() -> bool:
-        owners = server.owners(job)
-        return all(owners.get(shard) == heir.pid for shard in (1, 2, 3))
-
-    took = until(taken_over, 15, "all shards to be taken over")
-    print(f"taken over after {took:.1f} s")
-    ground.to_its_end(job)
-    judge(ground, 150)
+    took = until(
+        lambda: all(server.owners(job).get(shard) == heir.pid for shard in orphans),
+        15,
+        "all shards to be taken over",
+    )
+    began = until(
+        lambda: any(ground.calls(row) > calls[row] for row in rows_of), 15 - took, "a call for their rows"
+    )
+    print(f"taken over after {took:.1f} s, called for after {took + began:.1f} s")
+    ground.api.order({"latency": "0.1"})
+    ground.to_its_end(job, 120)
+    judge(ground, rows)
 
 
 def test_a_frozen_worker_that_wakes_up_changes_nothing(ground, server, full):
@@ -212,6 +223,24 @@ print(sorted(name for name in set(sys.modules) - before if name.startswith("cele
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.timeout(180)
+def test_shards_of_a_lone_worker_that_is_killed_by_chance_are_not_set_aside(ground, server, only_in_full):
+    """Eight lives, three shards in each: one that goes on a little, and two that wait for slots and are innocent."""
+    rows, slots = 150, 6
+    ground.api.order({"latency": "0.5"})
+    ground.manifest(rows)
+    worker = ground.worker(slots)
+    job = ground.submit()
+    for _ in range(8):
+        answered = ground.api.answered()
+        until(lambda answered=answered: ground.api.answered() >= answered + slots, 20, "a life of some use")
+        assert len(server.owners(job)) >= 2
+        ground.kill(worker, job)
+        worker = ground.worker(slots)
+    ground.to_its_end(job)
+    judge(ground, rows)
 
 
 def test_a_shard_that_kills_its_workers_is_set_aside(ground, server):

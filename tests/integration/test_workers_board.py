@@ -13,7 +13,7 @@ from workers import board as board_module
 from workers.app import make_app, publish
 from workers.board import AHEAD, FEWEST, Board, Card, Held, Place
 from workers.connection import check, connect
-from workers.keys import FINISH, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
+from workers.keys import FINISH, HINTED, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
 from workers.status import NO_WORKER, look, read_status, workers_alive
 
 LEASE = 10.0
@@ -245,11 +245,13 @@ class TestLost:
 class TestDeaths:
     """A shard that kills whoever takes it is set aside; what only looks so is not."""
 
-    async def die(self, redis, name: str, *, settled: int = 0) -> int:
+    async def die(self, redis, name: str, *, settled: int = 0, begun: bool = True) -> int:
         """A worker takes the shard and is not heard of again; for how many deaths it was set aside then."""
         worker = Board(redis, name)
         await worker.beat(LEASE, Card(threads=4), [], {})
         claim = await worker.claim("job", 1, 0.02)
+        if begun:
+            await worker.begin("job", 1, claim.token)
         await worker.beat(0.02, Card(threads=4), [Held("job", 1, claim.token, done(settled))], {})
         await asyncio.sleep(0.05)
         await worker.sweep()
@@ -277,6 +279,7 @@ class TestDeaths:
             await self.die(board.redis, name)
         leaving = Board(board.redis, "c")
         claim = await leaving.claim("job", 1, 0.02)
+        await leaving.begin("job", 1, claim.token)
         await leaving.beat(0.02, Card(threads=0), [Held("job", 1, claim.token)], {})
         await asyncio.sleep(0.05)
         await leaving.sweep()
@@ -284,9 +287,26 @@ class TestDeaths:
 
     async def test_a_shard_that_goes_on_is_no_suspect(self, board):
         await opened(board)
-        for name, settled in (("a", 0), ("b", 3), ("c", 20)):
+        for name, settled in (("a", 0), ("b", 0), ("c", 1)):
             await self.die(board.redis, name, settled=settled)
         assert await self.next(board) == 1
+
+    async def test_a_shard_that_had_not_begun_is_not_to_blame(self, board):
+        """Shards wait for slots in the worker that holds them: it dies of another."""
+        await opened(board)
+        for name in "abc":
+            await self.die(board.redis, name, begun=False)
+        assert await self.next(board) == 0
+
+    async def test_only_its_holder_begins_a_shard(self, board, other):
+        await opened(board)
+        stale = await board.claim("job", 1, LEASE)
+        await board.release(Held("job", 1, stale.token))
+        held = await other.claim("job", 1, LEASE)
+        await board.begin("job", 1, stale.token)
+        assert await board.redis.hget(of_job("job", "begun"), "0000001") is None
+        await other.begin("job", 1, held.token)
+        assert await board.redis.hget(of_job("job", "begun"), "0000001") == held.token
 
     async def test_when_workers_die_all_around_it_is_not_the_shard(self, board, monkeypatch):
         monkeypatch.setattr(board_module, "PRESENCE", 0.05)
@@ -306,6 +326,48 @@ class TestDeaths:
         await board.fold("job", 1, claim.token, Totals(outcomes={"failed": 50}))
         await opened(board, shards=1)
         assert await self.next(board) == 0
+
+
+class TestLeft:
+    """What a dead worker has left is taken at once, by all who live."""
+
+    @pytest.fixture
+    async def left(self, board, other) -> list[Board]:
+        """Six shards of a job of fifty that are left, behind a full window of messages; two workers live."""
+        await opened(board, shards=50)
+        for living in (board, other):
+            await alive(living)
+        dead = Board(board.redis, "dead")
+        for shard in range(1, 7):
+            await dead.claim("job", shard, 0.05)
+        assert len(await board.sweep()) == 2 * 4 * AHEAD
+        await asyncio.sleep(0.1)
+        return [board, other]
+
+    async def test_each_takes_its_part_without_a_message(self, left):
+        first, second = [await living.sweep(room=19) for living in left]
+        assert [(hint.shard, hint.here) for hint in first] == [(1, True), (2, True), (3, True)]
+        assert [(hint.shard, hint.here) for hint in second] == [(4, True), (5, True)]
+        claim = await left[0].claim("job", 1, LEASE)
+        assert claim.left
+        assert not (await left[0].claim("job", 7, LEASE)).left
+
+    async def test_no_more_than_it_has_room_for(self, left):
+        assert [hint.shard for hint in await left[0].sweep(room=1)] == [1]
+        assert await left[0].sweep() == [], "the window is full"
+
+    async def test_who_takes_none_publishes_them_before_others(self, left):
+        await left[0].redis.delete(HINTED)
+        hints = await left[0].sweep()
+        assert [hint.shard for hint in hints] == [*range(1, 7), *range(7, 17)]
+        assert {hint.shard for hint in hints if hint.urgent} == set(range(1, 7))
+        assert not any(hint.here for hint in hints)
+
+    async def test_it_is_as_others_when_it_was_given_back(self, left):
+        await left[0].sweep()
+        claim = await left[0].claim("job", 1, LEASE)
+        await left[0].release(Held("job", 1, claim.token))
+        assert not (await left[0].claim("job", 1, LEASE)).left
 
 
 class TestSweep:

@@ -31,6 +31,10 @@ from workers.transport import Transport, Unacknowledged
 from workers.watch import Watch
 
 
+async def _nothing() -> None:
+    """Nobody asks whether a shard has begun."""
+
+
 class TestCelery:
     """Celery takes any misspelt option in silence: what counts is what is in effect."""
 
@@ -194,7 +198,7 @@ class TestSlots:
 
     async def test_the_shard_that_came_first_is_served_first(self):
         slots = JobSlots(1, asyncio.Semaphore(9))
-        old, new = slots.shard(), slots.shard()
+        old, new = slots.shard(_nothing), slots.shard(_nothing)
         await new.acquire()
         waiting = {
             name: asyncio.create_task(shard.acquire())
@@ -207,6 +211,37 @@ class TestSlots:
         assert done == {waiting["old"]}
         old.release()
         assert await asyncio.wait_for(waiting["new"], 1)
+
+    async def test_what_a_dead_worker_has_left_goes_first(self):
+        slots = JobSlots(1, asyncio.Semaphore(9))
+        own, left = slots.shard(_nothing), slots.shard(_nothing, left=True)
+        await own.acquire()
+        waiting = {name: asyncio.create_task(s.acquire()) for name, s in (("own", own), ("left", left))}
+        await asyncio.sleep(0)
+        own.release()
+        done, _ = await asyncio.wait(waiting.values(), timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {waiting["left"]}
+        left.release()
+        assert await asyncio.wait_for(waiting["own"], 1)
+
+    async def test_it_is_said_once_that_a_shard_begins_and_a_slot_is_not_lost_by_it(self):
+        said = []
+
+        async def begin() -> None:
+            said.append(slots.locked())
+            if len(said) == 1:
+                await asyncio.Event().wait()
+
+        slots = JobSlots(2, asyncio.Semaphore(2))
+        shard = slots.shard(begin)
+        first = asyncio.create_task(shard.acquire())
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        for _ in range(2):
+            assert await asyncio.wait_for(shard.acquire(), 1)
+        assert said == [False, False], "once in vain, once before the first slot is used"
+        assert slots.locked()
 
     async def test_a_slot_that_was_given_to_one_who_has_just_left_is_not_lost(self):
         slots = JobSlots(1, asyncio.Semaphore(9))

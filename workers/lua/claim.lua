@@ -1,5 +1,6 @@
--- Take the lease of a shard that nobody holds. Answers { token, out, want, born, deaths }, or nothing when it is not
--- to be had. deaths: of the shard so many workers seem to have died, one after the other.
+-- Take the lease of a shard that nobody holds. Answers { token, out, want, born, deaths, left }, or nothing when it is
+-- not to be had. deaths: of the shard so many workers seem to have died, one after the other. left: 1 when a dead
+-- worker has left it.
 -- ARGV: job, shard, worker, milliseconds of the lease.
 local job, shard, worker, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local head, at = key(job, 'head'), now()
@@ -50,4 +51,4 @@ end
 redis.call('HSETNX', head, 'started_at', at)
 touch(job)
 local there = redis.call('HMGET', head, 'out', 'want', 'born')
-return { token, there[1], there[2], there[3], deaths() }
+return { token, there[1], there[2], there[3], deaths(), tonumber(from) == LEFT and 1 or 0 }

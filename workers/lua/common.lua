@@ -1,5 +1,8 @@
 -- What several scripts use. workers/scripts.py puts the names of keys.py and then this before each of them.
 
+-- In todo, a shard that a dead worker has left: it goes before all others.
+local LEFT = -1
+
 -- Milliseconds by the server's clock, the only one that all workers share.
 local function now()
   local time = redis.call('TIME')

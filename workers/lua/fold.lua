@@ -4,6 +4,7 @@ local job, shard, token, sums = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if not ours(job, shard, token) then return 0 end
 give_back(job, shard)
 redis.call('HDEL', key(job, 'deaths'), shard)
+redis.call('HDEL', key(job, 'begun'), shard)
 move_sums(job, shard, sums)
 local head = key(job, 'head')
 local folded = redis.call('HINCRBY', head, 'folded', 1)

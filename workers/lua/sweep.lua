@@ -1,11 +1,12 @@
--- Mark as hinted what should get a message now, in turn over all jobs. Answers triples job, shard, urgency.
+-- Mark as hinted what should get a message now, in turn over all jobs. Answers triples job, shard, urgency; of
+-- urgency 2 is what the asker takes itself, without a message.
 -- Atomic, so that of several sweepers none publishes what another does.
--- ARGV: hints for each worker thread, fewest hints, milliseconds after which a missing message counts as lost.
-local per_thread, fewest, patience = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+-- ARGV: hints for each worker thread, fewest hints, milliseconds after which a missing message counts as lost, shards
+-- that the asker can take itself.
+local per_thread, fewest, patience, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local at = now()
--- Milliseconds between two sweeps that tell of an outage, and for which leases are spared after it; rows settled
--- between two deaths of a shard's holders that speak for the shard.
-local GAP, SPARE, WENT_ON = 2500, 3000, 10
+-- Milliseconds between two sweeps that tell of an outage, and for which leases are spared after it.
+local GAP, SPARE = 2500, 3000
 
 -- Nobody has swept for a while, so nobody could renew a lease either: those that live are given time to.
 -- At most once in a while, so that sweeps that are always late do not keep dead workers' shards for ever.
@@ -24,17 +25,19 @@ local function settled_in(job, shard)
   return sum
 end
 
--- Note that the holder of a shard seems to have died; claim.lua judges. A worker that was told to end does not count.
--- A shard that went on between two deaths is no suspect: the count begins anew.
+-- Note that the holder of a shard seems to have died; claim.lua judges. It does not count of a worker that was told to
+-- end, nor when no row of the shard had begun. A shard of which rows were settled between two deaths is no suspect:
+-- the count begins anew.
 local function note_death(job, shard)
-  local worker = string.match(redis.call('HGET', key(job, 'owners'), shard) or '', '^%d+:(.+)$')
+  local token = redis.call('HGET', key(job, 'owners'), shard) or ''
+  local worker = string.match(token, '^%d+:(.+)$')
   local card = worker and redis.call('HGET', WORKERS, worker)
-  if not card or shard == FINISH then return end
+  if not card or shard == FINISH or redis.call('HGET', key(job, 'begun'), shard) ~= token then return end
   local alive_until, threads = heard(card)
   if threads == 0 then return end
   local told, settled = redis.call('HGET', key(job, 'deaths'), shard), settled_in(job, shard)
   local deaths = told and cjson.decode(told)
-  if not deaths or settled - deaths.settled >= WENT_ON then deaths = { workers = {} } end
+  if not deaths or settled > deaths.settled then deaths = { workers = {} } end
   deaths.settled = settled
   deaths.workers[#deaths.workers + 1] = { worker, alive_until }
   redis.call('HSET', key(job, 'deaths'), shard, cjson.encode(deaths))
@@ -45,22 +48,23 @@ local function take_over(job)
   for _, shard in ipairs(redis.call('ZRANGEBYSCORE', key(job, 'leases'), '-inf', at)) do
     note_death(job, shard)
     drop_lease(job, shard)
-    redis.call('ZADD', key(job, 'todo'), 0, shard)
+    redis.call('ZADD', key(job, 'todo'), LEFT, shard)
   end
 end
 
--- Threads of the living; the dead are forgotten after an hour.
-local function threads()
-  local sum, cards = 0, redis.call('HGETALL', WORKERS)
+-- Threads of the living, and how many workers they are; the dead are forgotten after an hour.
+local function living()
+  local threads, workers, cards = 0, 0, redis.call('HGETALL', WORKERS)
   for index = 1, #cards, 2 do
     local alive_until, of_card = heard(cards[index + 1])
     if tonumber(alive_until) > at then
-      sum = sum + of_card
+      threads = threads + of_card
+      if of_card > 0 then workers = workers + 1 end
     elseif tonumber(alive_until) + HOUR < at then
       redis.call('HDEL', WORKERS, cards[index])
     end
   end
-  return sum
+  return threads, math.max(workers, 1)
 end
 
 -- Fewer messages than hints: as many of the oldest hints have lost theirs.
@@ -75,14 +79,17 @@ local function forget_lost()
   end
 end
 
+local function hintable(job, shard)
+  return not redis.call('ZSCORE', HINTED, job .. ' ' .. shard) and takeable(job, shard)
+end
+
 -- Iterates over the shards of a job that have neither lease nor message.
-local function waiting(job, most)
-  local shards = redis.call('ZRANGEBYSCORE', key(job, 'todo'), '-inf', at, 'LIMIT', 0, most)
+local function waiting(job, first)
+  local shards = redis.call('ZRANGEBYSCORE', key(job, 'todo'), '-inf', at, 'LIMIT', 0, first)
   local index = 0
   return function()
     repeat index = index + 1
-    until not shards[index] or
-      (not redis.call('ZSCORE', HINTED, job .. ' ' .. shards[index]) and takeable(job, shards[index]))
+    until not shards[index] or hintable(job, shards[index])
     return shards[index]
   end
 end
@@ -98,8 +105,26 @@ for _, job in ipairs(redis.call('ZRANGE', ACTIVE, 0, -1)) do
 end
 forget_lost()
 
-local window = math.max(fewest, per_thread * threads())
-local room, found, next_of = window - redis.call('ZCARD', HINTED), {}, {}
+local found, next_of = {}, {}
+local threads, workers = living()
+
+-- What dead workers have left does not wait behind messages, nor for a thread: each living worker takes its part.
+local function take_part()
+  local left = {}
+  for _, job in ipairs(jobs) do
+    for _, shard in ipairs(redis.call('ZRANGEBYSCORE', key(job, 'todo'), LEFT, LEFT)) do
+      if hintable(job, shard) then left[#left + 1] = { job, shard, 2 } end
+    end
+  end
+  for index = 1, math.min(most, math.ceil(#left / workers)) do
+    redis.call('ZADD', HINTED, at, left[index][1] .. ' ' .. left[index][2])
+    found[index] = left[index]
+  end
+end
+if most > 0 then take_part() end
+
+local window = math.max(fewest, per_thread * threads)
+local room = window - redis.call('ZCARD', HINTED)
 if room <= 0 then return found end
 -- Of the first `window` shards of a job at least `room` have no hint.
 for _, job in ipairs(jobs) do next_of[job] = waiting(job, window) end
@@ -108,8 +133,9 @@ while room > 0 do
   for _, job in ipairs(jobs) do
     local shard = room > 0 and next_of[job]()
     if shard then
-      -- A job of which nothing runs yet goes before the hints of those that have begun.
+      -- A job of which nothing runs yet goes before the hints of those that have begun, and so does what was left.
       local begun = redis.call('ZCARD', key(job, 'leases')) > 0 or found[job]
+      if tonumber(redis.call('ZSCORE', key(job, 'todo'), shard)) == LEFT then begun = false end
       redis.call('ZADD', HINTED, at, job .. ' ' .. shard)
       redis.call('ZADD', ACTIVE, redis.call('INCR', TURN), job)
       found[job] = true
