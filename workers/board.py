@@ -192,6 +192,10 @@ class Board:
         """Say that rows of *shard*, which is ours, are about to be called for."""
         await self._run("begin", job, shard_name(shard), token)
 
+    async def acquit(self, job: str, shard: int, settled: int) -> bool:
+        """Say how many rows of *shard* are settled; whether more are than at its last death, which then is none."""
+        return bool(await self._run("acquit", job, shard_name(shard), settled))
+
     async def release(self, held: Held, delay: float = 0.0, reason: str | None = None) -> None:
         """Give a shard back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
         job, shard, token, sums = _entry(held)

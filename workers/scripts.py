@@ -14,6 +14,7 @@ NAMES = (
     "open",
     "claim",
     "begin",
+    "acquit",
     "release",
     "decline",
     "fold",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-#: Deaths after which a shard is taken by a worker that has no other, and after which it is set aside.
-SUSPECT, GUILTY = 2, 3
 #: Seconds for which a worker takes no other shard, so that it can take a suspect.
 _DRAIN = 60.0
 

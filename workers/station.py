@@ -21,17 +21,13 @@ from workers.keys import FINISH
 from workers.lease import RedisLease
 from workers.patience import persistently
 from workers.progress import ShardProgress
-from workers.solitude import GUILTY, SUSPECT, Solitude
+from workers.solitude import Solitude
+from workers.suspicion import GUILTY, SET_ASIDE, SUSPECT, weighed
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
 
 STOPPING = "this worker is stopping; another goes on"
-
-SET_ASIDE = (
-    "set_aside: {deaths} workers have died with this row's shard in their hands, so that it is not called for any "
-    "more; see their logs, then settle it again with `retouch retry`"
-)
 
 #: Seconds before a shard is taken again: that could not be settled here; by a worker that cannot see the pictures;
 #: of a job that is just being stopped; while the store fails; after a fault of ours.
@@ -98,9 +94,13 @@ class Station:
             return 0
         return max(0, self._most - len(self._settling))
 
-    def take(self, job: str, shard: int) -> None:
-        """Settle *shard* without a message, and without a thread that waits for it."""
-        self._begin(job, shard, asyncio.Event())
+    def take(self, job: str, shard: int, begun: asyncio.Event | None = None) -> asyncio.Task[None]:
+        """Settle *shard* in a task of its own; *begun* is set when its last row has begun."""
+        work = self._to_its_end(job, shard, begun or asyncio.Event())
+        settling = asyncio.create_task(within(Scope(job, shard), work))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        return settling
 
     def stop(self) -> None:
         """Begin no call any more: those in flight finish, the rest of their shards goes back."""
@@ -116,7 +116,7 @@ class Station:
         self.received = time.monotonic()
         self.busy += 1
         begun = asyncio.Event()
-        settling = self._begin(job, shard, begun)
+        settling = self.take(job, shard, begun)
         waiting = asyncio.create_task(begun.wait())
         try:
             await asyncio.wait((settling, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -124,12 +124,6 @@ class Station:
             waiting.cancel()
             self.busy -= 1
             self.more.set()
-
-    def _begin(self, job: str, shard: int, begun: asyncio.Event) -> asyncio.Task[None]:
-        settling = asyncio.create_task(within(Scope(job, shard), self._to_its_end(job, shard, begun)))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
-        return settling
 
     async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
         async with self._room:
@@ -172,6 +166,7 @@ class Station:
         claim = await board.claim(job, shard, self.tools.settings.lease)
         if claim is None:
             return
+        claim = await weighed(board, job, shard, claim)
         if not self._fits(claim.deaths, (job, shard)):
             await board.release(Held(job, shard, claim.token), _SOON)
             return

@@ -291,6 +291,17 @@ class TestDeaths:
             await self.die(board.redis, name, settled=settled)
         assert await self.next(board) == 1
 
+    async def test_a_shard_whose_progress_was_not_said_is_acquitted(self, board):
+        await opened(board)
+        for name in "ab":
+            await self.die(board.redis, name, settled=7)
+        assert not await board.acquit("job", 1, 7)
+        assert await board.acquit("job", 1, 8)
+        assert not await board.acquit("job", 1, 8), "that is known now"
+        assert await self.die(board.redis, "c", settled=8) == 0
+        assert await self.next(board) == 1
+        assert not await board.acquit("job", 2, 8), "nobody has died of it"
+
     async def test_a_shard_that_had_not_begun_is_not_to_blame(self, board):
         """Shards wait for slots in the worker that holds them: it dies of another."""
         await opened(board)
@@ -339,9 +350,10 @@ class TestLeft:
             await alive(living)
         dead = Board(board.redis, "dead")
         for shard in range(1, 7):
-            await dead.claim("job", shard, 0.05)
+            await dead.claim("job", shard, LEASE)
         assert len(await board.sweep()) == 2 * 4 * AHEAD
-        await asyncio.sleep(0.1)
+        leases = of_job("job", "leases")
+        await board.redis.zadd(leases, dict.fromkeys(await board.redis.zrange(leases, 0, -1), 1))
         return [board, other]
 
     async def test_each_takes_its_part_without_a_message(self, left):

@@ -131,16 +131,16 @@ def test_a_shard_that_kills_its_workers_is_set_aside(crew):
     crew.emulator.order(rule(matches=r"\[\[r(5[1-9]|60)\]\]", latency="60"))
     crew.manifest(60)
     job = crew.submit()
-    owners, seen = f"retouch:job:{job}:owners", set()
+    begun, seen = f"retouch:job:{job}:begun", set()
 
-    def newly_held() -> bool:
-        token = crew.redis.hget(owners, "0000002")
+    def newly_begun() -> bool:
+        token = crew.redis.hget(begun, "0000002")
         return token is not None and token not in seen and crew.emulator.ledger.summary()["in_flight"] > 0
 
     for _ in range(3):
         worker = crew.worker(8)
-        wait_for(newly_held)
-        seen.add(crew.redis.hget(owners, "0000002"))
+        wait_for(newly_begun)
+        seen.add(crew.redis.hget(begun, "0000002"))
         worker.kill()
         worker.wait()
         wait_for(lambda: not crew.emulator.ledger.summary()["in_flight"])
