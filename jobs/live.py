@@ -15,6 +15,7 @@ from jobs import output, words
 from jobs.masking import masked
 from jobs.question import Question
 from pipeline.edit import State, Status
+from pipeline.errors import UsageError
 
 #: Seconds between two plain lines of a job whose state does not change.
 LINES_EVERY = 10.0
@@ -137,6 +138,8 @@ class JsonView(_Talk):
         except BrokenPipeError:
             # The exit code still tells how the job ended.
             output.hush()
+        except UsageError as error:
+            self.say(f"retouch: {error}")
 
 
 def _news(status: Status) -> tuple[State, bool]:

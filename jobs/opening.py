@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,7 @@ from pipeline.job.registry import (
     find_exact,
     give_id_back,
     last_status,
+    newest_like,
     newest_unfinished,
     register,
 )
@@ -27,6 +30,8 @@ from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, open_manifest, spool
 from pipeline.models import catalogue, fault_of_id
 from pipeline.store import Store, open_store, prove
+
+log = logging.getLogger("retouch.opening")
 
 SPOOL = "manifest.jsonl"
 
@@ -47,12 +52,18 @@ def opened_manifest(asked: Asked, scratch: Path) -> Manifest:
 
 
 async def open_job(
-    asked: Asked, manifest: Manifest, scratch: Path, *, submitted: bool = False
+    asked: Asked,
+    manifest: Manifest,
+    scratch: Path,
+    *,
+    submitted: bool = False,
+    tell: Callable[[str], None] = log.info,
 ) -> tuple[JobFolder, Spec]:
     """The folder and the specification of the job that *asked* means.
 
     With ``--out`` it is that folder; else the newest unfinished job of the same manifest and options, else a new
-    one. What may be adjusted is as *asked* now, whatever the folder says.
+    one. What may be adjusted is as *asked* now, whatever the folder says. *tell* is told that a new job pays anew
+    for what an earlier one has done.
 
     Raises:
         JobError: the folder holds another job, or something else.
@@ -65,7 +76,7 @@ async def open_job(
     if asked.out:
         folder, spec = await _at(asked.out, wanted, registry)
     else:
-        folder, spec = await _newest_or_new(registry, wanted, manifest)
+        folder, spec = await _newest_or_new(registry, wanted, manifest, tell)
     entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
     known = await find_exact(registry, spec.job)
     if known != entry:
@@ -127,10 +138,18 @@ async def _at(out: str, wanted: Spec, registry: Store) -> tuple[JobFolder, Spec]
     return folder, there
 
 
-async def _newest_or_new(registry: Store, wanted: Spec, manifest: Manifest) -> tuple[JobFolder, Spec]:
+async def _newest_or_new(
+    registry: Store, wanted: Spec, manifest: Manifest, tell: Callable[[str], None]
+) -> tuple[JobFolder, Spec]:
     entry = await newest_unfinished(registry, wanted)
     if entry is not None and await _same_input(entry, manifest):
         return await _at(entry.out, wanted, registry)
+    earlier = await newest_like(registry, wanted)
+    if earlier is not None and not wanted.reuse:
+        tell(
+            f"A new job, which pays anew: {earlier}, of the same manifest and options, has ended. `retouch retry` "
+            "settles again what is not done in it, and --reuse takes over what it has paid for."
+        )
     while True:
         folder = JobFolder.at(f"{registry.url}/{new_id(wanted, time.time())}")
         begun = await _begun(folder, wanted, registry)

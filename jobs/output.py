@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+
+from pipeline.errors import UsageError
 
 
 def say(text: str) -> None:
@@ -18,8 +21,14 @@ def say(text: str) -> None:
 
 
 def write(data: bytes) -> None:
-    """Bytes to standard output; raises BrokenPipeError when nobody reads on."""
-    sys.stdout.buffer.write(data)
+    """Bytes to standard output.
+
+    Raises:
+        BrokenPipeError: nobody reads on.
+        UsageError: it leads to where nothing can be written.
+    """
+    with _refusals():
+        sys.stdout.buffer.write(data)
 
 
 def write_line(text: str) -> None:
@@ -33,8 +42,22 @@ def write_json(value: Any) -> None:
 
 
 def flush() -> None:
-    """Hand over what was written; raises BrokenPipeError when nobody reads on."""
-    sys.stdout.flush()
+    """Hand over what was written; raises as :func:`write`."""
+    with _refusals():
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hush()
+        raise UsageError(
+            f"standard output cannot be written ({error.strerror}): the rest of it is lost"
+        ) from error
 
 
 def hush() -> None:

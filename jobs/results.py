@@ -16,6 +16,7 @@ from jobs import output
 from jobs.standing import spec_of, the_job
 from jobs.words import printable
 from pipeline.edit import Outcome, Record
+from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import records_in
 from pipeline.report import write_csv
@@ -36,6 +37,8 @@ _record = msgspec.json.Decoder(Record)
 
 def show(*, job: str, outcome: str | None, json: bool, csv: bool) -> None:
     """Print the records of *job*; as CSV, as JSON lines, or for people."""
+    if json and csv:
+        raise UsageError("--json and --csv: choose one of them")
     wanted = Outcome(outcome) if outcome else None
     if csv:
         asyncio.run(_print_table(job, wanted))

@@ -15,11 +15,11 @@ from jobs.live import View, open_view
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
 from jobs.telling import hook
-from pipeline.edit import State, Status
+from pipeline.edit import State
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
-from pipeline.job.registry import Entry
+from pipeline.job.registry import Entry, last_status
 from pipeline.job.results import write_status
 from pipeline.job.rounds import open_round, plan_round
 from pipeline.job.spec import Spec
@@ -97,7 +97,6 @@ async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None
 
 async def _reopen(folder: JobFolder) -> None:
     """The report says that the job is not at its end any more, before anybody relies on it."""
-    data = await folder.store.get("report.json")
-    if data is not None:
-        status = msgspec.json.decode(data, type=Status)
+    status = await last_status(folder)
+    if status is not None:
         await write_status(folder, msgspec.structs.replace(status, state=State.QUEUED, finished_at=None))

@@ -44,7 +44,7 @@ async def run(asked: Asked, view: View) -> int:
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         notify = notify_asked(asked)
         manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
-        folder, spec = await open_job(asked, manifest, Path(scratch))
+        folder, spec = await open_job(asked, manifest, Path(scratch), tell=view.say)
         for note in manifest.notes:
             view.say(f"note: {note}")
         registry = open_store(asked.store)

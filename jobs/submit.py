@@ -70,7 +70,7 @@ def _submit(asked: Asked, view: View) -> Submitted:
 
 
 async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:
-    folder, spec = await open_job(asked, manifest, scratch, submitted=True)
+    folder, spec = await open_job(asked, manifest, scratch, submitted=True, tell=view.say)
     if (await folder.wanted()).state is State.CANCELLED:
         raise JobError(
             f"{spec.job} in {folder.store.url} was cancelled: `retouch retry {spec.job}` settles again what is not "

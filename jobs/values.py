@@ -72,6 +72,11 @@ class Text(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # Lone surrogates are how Python passes on bytes that are no text; no file of ours could hold them.
+            self.fail(f"{value!r} is not UTF-8: rename the file, or write it in UTF-8", param, ctx)
         if not text.strip():
             self.fail("is empty: give a value, or leave the option out", param, ctx)
         return text

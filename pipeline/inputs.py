@@ -30,6 +30,7 @@ from pipeline.picture import MAX_BYTES, SentPicture, admit, discard, open_refuse
 DOWNLOAD_SECONDS = 60.0
 
 _HEAD = 64
+_WINDOWS = re.compile(r"[A-Za-z]:/|//")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -305,6 +306,9 @@ def _refusal(error: OSError | ValueError, name: str, roots: Roots) -> InvalidInp
         raise _machine(error, roots) from error
     if fault.code == "missing":
         roots.look()
+        if _WINDOWS.match(name):
+            mend = "write it relative to the manifest, with the pictures beside that"
+            return InvalidInput("missing", f"{name} is a path of Windows, which leads nowhere here: {mend}")
     return fault
 
 

@@ -31,6 +31,7 @@ import msgspec
 
 from pipeline.edit import Edit, History, Record, Totals
 from pipeline.errors import JobError
+from pipeline.job.decoded import decoded
 from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
@@ -123,7 +124,7 @@ class JobFolder:
     async def wanted(self) -> Wanted:
         """What is wanted of the job now."""
         data = await self.store.get("control.json")
-        return Wanted() if data is None else msgspec.json.decode(data, type=Wanted)
+        return Wanted() if data is None else decoded(data, Wanted, f"{self.store.url}/control.json")
 
     async def want(self, wanted: Wanted) -> None:
         """Say what is wanted of the job now."""
@@ -132,7 +133,7 @@ class JobFolder:
     async def source(self) -> Fingerprint | None:
         """The manifest that the job began with."""
         data = await self.store.get(".retouch/source")
-        return None if data is None else msgspec.json.decode(data, type=Fingerprint)
+        return None if data is None else decoded(data, Fingerprint, f"{self.store.url}/.retouch/source")
 
     async def begin_plan(self, source: Fingerprint) -> None:
         """Say which manifest the plans are made from."""
@@ -145,7 +146,7 @@ class JobFolder:
     async def planned(self) -> Planned | None:
         """What the whole manifest came to; ``None`` while it has not been read whole."""
         data = await self.store.get(".retouch/planned")
-        return None if data is None else msgspec.json.decode(data, type=Planned)
+        return None if data is None else decoded(data, Planned, f"{self.store.url}/.retouch/planned")
 
     async def finish_plan(self, planned: Planned) -> None:
         """Say that every row is planned."""
@@ -196,7 +197,7 @@ class JobFolder:
         for name in await self.store.names(".retouch/rounds"):
             if name not in self._known_rounds:
                 data = await self.store.get(f".retouch/rounds/{name}")
-                opened = msgspec.json.decode(data or b"", type=Round)
+                opened = decoded(data or b"", Round, f"{self.store.url}/.retouch/rounds/{name}")
                 for shard in opened.shards:
                     self._rounds[shard] = max(opened.number, self._rounds.get(shard, 1))
                 self._known_rounds.add(name)
@@ -297,7 +298,8 @@ class JobFolder:
         head = await self.store.get(f"{self._path(shard)}/folded", 4096)
         if head is None:
             return None
-        return msgspec.json.decode(head.partition(b"\n")[0], type=Folded).totals
+        where = f"{self.store.url}/{self._path(shard)}/folded"
+        return decoded(head.partition(b"\n")[0], Folded, where).totals
 
     async def begun(self, shard: int) -> bool:
         """Whether *shard* is not as it was planned any more; a list of names, and no read."""
@@ -328,7 +330,7 @@ class JobFolder:
         data = await self.store.get(f"{self._path(shard)}/{name}")
         if data is None:
             raise _Gone
-        return msgspec.json.decode(data, type=shape)
+        return decoded(data, shape, f"{self.store.url}/{self._path(shard)}/{name}")
 
 
 def _shard(number: int) -> str:

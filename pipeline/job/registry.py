@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from pipeline.edit import State, Status
@@ -10,6 +12,8 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.planning import covers
 from pipeline.job.spec import Spec, differences, identity
 from pipeline.store import Store, open_store
+
+log = logging.getLogger("retouch.registry")
 
 JOBS = ".retouch/jobs"
 
@@ -40,14 +44,29 @@ async def give_id_back(store: Store, job: str) -> None:
 
 
 async def entries(store: Store) -> list[Entry]:
-    """All jobs, the oldest first."""
-    return [entry for name in await store.names(JOBS) if (entry := await find_exact(store, name))]
+    """All jobs, the oldest first; an entry that is damaged hides no other."""
+    found = []
+    for name in await store.names(JOBS):
+        try:
+            entry = await find_exact(store, name)
+        except JobError as error:
+            log.warning("%s", error)
+        else:
+            found += [entry] if entry else []
+    return found
 
 
 async def find_exact(store: Store, job: str) -> Entry | None:
     """The entry of the job with this id."""
     data = await store.get(f"{JOBS}/{job}")
-    return None if data is None else msgspec.json.decode(data, type=Entry)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=Entry)
+    except msgspec.DecodeError as error:
+        raise JobError(
+            f"{store.url}/{JOBS}/{job} is damaged ({error}): remove it; the job is still known by its folder"
+        ) from error
 
 
 async def find(store: Store, job: str) -> Entry:
@@ -68,6 +87,12 @@ async def find(store: Store, job: str) -> Entry:
         )
     known = await find_exact(store, spec.job)
     return known or Entry(job=spec.job, out=folder.store.url)
+
+
+async def newest_like(store: Store, asked: Spec) -> str | None:
+    """The id of the newest job of the same manifest and options, whatever became of it."""
+    ending = f"-{identity(asked)}"
+    return next((name for name in reversed(await store.names(JOBS)) if name.endswith(ending)), None)
 
 
 async def newest_unfinished(store: Store, asked: Spec) -> Entry | None:
@@ -94,6 +119,14 @@ async def _can_go_on(entry: Entry, asked: Spec) -> bool:
 
 
 async def last_status(folder: JobFolder) -> Status | None:
-    """The status object as it was last written."""
+    """The status object as it was last written; one that is damaged is as good as none, it can be written anew."""
     data = await folder.store.get("report.json")
-    return None if data is None else msgspec.json.decode(data, type=Status)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=Status)
+    except msgspec.DecodeError as error:
+        log.warning(
+            "%s/report.json is damaged (%s): `retouch report` writes it anew", folder.store.url, error
+        )
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection
 
 import msgspec
@@ -53,13 +54,16 @@ async def plan_round(
     """
     number = await folder.look_for_rounds() + 1
     plans: dict[int, list[Edit]] = {}
+    met: Counter[str] = Counter()
     for shard in range(1, shards + 1):
-        again = await _again(folder, shard, frozenset(reasons))
+        again = await _again(folder, shard, frozenset(reasons), met)
         if again:
             plans[shard] = [_reworded(edit, prompt) for edit in again]
     if not plans:
         asked = f" for {', '.join(sorted(reasons))}" if reasons else ""
-        raise JobError(f"nothing to retry{asked}: every row that is settled is done, or has another reason")
+        there = ", ".join(f"{count:,} {code}" for code, count in met.most_common(8))
+        why = f"what is not done has other reasons: {there}" if there else "every row that is settled is done"
+        raise JobError(f"nothing to retry{asked}: {why}")
     return RoundPlan(number, plans)
 
 
@@ -74,21 +78,24 @@ async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
     await folder.want(msgspec.structs.replace(await folder.wanted(), state=State.RUNNING))
 
 
-async def _again(folder: JobFolder, shard: int, reasons: frozenset[str]) -> list[Edit]:
+async def _again(folder: JobFolder, shard: int, reasons: frozenset[str], met: Counter[str]) -> list[Edit]:
+    """The rows of *shard* that are meant; the reasons of all that are not done are counted in *met*."""
     totals = await folder.folded(shard)
     if totals is None or totals.outcomes.get(Outcome.DONE, 0) == totals.settled:
         return []
-    rows = {
-        record.row
-        for record in _records.decode_lines(await folder.settled_lines(shard))
-        if record.outcome is not Outcome.DONE and _meant(record, reasons)
-    }
+    records = _records.decode_lines(await folder.settled_lines(shard))
+    not_done = [record for record in records if record.outcome is not Outcome.DONE]
+    met.update(_code(record) for record in not_done)
+    rows = {record.row for record in not_done if _meant(record, reasons)}
     return [edit for edit in await folder.edits_of(shard) if edit.row in rows] if rows else []
 
 
 def _meant(record: Record, reasons: frozenset[str]) -> bool:
-    code = (record.reason or "").partition(":")[0]
-    return not reasons or code in reasons or record.outcome in reasons
+    return not reasons or _code(record) in reasons or record.outcome in reasons
+
+
+def _code(record: Record) -> str:
+    return (record.reason or record.outcome).partition(":")[0]
 
 
 def _reworded(edit: Edit, prompt: str | None) -> Edit:

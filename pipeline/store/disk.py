@@ -143,6 +143,8 @@ _MENDS = {
     errno.EACCES: "give this user the right to it",
     errno.EPERM: "the file system must allow this user to write and to make hard links",
     errno.ENOTSUP: "the file system must support hard links",
+    errno.EEXIST: "a file is where a folder should be: choose another folder with --out",
+    errno.ENOTDIR: "a file is where a folder should be: choose another folder with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",
 }
 

@@ -198,3 +198,38 @@ def modules_after(program: str) -> set[str]:
         check=True,
     )
     return set(done.stdout.split())
+
+
+def test_standard_output_that_cannot_be_written_is_a_sentence(shell):
+    (shell.folder / "shop.csv").write_text("prompt\na banner\n")
+    for words in ("check shop.csv", "check shop.csv --json", "models", "status --json"):
+        done = subprocess.run(
+            ["sh", "-c", f'"{RETOUCH}" {words} > /dev/full'],
+            cwd=shell.folder,
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2, words
+        assert done.stderr == (
+            "retouch: standard output cannot be written (No space left on device): the rest of it is lost\n"
+        )
+
+
+def test_a_name_that_is_not_utf_8_is_refused(shell):
+    done = subprocess.run(
+        [bytes(RETOUCH), b"check", b"sh\xf6p.csv"],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"is not UTF-8: rename the file" in done.stderr
+
+
+def test_results_are_printed_in_one_form(shell):
+    typed = shell.type("results", "job", "--json", "--csv")
+
+    assert (typed.code, typed.err) == (2, "retouch: --json and --csv: choose one of them\n")

@@ -155,3 +155,49 @@ def test_v_tells_of_rows_and_not_of_every_request(shop, redis_url):
 
     assert "row_settled" in said
     assert "HTTP Request" not in said
+
+
+def test_a_new_job_says_that_an_earlier_one_has_paid_for_the_same(shop):
+    shop.manifest(1)
+    first = status_of(shop.retouch("run", "shop.csv", "--json"))["job"]
+
+    again = shop.retouch("run", "shop.csv", "--json")
+    reusing = shop.retouch("run", "shop.csv", "--json", "--reuse")
+
+    assert f"A new job, which pays anew: {first}, of the same manifest" in again.stderr
+    assert "pays anew" not in reusing.stderr
+
+
+def test_files_of_ours_that_are_damaged_are_named(shop):
+    shop.manifest(1)
+    job = status_of(shop.run())["job"]
+    other = status_of(shop.retouch("run", "shop.csv", "--out", "other", "--json"))["job"]
+    entry = shop.folder / "store" / ".retouch" / "jobs" / job
+    kept = entry.read_bytes()
+
+    entry.write_text("{")
+    assert shop.retouch("status", job).returncode == 2
+    assert "is damaged" in shop.retouch("status", job).stderr
+    assert [status["job"] for status in status_of(shop.retouch("status", "--json"))] == [other]
+    entry.write_bytes(kept)
+    (shop.out / "report.json").write_text("{")
+    assert shop.retouch("report", "out").returncode == 0
+    assert reported(shop)["outcomes"]["done"] == 1
+    for name in ("control.json", ".retouch/planned"):
+        kept = (shop.out / name).read_bytes()
+        (shop.out / name).write_text("{")
+        done = shop.run()
+        assert (done.returncode, done.stdout) == (2, ""), name
+        assert f"{shop.out}/{name} is damaged" in done.stderr
+        (shop.out / name).write_bytes(kept)
+
+
+def test_retry_of_a_reason_that_is_not_there_names_those_that_are(shop, emulator):
+    emulator.order(rule("text_only"))
+    shop.manifest(2)
+    shop.run()
+
+    done = shop.retouch("retry", "out", "--reason", "text-only")
+
+    assert done.returncode == 2
+    assert "nothing to retry for text-only: what is not done has other reasons: 2 text_only" in done.stderr

@@ -308,3 +308,10 @@ async def test_a_root_that_goes_away_between_finding_and_reading_waits(root, spo
 
     with pytest.raises(RootUnseen):
         await gather(edit("a.png"), Roots(root=root), spool)
+
+
+def test_a_path_of_windows_is_called_so(tmp_path):
+    (fault,) = glance(edit("C:/pics/a.png"), Roots(root=tmp_path)).faults
+
+    assert (fault.code, fault.column) == ("missing", "image")
+    assert fault.message.startswith("C:/pics/a.png is a path of Windows, which leads nowhere here: ")

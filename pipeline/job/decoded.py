@@ -1,0 +1,23 @@
+"""Files of ours that are not as they were written: a sentence that names the file, and never a guess."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.errors import JobError
+
+T = TypeVar("T")
+
+
+def decoded(data: bytes, shape: type[T], where: str) -> T:
+    """*data* as the JSON of a *shape*; *where* names the file.
+
+    Raises:
+        JobError: it is none.
+    """
+    try:
+        return msgspec.json.decode(data, type=shape)
+    except msgspec.DecodeError as error:
+        raise JobError(f"{where} is damaged ({error}): put it back as it was, or begin a new job") from error
