@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +18,7 @@ from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from tests.integration.crew import Crew, free_port, own_redis, wait_for
 
 SLOTS = 8
+EXAMPLES = Path(__file__).parents[2] / "examples"
 ROWS = 40
 
 
@@ -107,7 +112,7 @@ def test_labels_are_bounded_and_names_follow_the_field(crew):
     labels = {
         name for sample in found.samples for name in sample.labels if sample.name.startswith("retouch_")
     }
-    assert labels == {"outcome", "model", "verdict", "kind", "limit", "le", "version"}
+    assert labels == {"outcome", "model", "verdict", "kind", "limit", "le", "version", "level", "event"}
     outcomes = {s.labels["outcome"] for s in found.samples if s.name == "retouch_rows_total"}
     assert outcomes == set(Outcome)
     verdicts = {s.labels["verdict"] for s in found.samples if s.name == "retouch_attempts_total"}
@@ -181,3 +186,58 @@ def test_without_a_port_nothing_is_asked(crew, tmp_path):
     done = Crew(tmp_path, crew.emulator, "redis://127.0.0.1:1/0").retouch("probe")
     assert done.returncode == 2
     assert "--metrics-port" in done.stderr
+
+
+def names(text: str) -> set[str]:
+    """Every name of ours in *text*."""
+    return set(re.findall(r"\bretouch_[a-z_]+\b", text))
+
+
+def expressions() -> list[str]:
+    """What the dashboard asks, with its variables filled in."""
+    panels = json.loads((EXAMPLES / "grafana/retouch.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    filled = {"$__rate_interval": "1m", "$__range": "1h", "$instance": ".*"}
+    return [re.sub(r"\$\w+", lambda found: filled[found[0]], expression) for expression in asked]
+
+
+def test_dashboard_alerts_and_docs_name_what_is_there(crew):
+    wait_for(lambda: "retouch_open_rows" in scrape(crew).families)
+    found = scrape(crew)
+    samples = {sample.name for sample in found.samples if sample.name.startswith("retouch_")}
+    shown = names(" ".join(expressions()))
+    assert len(shown) > 25
+    assert shown <= samples
+    rules = (EXAMPLES / "prometheus/alerts.yml").read_text()
+    assert names(rules) <= samples
+    told = names((EXAMPLES.parent / "docs/monitoring.md").read_text())
+    assert told <= samples | set(found.families)
+    parts = ("_bucket", "_count", "_sum")
+    assert {name for name in samples if not name.endswith(parts)} <= told, "the docs name every metric"
+
+
+def test_what_alerts_wait_for_is_there_from_the_first_scrape_on(crew):
+    found = scrape(crew)
+    rules = (EXAMPLES / "prometheus/alerts.yml").read_text()
+    events = set(re.findall(r'event="(\w+)"', rules))
+    assert events <= {sample.labels["event"] for sample in found.samples if "event" in sample.labels}
+    source = "".join(path.read_text() for path in (EXAMPLES.parent / "workers").rglob("*.py"))
+    source += "".join(path.read_text() for path in (EXAMPLES.parent / "pipeline").rglob("*.py"))
+    assert all(f'"{event}' in source for event in events)
+    verdicts = set(re.findall(r"\w+", "|".join(re.findall(r'verdict=~"([^"]+)"', rules))))
+    assert verdicts
+    assert verdicts <= set(Verdict)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_takes_the_rules_and_the_questions(tmp_path):
+    asked = [{"record": f"x:{number}", "expr": text} for number, text in enumerate(expressions())]
+    questions = tmp_path / "questions.yml"
+    questions.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": asked}]}))
+    for kind, file in (
+        ("rules", EXAMPLES / "prometheus/alerts.yml"),
+        ("config", EXAMPLES / "prometheus/prometheus.yml"),
+        ("rules", questions),
+    ):
+        done = subprocess.run(["promtool", "check", kind, file], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

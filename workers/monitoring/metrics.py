@@ -21,12 +21,13 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pipeline.edit import Attempt, Outcome, Record, Verdict
-from pipeline.models import catalogue
+from pipeline.models import ModelState, catalogue
 from pipeline.scope import current
 from workers.monitoring.binding import Limit
 from workers.monitoring.health import fault
@@ -37,6 +38,10 @@ from workers.sums import dollars
 _CALL_SECONDS = (0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TOKENS = ("input", "output_text", "output_image", "thoughts")
+#: Stands for models that the catalogue does not know: a manifest may name any.
+_OTHER = "other"
+#: Lines of the log for which somebody may want to be woken.
+_ALARMING = (("warning", "store_failed"), ("error", "shard_set_aside"))
 
 
 class Metrics:
@@ -47,6 +52,8 @@ class Metrics:
     """
 
     def __init__(self, pulse: Pulse) -> None:
+        # When each series began: nobody asks, and it is a third of the text.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         count = partial(Counter, registry=self.registry)
         self._rows = count("retouch_rows", "Rows settled here.", ("outcome",))
@@ -70,10 +77,21 @@ class Metrics:
         pulse.lagged = self._histogram(
             "retouch_event_loop_lag_seconds", "By how much the event loop came round too late.", _LAG_SECONDS
         ).observe
+        self._begin()
+        self._register(pulse)
+
+    def _begin(self) -> None:
+        """Every series that is known to come begins at zero: what comes with its series is no increase."""
         for outcome in Outcome:
             self._rows.labels(outcome)
-        self._seen: set[str] = set()
-        self._register(pulse)
+        for level, event in _ALARMING:
+            self._events.labels(level, event)
+        models = [model.id for model in catalogue().models if model.state is not ModelState.SHUT]
+        for model in (*models, _OTHER):
+            for verdict in Verdict:
+                self._attempts.labels(model, verdict)
+            for counter in (self._calls, self._unknown, self._unpriced, self._cost, self._seconds):
+                counter.labels(model)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
@@ -86,10 +104,10 @@ class Metrics:
             collector(registry=self.registry)
 
     def call_begun(self) -> None:
-        self._calls.labels(self._model()).inc()
+        self._calls.labels(_model()).inc()
 
     def call_ended(self, attempt: Attempt) -> None:
-        model = self._model()
+        model = _model()
         self._attempts.labels(model, attempt.verdict).inc()
         if attempt.begun and attempt.seconds:
             self._seconds.labels(model).observe(attempt.seconds)
@@ -110,19 +128,12 @@ class Metrics:
         """A line of the log."""
         self._events.labels(level, name).inc()
 
-    def _model(self) -> str:
-        """The model of the row that the running task is at work on, as far as series can be had for it."""
-        scope = current()
-        known = catalogue().find(scope.model) if scope and scope.model else None
-        model = known.id if known else "other"
-        if model not in self._seen:
-            self._seen.add(model)
-            # From the first on, so that a rate does not miss what comes with the series.
-            for verdict in Verdict:
-                self._attempts.labels(model, verdict)
-            for counter in (self._calls, self._unknown, self._unpriced, self._cost, self._seconds):
-                counter.labels(model)
-        return model
+
+def _model() -> str:
+    """The model of the row that the running task is at work on, as far as series can be had for it."""
+    scope = current()
+    known = catalogue().find(scope.model) if scope and scope.model else None
+    return known.id if known else _OTHER
 
 
 class CountEvents(logging.Handler):
