@@ -17,6 +17,7 @@ from jobs.opening import opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Estimate, Survey
 from jobs.words import duration, printable
+from pipeline.bucketpaths import bucket_of
 from pipeline.edit import Fault
 from pipeline.errors import KeyMissing
 from pipeline.gemini.access import access
@@ -57,6 +58,7 @@ def roots_below(root: Path, asked: Asked) -> Roots:
         root=root,
         allow_outside=asked.allow_outside,
         allow_private_urls=asked.allow_private_urls,
+        buckets=bucket_of(asked.out or asked.store),
         root_map=root_map(os.environ.get("RETOUCH_ROOT_MAP", "")),
     )
 

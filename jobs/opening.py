@@ -27,7 +27,7 @@ from pipeline.job.registry import (
     register,
 )
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
-from pipeline.manifest import Manifest, open_manifest, spool
+from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest, spool
 from pipeline.models import catalogue, fault_of_id
 from pipeline.store import Store, open_store, prove
 
@@ -40,15 +40,25 @@ _NEXT_ID = 0.2
 
 
 def opened_manifest(asked: Asked, scratch: Path) -> Manifest:
-    """The manifest that *asked* names; standard input is spooled to *scratch* first.
+    """The manifest that *asked* names; standard input, and a file in a bucket, are put into *scratch* first.
 
     Raises:
         ManifestError: it cannot be read at all.
     """
-    spooled = spool(sys.stdin.buffer, scratch / SPOOL) if asked.manifest == "-" else None
     return open_manifest(
-        asked.manifest, prompt=asked.prompt, limit=asked.limit, repeat=asked.repeat, spooled=spooled
+        asked.manifest,
+        prompt=asked.prompt,
+        limit=asked.limit,
+        repeat=asked.repeat,
+        spooled=_spooled(asked.manifest, scratch),
     )
+
+
+def _spooled(manifest: str, scratch: Path) -> Path | None:
+    """Where what is not on this machine's disk was put."""
+    if manifest == "-":
+        return spool(sys.stdin.buffer, scratch / SPOOL)
+    return fetched(manifest, scratch) if is_file_of_bucket(manifest) else None
 
 
 async def open_job(
@@ -195,6 +205,7 @@ def spec_for(asked: Asked, manifest: Manifest) -> Spec:
             "manifest": manifest.source,
             "root": str(manifest.root),
             "created_at": utc(time.time()),
-            "uploaded": asked.upload,
+            # What lies in a bucket is there for every worker.
+            "uploaded": asked.upload and isinstance(manifest.root, Path),
         }
     )

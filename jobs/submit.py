@@ -96,6 +96,6 @@ def _surveyed(asked: Asked, manifest: Manifest, view: View) -> Survey:
 
 
 async def _planned(folder: JobFolder, spec: Spec, manifest: Manifest, asked: Asked) -> Planned:
-    if asked.upload:
+    if spec.uploaded:
         await upload(folder, manifest.edits(), survey_of(asked, manifest).roots)
     return await Planner(folder, manifest, spec).read()

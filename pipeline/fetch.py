@@ -21,6 +21,8 @@ from tenacity.wait import wait_base
 from pipeline.addresses import Judge, check_url, shown
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.public import PublicClients
+from pipeline.store import is_bucket_url
+from pipeline.store.bucket import Bucket, Missing, TooLarge, parted
 
 #: Hops after the first request.
 MAX_REDIRECTS = 5
@@ -35,6 +37,10 @@ _PASSING = frozenset({408, 425, 429})
 
 class _Temporary(Exception):  # noqa: N818 - it says what may be tried again
     """The fault may pass; the message is half a sentence."""
+
+
+class BucketRefused(StoreError):  # noqa: N818 - it names what the bucket did
+    """A bucket cannot be read; the sentence says why."""
 
 
 class Fetcher:
@@ -55,6 +61,7 @@ class Fetcher:
     ) -> None:
         self._clients = PublicClients(resolver=resolver, judge=judge)
         self._wait = wait
+        self._buckets: dict[str, Bucket] = {}
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -74,8 +81,12 @@ class Fetcher:
         Raises:
             InvalidInput: it cannot be had: ``bad_url``, ``unsupported``, ``private_address``, ``forbidden``,
                 ``missing``, ``too_large`` or ``unreachable``.
+            BucketRefused: it lies in a bucket that cannot be read from here.
             StoreError: *to* cannot be written.
         """
+        if is_bucket_url(url):
+            await self._copy(url, to, max_bytes, seconds)
+            return
         tries = AsyncRetrying(
             stop=stop_after_attempt(TRIES),
             wait=self._wait,
@@ -89,6 +100,25 @@ class Fetcher:
             raise _unreachable(url, f"it took longer than {seconds:g} s") from None
         except _Temporary as fault:
             raise _unreachable(url, f"{fault}, {TRIES} times") from fault
+
+    async def _copy(self, url: str, to: Path, max_bytes: int, seconds: float) -> None:
+        """Get an object of a bucket; obstore tries again by itself."""
+        root, key = parted(url)
+        try:
+            if root not in self._buckets:
+                self._buckets[root] = Bucket(root)
+            async with asyncio.timeout(seconds):
+                await self._buckets[root].download(key, to, max_bytes)
+        except Missing as error:
+            raise InvalidInput("missing", str(error)) from error
+        except TooLarge as error:
+            raise InvalidInput("too_large", str(error)) from error
+        except TimeoutError:
+            raise BucketRefused(
+                f"{url}: cannot be read: it took longer than {seconds:g} s; try again"
+            ) from None
+        except StoreError as error:
+            raise BucketRefused(str(error)) from error
 
     async def _follow(self, url: str, to: Path, allow_private: bool, max_bytes: int) -> None:
         at = check_url(url, allow_private=allow_private)

@@ -21,10 +21,12 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.addresses import check_url, shown
+from pipeline.bucketpaths import bucket_of, meant
 from pipeline.edit import Edit, Fault
 from pipeline.errors import InvalidInput, RetouchError, UsageError
-from pipeline.fetch import Fetcher
+from pipeline.fetch import BucketRefused, Fetcher
 from pipeline.picture import MAX_BYTES, SentPicture, admit, discard, open_refused, prepare
+from pipeline.store.bucket import parted
 
 #: Seconds for one download, its tries and waits included.
 DOWNLOAD_SECONDS = 60.0
@@ -43,15 +45,18 @@ class Roots:
     """Where pictures may come from.
 
     Attributes:
-        root: absolute folder that relative paths start from, as it is called where the job was made.
+        root: absolute folder that relative paths start from, as it is called where the job was made; or the URL of
+            a folder in a bucket.
         allow_outside: paths may leave the root.
         allow_private_urls: URLs may lead to addresses that are not public.
+        buckets: URLs of buckets that rows may name without *allow_outside*.
         root_map: pairs (from, to): how folders are called on this machine; the longest that fits wins.
     """
 
-    root: Path
+    root: Path | str
     allow_outside: bool = False
     allow_private_urls: bool = False
+    buckets: tuple[str, ...] = ()
     root_map: tuple[tuple[str, str], ...] = ()
 
     @cached_property
@@ -68,6 +73,15 @@ class Roots:
                 "RETOUCH_ROOT_MAP=/there=/here, or submit again with --upload"
             )
         return os.path.realpath(mapped)
+
+    def object_of(self, name: str) -> str | None:
+        """The URL of the object in a bucket that *name* means, ``None`` when it means something else.
+
+        Raises:
+            InvalidInput: ``bad_url`` or ``outside``.
+        """
+        root = self.root if isinstance(self.root, str) else None
+        return meant(name, root, self.buckets, allow_outside=self.allow_outside)
 
     def mapped(self, path: str) -> str:
         """The absolute *path* as it is called on this machine."""
@@ -135,6 +149,8 @@ def glance(edit: Edit, roots: Roots) -> Seen:
     faults, types, total = [], [], 0
     for name in edit.images:
         try:
+            if roots.object_of(name):
+                continue
             if is_url(name):
                 check_url(name, allow_private=roots.allow_private_urls)
                 continue
@@ -171,9 +187,10 @@ async def gather(
     pictures: list[SentPicture] = []
     try:
         for name in edit.images:
-            if is_url(name):
+            remote = roots.object_of(name) or (name if is_url(name) else None)
+            if remote:
                 async with nullcontext(fetcher) if fetcher else Fetcher() as mine:
-                    pictures.append(await _downloaded(name, roots, spool, mine))
+                    pictures.append(await _downloaded(remote, name, roots, spool, mine))
             else:
                 pictures.append(await asyncio.to_thread(_local, name, roots, spool))
         _check_total(sum(picture.bytes for picture in pictures), edit)
@@ -195,15 +212,21 @@ async def gathered(
         discard(pictures)
 
 
-async def _downloaded(url: str, roots: Roots, spool: Path, fetcher: Fetcher) -> SentPicture:
+async def _downloaded(url: str, name: str, roots: Roots, spool: Path, fetcher: Fetcher) -> SentPicture:
     path = await asyncio.to_thread(_spool_file, spool)
     keep = False
     try:
         await fetcher.download(
             url, path, allow_private=roots.allow_private_urls, max_bytes=MAX_BYTES, seconds=DOWNLOAD_SECONDS
         )
-        picture = await asyncio.to_thread(prepare, path, spool, name=shown(url))
+        label = shown(name) if is_url(name) else name
+        picture = await asyncio.to_thread(prepare, path, spool, name=label)
         keep = picture.path == path
+    except BucketRefused as error:
+        # Rows are not at fault when the job's own bucket cannot be read from here.
+        if parted(url)[0] in (*roots.buckets, *bucket_of(str(roots.root))):
+            raise RootUnseen(str(error)) from error
+        raise InvalidInput("unreachable", str(error)) from error
     finally:
         if not keep:
             with suppress(OSError):

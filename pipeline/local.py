@@ -22,7 +22,7 @@ from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.jobrun import Caller, Inputs, JobRun, NoCalls
-from pipeline.manifest import Manifest, open_manifest
+from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest
 from pipeline.models import catalogue
 from pipeline.pace import LocalPace, hold_said
 from pipeline.ports import Observer, Wanted
@@ -264,7 +264,9 @@ async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: P
     manifest = None
     if await folder.planned() is None:
         with contextlib.suppress(ManifestError):
-            manifest = await asyncio.to_thread(_manifest_of, folder, spec)
+            manifest = await asyncio.to_thread(
+                _manifest_of, spec, await _spooled(folder, spec, scratch), scratch
+            )
     job = LocalJob(folder, spec, manifest, registry)
     job.brake.stop(State.CANCELLED, CANCELLED)
     if not await job.plan():
@@ -275,12 +277,24 @@ async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: P
     return await job.finish()
 
 
-def _manifest_of(folder: JobFolder, spec: Spec) -> Manifest:
-    spooled = folder.store.folder / SPOOLED_MANIFEST if folder.store.folder else None
+async def _spooled(folder: JobFolder, spec: Spec, scratch: Path) -> Path | None:
+    """Standard input, as it was kept with the job."""
+    if spec.manifest != "-":
+        return None
+    if folder.store.folder:
+        return folder.store.folder / SPOOLED_MANIFEST
+    path = scratch / "kept.jsonl"
+    await asyncio.to_thread(path.write_bytes, await folder.store.get(SPOOLED_MANIFEST) or b"")
+    return path
+
+
+def _manifest_of(spec: Spec, spooled: Path | None, scratch: Path) -> Manifest:
+    if is_file_of_bucket(spec.manifest):
+        spooled = fetched(spec.manifest, scratch)
     return open_manifest(
         spec.manifest,
         prompt=spec.prompt,
         limit=spec.limit,
         repeat=spec.repeat,
-        spooled=spooled if spec.manifest == "-" else None,
+        spooled=spooled,
     )

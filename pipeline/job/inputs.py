@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterable
+import posixpath
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
+from pipeline.bucketpaths import bucket_of
 from pipeline.edit import Edit
 from pipeline.errors import InvalidInput
 from pipeline.fetch import Fetcher
@@ -19,14 +22,21 @@ from pipeline.job.folder import UPLOADED_INPUTS, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.jobrun import Inputs
 from pipeline.picture import SentPicture
+from pipeline.store import is_bucket_url
+from pipeline.store.bucket import parted
+
+#: Pictures that are copied at once.
+_COPIES = 16
 
 
 def roots_of(spec: Spec) -> Roots:
     """Where this machine looks for the pictures of a job; ``RETOUCH_ROOT_MAP`` says what is called otherwise."""
+    root = f"{spec.out}/{UPLOADED_INPUTS}" if spec.uploaded else spec.root
     return Roots(
-        root=Path(spec.out, UPLOADED_INPUTS) if spec.uploaded else Path(spec.root),
+        root=root if is_bucket_url(root) else Path(root),
         allow_outside=spec.allow_outside and not spec.uploaded,
         allow_private_urls=spec.allow_private_urls,
+        buckets=bucket_of(spec.out),
         root_map=root_map(os.environ.get("RETOUCH_ROOT_MAP", "")),
     )
 
@@ -43,15 +53,37 @@ def inputs_of(spec: Spec, spool: Path, fetcher: Fetcher) -> Inputs:
 
 async def upload(folder: JobFolder, edits: Iterable[Edit], roots: Roots) -> None:
     """Copy the local pictures of *edits* into the job folder; what cannot be found is left to the row's record."""
-    for name in {name for edit in edits for name in edit.images if not is_url(name)}:
+    copying = asyncio.Semaphore(_COPIES)
+
+    async def copy(name: str) -> None:
         with suppress(InvalidInput):
-            data = await asyncio.to_thread(lambda path: path.read_bytes(), locate(name, roots))
+            data = await asyncio.to_thread(lambda: locate(name, roots).read_bytes())
             await folder.store.put_new(f"{UPLOADED_INPUTS}/{uploaded_name(name)}", data)
+
+    async with asyncio.TaskGroup() as copies:
+        for name in {name for edit in edits for name in edit.images if not is_url(name)}:
+            await copying.acquire()
+            copies.create_task(copy(name)).add_done_callback(lambda _: copying.release())
 
 
 def uploaded_name(name: str) -> str:
     """What the picture *name* is called in the job folder: two paths never share a file."""
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def bucket_inputs(roots: Roots, out: str) -> Callable[[str], str | None]:
+    """Find inputs for a report in the bucket of *out*: relative to that folder, as the bucket's web view has them."""
+    home, folder = parted(out)
+
+    def find(name: str) -> str | None:
+        try:
+            url = roots.object_of(name)
+        except InvalidInput:
+            return None
+        bucket, key = parted(url or "")
+        return quote(posixpath.relpath(f"/{key}", f"/{folder}"), safe="/") if bucket == home else None
+
+    return find
 
 
 def _as_uploaded(edit: Edit) -> Edit:

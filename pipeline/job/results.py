@@ -11,9 +11,10 @@ import msgspec
 
 from pipeline.edit import Record, Status
 from pipeline.job.folder import JobFolder
-from pipeline.job.inputs import roots_of, uploaded_name
+from pipeline.job.inputs import bucket_inputs, roots_of, uploaded_name
 from pipeline.job.spec import Spec
 from pipeline.report import local_inputs, write_csv, write_html
+from pipeline.store import is_bucket_url
 
 _record = msgspec.json.Decoder(Record)
 
@@ -71,9 +72,12 @@ def _write_pages(lines: Path, status: Status, spec: Spec, pages: Path) -> list[P
 
 
 def _addresses(spec: Spec, pages: Path) -> Callable[[str], str | None]:
-    """Where the report finds an input picture; nowhere, when it will not stay on this machine."""
-    if "://" in spec.out:
-        return lambda _: None
+    """Where the report finds an input picture; nowhere, when it lies on one side and the report on the other."""
     roots = roots_of(spec)
-    find = local_inputs(Path(roots.mapped(str(roots.root))), pages, outside=roots.allow_outside)
+    if is_bucket_url(spec.out):
+        find = bucket_inputs(roots, spec.out)
+    elif isinstance(roots.root, Path):
+        find = local_inputs(Path(roots.mapped(str(roots.root))), pages, outside=roots.allow_outside)
+    else:
+        return lambda _: None
     return (lambda name: find(uploaded_name(name))) if spec.uploaded else find

@@ -8,15 +8,28 @@ The way of a row, one module a step::
     columns.py    what the columns are called        values.py    cells to typed values
     template.py   ``{column}`` in prompts            naming.py    ids and file names, unique in the job
     reader.py     the row as a reader gives it       manifest.py  rows to edits, numbered
+    bucket.py     a folder or a file in a bucket
     shards.py     edits cut into shards              spool.py     standard input to a file
     selection.py  some pictures of a folder, chosen beforehand: what is new or changed
 
 A new format is a new reader and a line in ``place.py``.
 """
 
+from pipeline.manifest.bucket import fetched
 from pipeline.manifest.file import Fingerprint
 from pipeline.manifest.manifest import Manifest, open_manifest, open_pictures, open_selection
+from pipeline.manifest.place import is_file_of_bucket
 from pipeline.manifest.selection import Chosen
 from pipeline.manifest.spool import spool
 
-__all__ = ["Chosen", "Fingerprint", "Manifest", "open_manifest", "open_pictures", "open_selection", "spool"]
+__all__ = [
+    "Chosen",
+    "Fingerprint",
+    "Manifest",
+    "fetched",
+    "is_file_of_bucket",
+    "open_manifest",
+    "open_pictures",
+    "open_selection",
+    "spool",
+]

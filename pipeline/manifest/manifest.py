@@ -11,6 +11,7 @@ import msgspec
 from pipeline.edit import Edit, Fault
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import template, values
+from pipeline.manifest.bucket import BucketPictures
 from pipeline.manifest.delimited import Delimited
 from pipeline.manifest.file import File, Fingerprint
 from pipeline.manifest.jsonl import JsonLines
@@ -26,8 +27,8 @@ class Manifest:
     """A manifest that can be read: as often as needed, each time with the same result.
 
     Attributes:
-        source: absolute path or glob, or ``-``.
-        root: the folder that ``Edit.images`` are relative to.
+        source: absolute path or glob, the URL of a file or folder in a bucket, or ``-``.
+        root: the folder that ``Edit.images`` are relative to, a path or the URL of one in a bucket.
         notes: what was left out without making a row invalid, a sentence each.
     """
 
@@ -111,11 +112,12 @@ def open_manifest(
     """The manifest that *argument* names; what cannot be read at all raises ManifestError at once.
 
     Args:
-        argument: a path, a glob, or ``-`` for standard input.
+        argument: a path, a glob, a bucket's URL, or ``-`` for standard input.
         prompt: for rows without their own; may hold ``{column}`` too.
         limit: read only so many data rows.
         repeat: how many variations of each row.
-        spooled: where standard input was put by :func:`pipeline.manifest.spool.spool`.
+        spooled: where standard input was put by :func:`pipeline.manifest.spool.spool`, or a file of a bucket by
+            :func:`pipeline.manifest.bucket.fetched`.
     """
     prompt = prompt if prompt and prompt.strip() else None
     _check_options(prompt, limit, repeat)
@@ -172,6 +174,8 @@ def _reader(place: Place, prompt: str | None) -> Reader:
             raise ManifestError(
                 f'{place.source} says no prompt; add --prompt "what to do with each picture".'
             )
+        if isinstance(place.root, str):
+            return BucketPictures(place.root)
         return Pictures(place.root, place.pattern, place.source)
     match place.format:
         case Format.JSONL:

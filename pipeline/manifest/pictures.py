@@ -42,7 +42,7 @@ class Pictures:
     def notes(self) -> tuple[str, ...]:
         if self._pattern is not None:
             return ()
-        files = [name for name in self._files() if not _is_picture(name)]
+        files = [name for name in self._files() if not is_picture(name)]
         folders = list(self._folders())
         notes = []
         if files:
@@ -62,7 +62,7 @@ class Pictures:
             what = "no picture" if self._pattern is None else "no file"
             raise ManifestError(f"{self._shown} matches {what}; name a folder with pictures, or a glob.")
         for number, name in enumerate(names, 1):
-            faults = tuple(_name_faults(name, number))
+            faults = tuple(name_faults(name, number))
             yield Raw(number, {"image": name} if not faults else {}, faults, readable=not faults)
 
     def ids(self) -> Iterator[object]:
@@ -97,9 +97,9 @@ class Pictures:
             raise ManifestError(f"{self.root / name} cannot be read: {error.strerror}.") from error
 
     def _listing(self) -> list[str]:
-        names = list(self._matches() if self._pattern is not None else filter(_is_picture, self._files()))
+        names = list(self._matches() if self._pattern is not None else filter(is_picture, self._files()))
         names.sort()  # ties of the natural order (A.png, a.png) must not hang on the disk's order
-        names.sort(key=_natural)
+        names.sort(key=natural)
         return names
 
     def _files(self) -> Iterator[str]:
@@ -129,7 +129,8 @@ class Pictures:
             raise ManifestError(f"{self._shown} is not a pattern that can be matched: {error}.") from error
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether *name* is that of a picture; its bytes decide later."""
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a Path for each of a million names
 
 
@@ -143,12 +144,14 @@ def _is_job(entry: os.DirEntry[str]) -> bool:
     return Path(entry.path, ".retouch").is_dir()
 
 
-def _natural(name: str) -> str:
+def natural(name: str) -> str:
+    """What sorts names in natural order."""
     # One string, not a tuple of parts: a million names must not fill the memory.
     return _DIGITS.sub(lambda digits: digits[0].zfill(20), name.casefold())
 
 
-def _name_faults(name: str, number: int) -> Iterator[Fault]:
+def name_faults(name: str, number: int) -> Iterator[Fault]:
+    """What keeps the file *name* from being named in a row."""
     if bad_byte(name) is not None:
         message = "the file's name is not UTF-8; rename the file."
     elif "\\" in name or name != name.strip():

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 import msgspec
 
 from pipeline.errors import ManifestError
 from pipeline.manifest.file import File
 from pipeline.manifest.pictures import SUFFIXES
+from pipeline.store.access import is_bucket_url
 
 
 class Format(StrEnum):
@@ -32,13 +33,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: absolute path or glob, or ``-``.
-        root: the folder that relative paths are relative to.
+        root: the folder that relative paths are relative to; the URL of one in a bucket.
         file: the file, unless it is a folder or glob.
         pattern: the glob below *root*; ``None`` for a folder.
     """
 
     source: str
-    root: Path
+    root: Path | str
     format: Format
     file: File | None = None
     pattern: str | None = None
@@ -80,6 +81,8 @@ def locate(argument: str, spooled: Path | None) -> Place:
         file = File(path=spooled, shown="standard input")
         _verify(file, Format.JSONL)
         return Place(source="-", root=Path.cwd(), format=Format.JSONL, file=file)
+    if is_bucket_url(argument):
+        return _in_bucket(argument.rstrip("/"), spooled, folder=argument.endswith("/"))
     if "://" in argument:
         raise ManifestError(f"{argument} is a URL; download the manifest and name the file.")
     if not argument.strip():
@@ -90,6 +93,23 @@ def locate(argument: str, spooled: Path | None) -> Place:
         return _found(path, argument)
     except OSError as error:
         raise ManifestError(f"{argument} cannot be read: {error.strerror}.") from error
+
+
+def is_file_of_bucket(argument: str) -> bool:
+    """Whether *argument* is the URL of a manifest file in a bucket, by its name; else it is that of a folder."""
+    return is_bucket_url(argument) and _format_of(PurePosixPath(argument)) is not None
+
+
+def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
+    path = PurePosixPath(url)
+    if folder or (copied is None and path.suffix.lower() not in SUFFIXES):
+        return Place(source=url, root=url, format=Format.PICTURES)
+    found = _format_of(path)
+    if found is None or copied is None:
+        raise ManifestError(_refusal(url, path.suffix.lower(), zipped=False))
+    file = File(path=copied, shown=url, zipped=path.suffix.lower() == ".gz")
+    _verify(file, found)
+    return Place(source=url, root=url.rpartition("/")[0], format=found, file=file)
 
 
 def _found(path: Path, argument: str) -> Place:
@@ -106,13 +126,21 @@ def _file(path: Path, shown: str) -> Place:
     if not path.is_file():
         raise ManifestError(f"{shown} is no regular file; give - and pipe JSONL in.")
     zipped = path.suffix.lower() == ".gz"
-    suffix = (Path(path.stem) if zipped else path).suffix.lower()
-    found = _SUFFIXES.get(suffix)
-    if found is None or (zipped and found is Format.PARQUET):
-        raise ManifestError(_refusal(shown, suffix, zipped=zipped))
+    found = _format_of(path)
+    if found is None:
+        raise ManifestError(_refusal(shown, _suffix(path), zipped=zipped))
     file = File(path=path, shown=shown, zipped=zipped)
     _verify(file, found)
     return Place(source=str(path), root=path.parent, format=found, file=file)
+
+
+def _format_of(path: PurePath) -> Format | None:
+    found = _SUFFIXES.get(_suffix(path))
+    return None if found is Format.PARQUET and path.suffix.lower() == ".gz" else found
+
+
+def _suffix(path: PurePath) -> str:
+    return (PurePath(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 def _refusal(shown: str, suffix: str, *, zipped: bool) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from pipeline.addresses import shown as without_secrets
 from pipeline.edit import InputPicture
 from pipeline.report.markup import Url
 
@@ -57,7 +58,8 @@ def shown(picture: InputPicture, inputs: Inputs, up: str) -> Shown:
         return Shown("inline data", None, None)
     address = checked(inputs(picture.path), up)
     drawn = address if address and not _NOT_DRAWN.search(picture.path) else None
-    return Shown(picture.path, drawn, address)
+    label = without_secrets(picture.path) if "://" in picture.path else picture.path
+    return Shown(label, drawn, address)
 
 
 def checked(reference: str | None, up: str) -> Url | None:

@@ -62,10 +62,6 @@ _CONTENT_TYPES = {
 }
 
 
-class _Said(Exception):  # noqa: N818 - it is no error of its own
-    """What the library said, without what may be secret: the cause that ``--debug`` shows."""
-
-
 class _Conflict(Exception):  # noqa: N818 - it is what the store calls it
     """Another put was under way, and nothing is there: to be tried again."""
 
@@ -173,7 +169,7 @@ class ObjectStore:
             yield
         except (BaseError, FileNotFoundError, _Conflict) as error:
             place = f"{self.url}/{path}" if path else self.url
-            raise StoreError(refusals.sentence(place, what, error)) from _Said(refusals.said(error))
+            raise StoreError(refusals.sentence(place, what, error)) from refusals.Said(error)
 
 
 def _attributes(path: str) -> dict[str, Any] | None:

@@ -69,6 +69,13 @@ _MEANINGS = tuple(
 )
 
 
+class Said(Exception):  # noqa: N818 - it is no error of its own
+    """What the library said, without what may be secret: the cause that ``--debug`` shows."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(said(error))
+
+
 def status_of(error: BaseException) -> int | None:
     """The HTTP status that *error* tells of."""
     found = _STATUS.search(str(error))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -68,11 +68,9 @@ class BucketFolder:
             assert self.kind(page).startswith("text/html")
             for link in re.findall(r'(?:src|href)="([^"#]+)"', text):
                 if "://" not in link and not link.startswith("data:"):
-                    assert self.read(_resolved(page, link)) is not None, (page, link)
+                    target = posixpath.normpath(
+                        posixpath.join(self._prefix, posixpath.dirname(page), unquote(link))
+                    )
+                    assert self._objects.Object(target).content_length, (page, link)
                     shown += 1
         assert shown
-
-
-def _resolved(page: str, link: str) -> str:
-    path = Path("/", page).parent / unquote(link)
-    return str(path.resolve()).lstrip("/")

@@ -125,6 +125,86 @@ def test_a_workers_job_whose_worker_is_killed(crew, folder, emulator):
     assert crew.status(job)["outcomes"]["done"] == 60
 
 
+def put_shop(shop, bucket, prefix: str, rows: int) -> BucketFolder:
+    """The shop's manifest and pictures, in the bucket; none of them is here any more."""
+    there = BucketFolder(bucket, prefix)
+    for path in [shop.manifest(rows), *shop.folder.glob("p*.png")]:
+        there.put(path.name, path.read_bytes())
+        path.unlink()
+    return there
+
+
+def test_a_manifest_and_its_pictures_in_a_bucket(shop, bucket, folder, emulator):
+    there = put_shop(shop, bucket, f"in/{secrets.token_hex(4)}", 5)
+    checked = shop.retouch("check", f"{there.url}/shop.csv", "--json")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for _ in range(2):
+        done = shop.retouch("run", f"{there.url}/shop.csv", "--out", folder.url, "--json")
+        assert done.returncode == 0, done.stderr
+    once(folder, emulator, 5)
+    assert [record["inputs"][0]["path"] for record in folder.records()] == [f"p{n}.png" for n in range(1, 6)]
+    folder.check_links()
+    there.put("shop.csv", b"id,image,prompt\nr1,p1.png,another")
+    done = shop.retouch("run", f"{there.url}/shop.csv", "--out", folder.url)
+    assert done.returncode == 2
+    assert "has changed" in done.stderr
+
+
+def test_a_folder_in_a_bucket_is_a_manifest(shop, bucket, folder, emulator):
+    there = put_shop(shop, bucket, f"in/{secrets.token_hex(4)}", 11)
+    there.put("deeper/p12.png", b"not directly inside")
+    done = shop.retouch("run", f"{there.url}/", "--prompt", "make it blue", "--out", folder.url, "--json")
+    assert done.returncode == 0, done.stderr
+    # In natural order, as in a folder on a disk; what is no picture by its name is left out and told of.
+    assert [record["inputs"][0]["path"] for record in folder.records()] == [f"p{n}.png" for n in range(1, 12)]
+    assert "left out 1 that are no pictures" in done.stderr
+    assert "left out 1 folder" in done.stderr
+
+
+def test_whose_bucket_a_row_may_read(shop, bucket, folder, moto_bucket):
+    """The manifest's own and that of --out; another, which the credentials may open too, a person must allow."""
+    there = put_shop(shop, bucket, f"in/{secrets.token_hex(4)}", 1)
+    rows = [
+        f"{there.url}/p1.png",
+        f"{there.url}/p2.png",
+        "s3://other-bucket/p1.png",
+        "s3://k:must-not-leak@b/p.png",
+    ]
+    manifest = shop.folder / "urls.csv"
+    manifest.write_text("\n".join(["image,prompt", *(f"{row},make it blue" for row in rows)]))
+    done = shop.retouch("run", "urls.csv", "--out", folder.url, "--json")
+    assert done.returncode == 1, done.stderr
+    reasons = [record["reason"] for record in folder.records()]
+    assert [reason and reason.partition(":")[0] for reason in reasons] == [
+        None,
+        "missing",
+        "outside",
+        "bad_url",
+    ]
+    allowed = folder.url + "-allowed"
+    assert shop.retouch("run", "urls.csv", "--out", allowed, "--json", "--allow-outside").returncode == 1
+    other = BucketFolder(bucket, allowed.removeprefix(f"{bucket.url}/"))
+    assert "there is no bucket other-bucket" in other.records()[2]["reason"]
+    assert b"must-not-leak" not in (other.read("report.html") or b"") + (other.read("job.json") or b"")
+
+
+def test_uploaded_pictures_are_there_for_workers_elsewhere(crew, folder, emulator):
+    manifest = crew.manifest(6)
+    done = crew.retouch("submit", "shop.csv", "--out", folder.url, "--json", "--yes", "--upload")
+    assert done.returncode == 0, done.stderr
+    for picture in crew.folder.glob("p*.png"):
+        picture.unlink()
+    manifest.unlink()
+    crew.worker()
+    crew.to_its_end(status_of(done)["job"])
+    once(folder, emulator, 6)
+    folder.check_links()
+    page = (folder.read("report.html") or b"").decode()
+    assert page.count(".retouch/inputs/") >= 6, (
+        "the pictures as they were are shown beside those that were made"
+    )
+
+
 REFUSALS = {
     "bucket": ({}, "s3://no-such-bucket/job", "there is no bucket"),
     "rights": (

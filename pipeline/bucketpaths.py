@@ -1,0 +1,68 @@
+"""Which object of a bucket a manifest's word means, and whether it may be read. Pure: nothing is asked of a store.
+
+The credentials that open a bucket are the person's, and the manifest may be somebody else's word. So a manifest
+reads from the folder in the bucket where it lies itself, from the buckets that the person has named by ``--out``
+or ``RETOUCH_STORE``, and from others only with ``--allow-outside``.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection
+
+from pipeline.errors import InvalidInput
+from pipeline.store.access import is_bucket_url
+from pipeline.store.bucket import parted
+
+_MEND = "move it inside, or pass --allow-outside"
+
+
+def meant(
+    name: str, root: str | None, buckets: Collection[str] = (), *, allow_outside: bool = False
+) -> str | None:
+    """The URL of the object that *name* means; ``None`` when it means none of a bucket.
+
+    Args:
+        name: of the manifest: a URL, or a path relative to *root*.
+        root: the URL of the folder where the manifest lies; ``None``: it lies in no bucket.
+        buckets: URLs of buckets that may be read whole, such as ``s3://bucket``.
+        allow_outside: any may be read.
+
+    Raises:
+        InvalidInput: ``bad_url``, ``missing`` or ``outside``.
+    """
+    if is_bucket_url(name):
+        url = name
+    elif root is None or "://" in name:
+        return None
+    elif not name or name.startswith("/") or "\0" in name:
+        raise InvalidInput(
+            "outside", f"{name[:200]!r} is no object below {root}: name one by its URL or below it"
+        )
+    else:
+        url = f"{root.rstrip('/')}/{name}"
+    bucket, key = _plain(url)
+    if not key:
+        raise InvalidInput("bad_url", f"{bucket} names no object: write {bucket}/folder/picture.png")
+    whole = f"{bucket}/{key}"
+    if not (allow_outside or bucket in buckets or (root and whole.startswith(root.rstrip("/") + "/"))):
+        raise InvalidInput(
+            "outside", f"{whole[:200]} lies outside {root or 'the folder of the manifest'}: {_MEND}"
+        )
+    return whole
+
+
+def bucket_of(*urls: str | None) -> tuple[str, ...]:
+    """The buckets of those *urls* that lie in one."""
+    return tuple(parted(url)[0] for url in urls if url and is_bucket_url(url))
+
+
+def _plain(url: str) -> tuple[str, str]:
+    bucket, key = parted(url)
+    if "@" in bucket.partition("://")[2] and not bucket.startswith("abfs"):
+        raise InvalidInput(
+            "bad_url", "a bucket's URL holds credentials: give them by the environment instead"
+        )
+    # "s3://bucket/in/../../other" would end in the bucket's own root: a key knows no "..", a person's path does.
+    plain = posixpath.normpath(f"/{key}").lstrip("/") if key else ""
+    return bucket, plain
