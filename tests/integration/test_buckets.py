@@ -111,20 +111,6 @@ def test_pause_resume_cancel_by_url(shop, folder, emulator):
     assert folder.report()["outcomes"]["pending"] == 0
 
 
-def test_a_workers_job_whose_worker_is_killed(crew, folder, emulator):
-    crew.manifest(60)
-    doomed = crew.worker(slots=8)
-    done = crew.retouch("submit", "shop.csv", "--out", folder.url, "--json", "--yes")
-    assert done.returncode == 0, done.stderr
-    job = status_of(done)["job"]
-    wait_for(lambda: len(folder.keys("images/")) >= 5, 30)
-    doomed.kill()
-    crew.worker(slots=8)
-    crew.to_its_end(job, seconds=60)
-    once(folder, emulator, 60, lost=8)
-    assert crew.status(job)["outcomes"]["done"] == 60
-
-
 def put_shop(shop, bucket, prefix: str, rows: int) -> BucketFolder:
     """The shop's manifest and pictures, in the bucket; none of them is here any more."""
     there = BucketFolder(bucket, prefix)
