@@ -52,7 +52,7 @@ def survey_of(asked: Asked, manifest: Manifest) -> Survey:
     return Survey(asked, roots_below(manifest.root, asked))
 
 
-def roots_below(root: Path, asked: Asked) -> Roots:
+def roots_below(root: Path | str, asked: Asked) -> Roots:
     """Where this machine looks for the pictures of a manifest whose paths start from *root*."""
     return Roots(
         root=root,

@@ -130,6 +130,8 @@ def locate(name: str, roots: Roots) -> Path:
         InvalidInput: ``missing``, ``outside``, ``unreadable`` or ``not_a_picture``.
         RootUnseen: the root is not there on this machine.
     """
+    if isinstance(roots.root, str):
+        raise InvalidInput("outside", f"{name[:200]} lies in a bucket, not on this machine")
     return Path(_find(name, roots)[0])
 
 

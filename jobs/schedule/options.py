@@ -17,12 +17,13 @@ import click
 from click.core import ParameterSource
 
 from jobs.asked import Asked
+from jobs.check import opened
 from jobs.commands import COMMANDS
 from jobs.opening import check_options
 from jobs.options import asked_for
 from jobs.telling import notify_asked
 from pipeline.errors import ManifestError, UsageError
-from pipeline.manifest import open_manifest, open_pictures
+from pipeline.manifest import open_pictures
 
 _TYPED = frozenset({ParameterSource.COMMANDLINE})
 _GIVEN = _TYPED | {ParameterSource.ENVIRONMENT}
@@ -78,8 +79,8 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
                 "edits every row"
             ) from None
         # Whatever is wrong with it is said here.
-        open_manifest(asked.manifest, prompt=asked.prompt, limit=asked.limit, repeat=asked.repeat)
-        return False
+        with opened(asked):
+            return False
     return incremental is not False
 
 

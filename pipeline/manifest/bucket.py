@@ -12,6 +12,7 @@ from pipeline.errors import ManifestError, StoreError
 from pipeline.manifest.file import Fingerprint
 from pipeline.manifest.pictures import is_picture, name_faults, natural
 from pipeline.manifest.reader import Raw
+from pipeline.manifest.selection import Chosen
 from pipeline.store.bucket import Bucket, parted
 
 
@@ -33,11 +34,14 @@ def fetched(url: str, folder: Path) -> Path:
 class BucketPictures:
     """Reader of a folder in a bucket: its pictures, not those of folders in it.
 
-    It is listed once: 100,000 objects are a hundred requests. The names stay in memory.
+    It is listed once: 100,000 objects are a hundred requests. Names and marks stay in memory.
+
+    Attributes:
+        root: the folder's URL.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.root = url
         self._left_out = 0
         self._folders = 0
 
@@ -46,32 +50,40 @@ class BucketPictures:
         _ = self._listed
         said = []
         if self._left_out:
-            said.append(f"{self._url}: left out {self._left_out} that are no pictures by their names.")
+            said.append(f"{self.root}: left out {self._left_out} that are no pictures by their names.")
         if self._folders:
             said.append(
-                f"{self._url}: left out {self._folders} folders in it; name each as a manifest of its own."
+                f"{self.root}: left out {self._folders} folders in it; name each as a manifest of its own."
             )
         return tuple(said)
 
     def rows(self) -> Iterator[Raw]:
-        names, _ = self._listed
-        if not names:
-            raise ManifestError(f"{self._url} holds no picture; name a folder in the bucket that does.")
-        for number, name in enumerate(names, 1):
-            faults = tuple(name_faults(name, number))
-            yield Raw(number, {"image": name} if not faults else {}, faults, readable=not faults)
+        if not self._listed:
+            raise ManifestError(f"{self.root} holds no picture; name a folder in the bucket that does.")
+        for number, picture in enumerate(self._listed, 1):
+            faults = tuple(name_faults(picture.image, number))
+            yield Raw(number, {"image": picture.image} if not faults else {}, faults, readable=not faults)
 
     def ids(self) -> Iterator[object]:
         return iter(())
 
     def fingerprint(self) -> Fingerprint:
         """Of names, sizes and versions of the objects."""
-        return self._listed[1]
+        digest, total = hashlib.sha256(), 0
+        for picture in self._listed:
+            line = f"{picture.image}\0{picture.mark}\n".encode()
+            digest.update(line)
+            total += len(line)
+        return Fingerprint(bytes=total, sha256=digest.hexdigest())
+
+    def marks(self) -> Iterator[Chosen]:
+        """The pictures that a manifest may name, each with its size and version."""
+        return (picture for picture in self._listed if not any(name_faults(picture.image, 0)))
 
     @cached_property
-    def _listed(self) -> tuple[list[str], Fingerprint]:
-        bucket, folder = parted(self._url)
-        names, total, digest = [], 0, hashlib.sha256()
+    def _listed(self) -> list[Chosen]:
+        bucket, folder = parted(self.root)
+        found = []
         try:
             for entry in Bucket(bucket).entries(folder):
                 if isinstance(entry, str):
@@ -79,11 +91,8 @@ class BucketPictures:
                 elif not is_picture(entry.name):
                     self._left_out += 1
                 else:
-                    names.append(entry.name)
-                    line = f"{entry.name}\0{entry.size}\0{entry.version}\n".encode()
-                    digest.update(line)
-                    total += len(line)
+                    found.append(Chosen(entry.name, f"{entry.size}-{entry.version}"))
         except StoreError as error:
             raise ManifestError(str(error)) from error
-        names.sort(key=lambda name: (natural(name), name))
-        return names, Fingerprint(bytes=total, sha256=digest.hexdigest())
+        found.sort(key=lambda picture: (natural(picture.image), picture.image))
+        return found

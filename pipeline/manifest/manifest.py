@@ -128,8 +128,8 @@ def open_manifest(
     return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
 
 
-def open_pictures(argument: str, *, prompt: str | None) -> Pictures:
-    """The folder or glob that *argument* names, whether it holds pictures just now or not.
+def open_pictures(argument: str, *, prompt: str | None) -> Pictures | BucketPictures:
+    """The folder (of a bucket too) or glob that *argument* names, whether it holds pictures just now or not.
 
     Raises:
         ManifestError: it is neither, or cannot be read.
@@ -137,7 +137,7 @@ def open_pictures(argument: str, *, prompt: str | None) -> Pictures:
     prompt = prompt if prompt and prompt.strip() else None
     _check_options(prompt, None, 1)
     reader = _reader(locate(argument, None), prompt)
-    if not isinstance(reader, Pictures):
+    if not isinstance(reader, Pictures | BucketPictures):
         raise ManifestError(f"{argument} is no folder of pictures and no glob.")
     return reader
 

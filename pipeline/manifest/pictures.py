@@ -82,7 +82,7 @@ class Pictures:
     def marks(self) -> Iterator[Chosen]:
         """The pictures that a manifest may name, each with its size and time; one that goes meanwhile is left out."""
         for name in self._listing():
-            if any(_name_faults(name, 0)):
+            if any(name_faults(name, 0)):
                 continue
             try:
                 stat = (self.root / name).stat()
