@@ -22,21 +22,33 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --frozen --no-dev --no-editable
 
 FROM python:3.13-slim
+LABEL org.opencontainers.image.title="retouch" \
+      org.opencontainers.image.description="Edit ten thousand pictures with an image model: nothing lost, nothing paid for twice." \
+      org.opencontainers.image.source="https://github.com/retouch-batch/retouch" \
+      org.opencontainers.image.documentation="https://github.com/retouch-batch/retouch#readme" \
+      org.opencontainers.image.licenses="MIT"
 # A fixed number, so that folders of the host can be given to it: `chown 10001 jobs`.
 RUN groupadd --gid 10001 retouch \
  && useradd --uid 10001 --gid retouch --home-dir /data --no-create-home --shell /usr/sbin/nologin retouch \
  && install -d -o retouch -g retouch /data /data/jobs
 COPY --from=build /opt/retouch /opt/retouch
-# Nothing is written outside /data and /tmp: the root file system may be read-only.
+# Nothing is written outside /data and /tmp: the root file system may be read-only. Workers serve /metrics and /healthz
+# at the port, to Prometheus beside them, and the health check asks there.
 ENV PATH=/opt/retouch/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
-    RETOUCH_STORE=/data/jobs
-USER retouch
+    RETOUCH_STORE=/data/jobs \
+    RETOUCH_METRICS_PORT=9464 \
+    RETOUCH_METRICS_HOST=0.0.0.0
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
-# The first SIGTERM lets calls in flight finish: give it time (docker stop --time 330).
+EXPOSE 9464
+# The first SIGTERM lets calls in flight finish: give it time (`docker stop --time 345`, or less and
+# RETOUCH_GRACE_SECONDS).
 STOPSIGNAL SIGTERM
+# Of a worker: whether it makes progress, not whether there is a process. Other commands have none.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["retouch", "probe"]
 ENTRYPOINT ["retouch"]
 CMD ["worker"]

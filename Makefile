@@ -21,11 +21,13 @@ test: $(VENV)/.dev     ## every test, with a real server, workers and emulator
 chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 20 minutes
 	$(BIN)/python -m pytest tests/chaos --full -rA
 
-check: $(VENV)/.dev    ## format, lint, types, import rules
+check: $(VENV)/.dev    ## format, lint, types, import rules, container files
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/ruff check $(PATHS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 fix: $(VENV)/.dev      ## format and mend what ruff can mend
 	$(BIN)/ruff format $(PATHS)

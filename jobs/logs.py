@@ -53,6 +53,8 @@ def begin(options: LogOptions) -> None:
     for library in _TALKATIVE:
         # By name: Celery sets the root's level to ours.
         logging.getLogger(library).setLevel(logging.NOTSET if options.debug else logging.WARNING)
+    # Whatever is asked for: the URL of a request may be a secret (a webhook's).
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger(OURS).setLevel(min(options.level, logging.INFO if options.file else options.level))
     screen = _ToStandardError()
     screen.setLevel(options.level)

@@ -47,6 +47,9 @@ log = logging.getLogger("retouch.worker")
 #: Exit codes: the consumer stalled and a new one did, too; told to end by Ctrl-C.
 STALLED_CODE, INTERRUPTED = 1, 130
 
+#: Seconds after which a task that was cancelled and goes on is cancelled again.
+_CANCEL_AGAIN = 0.5
+
 
 def main(
     max_in_flight: int,
@@ -183,12 +186,20 @@ async def station_at_work(
             # Celery has ended, and shards whose rows have all begun may still be here; their grace has its end.
             station.stop()
             await station.idle.wait()
-            for task in (*rounds, last):
-                task.cancel()
-            await asyncio.gather(*rounds, last, return_exceptions=True)
+            await _cancelled(*rounds, last)
             with contextlib.suppress(BrokerError, TimeoutError):
                 await heart.beat()
                 await tools.board.leave()
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel *tasks* until they are ended: in Python 3.11 redis-py's writes forget a cancel that comes as they end."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:

@@ -87,6 +87,14 @@ class Crew(Shop):
         paid = {token: tally.paid for token, tally in self.emulator.ledger.tokens().items()}
         assert paid == {f"r{row}": 1 for row in range(1, rows + 1)}
 
+    def ended_saying(self) -> str:
+        """Stop every worker; what they have written."""
+        for process in self._workers:
+            process.terminate()
+        said = "".join(process.communicate(timeout=60)[1] for process in self._workers)
+        self._workers.clear()
+        return said
+
     def end(self) -> None:
         """Stop every worker that is still there."""
         for process in self._workers:

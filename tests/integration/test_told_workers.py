@@ -24,6 +24,7 @@ def test_two_workers_tell_of_each_event_once(crew):
     hook = crew.folder / "hook.py"
     hook.write_text("import os\nopen('told', 'a').write(os.environ['JOB_EVENT'] + ' ')\n")
     crew.environment["RETOUCH_NOTIFY_COMMAND"] = f"{sys.executable} {hook}"
+    crew.environment["RETOUCH_VERBOSE"] = "1"
     crew.emulator.order(rule("status", code=403, after=10))
     crew.manifest(30)
     crew.worker()
@@ -38,6 +39,10 @@ def test_two_workers_tell_of_each_event_once(crew):
         crew.to_its_end(job)
         wait_for(lambda: not crew.redis.sismember("retouch:told", job))
 
+        said = crew.ended_saying()
+
+    assert "told job=" in said
+    assert "token-that-must-not-leak" not in said
     assert receiver.types == ["job.halted", "job.finished"]
     assert receiver.posts[1].json["data"]["outcomes"]["done"] == 30
     assert (crew.folder / "told").read_text() == "halted finished "
