@@ -17,7 +17,7 @@ from pipeline.errors import UsageError
 #: Loggers of this program; libraries speak up only for warnings, whatever the level (httpx logs every URL).
 OURS = "retouch"
 
-_TALKATIVE = ("httpx", "httpcore", "aiohttp")
+_TALKATIVE = ("httpcore", "aiohttp")
 
 
 @dataclass
@@ -53,7 +53,7 @@ def begin(options: LogOptions) -> None:
     for library in _TALKATIVE:
         # By name: Celery sets the root's level to ours.
         logging.getLogger(library).setLevel(logging.NOTSET if options.debug else logging.WARNING)
-    # Whatever is asked for: the URL of a request may be a secret (a webhook's).
+    # Whatever is asked for: it logs every URL, and a webhook's may be a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger(OURS).setLevel(min(options.level, logging.INFO if options.file else options.level))
     screen = _ToStandardError()

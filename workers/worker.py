@@ -193,7 +193,7 @@ async def station_at_work(
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:
-    """Cancel *tasks* until they are ended: in Python 3.11 redis-py's writes forget a cancel that comes as they end."""
+    """Cancel *tasks* until they end: in Python 3.11 a write of redis-py forgets a cancel that comes with its end."""
     running = set(tasks)
     while running:
         for task in running:
