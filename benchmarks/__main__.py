@@ -17,6 +17,7 @@ from benchmarks.compare import compare
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Result
 from benchmarks.in_flight import in_flight
+from benchmarks.keeping import keeping
 from benchmarks.reading import reading
 from benchmarks.schedule import schedule
 from benchmarks.sizes import FULL, QUICK, USUAL, Sizes
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "start": start,
     "status": status,
     "check": check,
+    "keeping": keeping,
     "manifest": reading,
 }
 

@@ -22,6 +22,7 @@ class Sizes:
         rows: of the manifest and the job that are called large.
         few_rows: of the job whose status must cost the same.
         check_rows: rows over *check_files* pictures.
+        kept_rows: rows whose leases, intents and fingerprints are measured; a multiple of a shard.
     """
 
     judged: bool = True
@@ -40,6 +41,7 @@ class Sizes:
     few_rows: int = 100
     check_rows: int = 20_000
     check_files: int = 2_000
+    kept_rows: int = 10_000
 
 
 #: What ``python -m benchmarks`` measures.
@@ -66,4 +68,5 @@ QUICK = Sizes(
     few_rows=60,
     check_rows=20_000,
     check_files=100,
+    kept_rows=500,
 )

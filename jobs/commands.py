@@ -97,8 +97,14 @@ def _worker() -> Command:
         ],
         text="""Start a worker: it takes rows of every submitted job, until it is stopped.
 
-    The first Ctrl-C or SIGTERM lets calls in flight finish; another worker goes on with the rest. Start as many as
-    you like, on as many machines as can reach Redis and the store.
+    The first Ctrl-C or SIGTERM lets calls in flight finish; another worker goes on with the rest. The second ends it
+    at once. Start as many as you like, on as many machines as can reach Redis and the store. One that starts takes up
+    every submitted job of its store (RETOUCH_STORE) that is not at its end, also those that Redis has lost.
+
+    RETOUCH_LEASE_SECONDS (10): a dead worker's rows are taken over after so long. The same for all workers.
+    RETOUCH_GRACE_SECONDS (the longest --timeout of its jobs, and 30 more): so long may calls in flight go on when the
+    worker is told to end; a supervisor must not kill it before. RETOUCH_STALLED_SECONDS (30): so long may messages
+    lie unheard before it connects anew; if that does not help, it ends with exit code 1, to be started again.
     """,
         examples=(
             "retouch worker",
