@@ -28,8 +28,8 @@ ABOUT = (
     "CPU of the process that works, without calls, pictures stored and records, which a job has in any case. Leases: "
     "each shard of 50 rows is claimed, begun, renewed twice and handed over on an embedded Redis-compatible server, "
     "and its lease is asked four times for each row. Intents: one put and synced for each row on a disk of this "
-    "machine, 64 at once, and dropped with its shard. Fingerprints: the bytes of a picture of a megabyte are hashed, and then "
-    "what makes the edit."
+    "machine, 64 at once, and dropped with its shard. Fingerprints: the bytes of a picture of a megabyte are "
+    "hashed, and then what makes the edit."
 )
 #: As long as a lease that users have; puts at once, as many as slots.
 _LEASE, _TOGETHER = 10.0, 64
