@@ -8,6 +8,7 @@ import msgspec
 
 from jobs import output
 from jobs.standing import spec_of, standings, the_job
+from jobs.words import ENDED
 from pipeline.edit import Status
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
@@ -27,14 +28,23 @@ def rewrite(*, job: str, json: bool) -> None:
 
 
 async def _rewrite(job: str) -> Status:
-    entry = await the_job(job)
+    return await rewritten(await the_job(job))
+
+
+async def rewritten(entry: Entry) -> Status:
+    """Write results and report of what is settled of *entry*'s job; how it stands.
+
+    When it comes to its end meanwhile, they are written once more: ours must not be older than the end's own.
+    """
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
-    await folder.look_for_rounds()
-    shards = await folder.shards_planned()
-    status = await _exact(entry, folder, shards)
-    await write_results(folder, shards, status, spec)
-    return status
+    while True:
+        await folder.look_for_rounds()
+        shards = await folder.shards_planned()
+        status = await _exact(entry, folder, shards)
+        await write_results(folder, shards, status, spec)
+        if status.state in ENDED or (await _exact(entry, folder, shards)).state not in ENDED:
+            return status
 
 
 async def _exact(entry: Entry, folder: JobFolder, shards: int) -> Status:

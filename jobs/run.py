@@ -96,6 +96,7 @@ class Running:
                     await self._with(access(), scratch)
                 except KeyMissing as missing:
                     self.job.brake.stop(State.HALTED, str(missing))
+                    self.view.update(await self.job.status())
                 except asyncio.CancelledError:
                     self.view.say("Ended at once: calls in flight may be paid for without an answer.")
                 finally:
@@ -140,7 +141,7 @@ class Running:
 
     async def _ask(self, confirm_above: float) -> None:
         left = await self.job.price_left()
-        what = f"{plural(self.job.planner.rows, 'row')}, as far as they are not settled"
+        what = f"What is left of {plural(self.job.planner.rows, 'row')}"
         if await asyncio.to_thread(confirmed, self.view, what, left, confirm_above):
             await self.job.budget.answered()
         else:

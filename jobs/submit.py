@@ -18,12 +18,13 @@ from jobs.opening import open_job, opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Survey
 from jobs.telling import notify_asked
-from pipeline.edit import State
+from pipeline.edit import State, Status
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.hold import held
 from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
+from pipeline.job.registry import last_status
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest
 from pipeline.notify.settings import Notify, ask
@@ -79,11 +80,21 @@ async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path
     async with held(folder.store):
         await ask(folder, notify)
         planned = await _planned(folder, spec, manifest, asked)
+    ended = _at_its_end(await last_status(folder), planned)
     handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)
-    if not handed.workers:
-        view.say(f"Queued, but {NO_WORKER}.")
-    view.say(f"Watch it: retouch watch {spec.job}")
+    if ended:
+        view.say(
+            f"{spec.job} is finished: nothing is left to be done; `retouch retry {spec.job}` tries again."
+        )
+    else:
+        if not handed.workers:
+            view.say(f"Queued, but {NO_WORKER}.")
+        view.say(f"Watch it: retouch watch {spec.job}")
     return Submitted(spec.job, folder.store.url, planned.rows)
+
+
+def _at_its_end(status: Status | None, planned: Planned) -> bool:
+    return status is not None and status.state is State.FINISHED and status.rows == planned.rows
 
 
 def _surveyed(asked: Asked, manifest: Manifest, view: View) -> Survey:

@@ -7,8 +7,9 @@ import time
 
 from jobs.exits import INTERRUPTED, exit_code
 from jobs.live import View, open_view
+from jobs.report import rewritten
 from jobs.standing import Standing, Standings, standings, the_job
-from jobs.words import STOPPED
+from jobs.words import ENDED, STOPPED
 from pipeline.edit import State
 from pipeline.job.registry import Entry
 
@@ -35,9 +36,12 @@ def watch(*, job: str, json: bool) -> int:
 async def _watch(job: str, view: View) -> int:
     entry = await the_job(job)
     async with standings() as known:
-        standing = await follow(entry, known, view)
-    view.close(standing.status)
-    return exit_code(standing.status)
+        status = (await follow(entry, known, view)).status
+    if entry.submitted and status.state in STOPPED - ENDED:
+        # Workers write results at the end of a job, and this one may never come to it.
+        status = await rewritten(entry)
+    view.close(status)
+    return exit_code(status)
 
 
 async def follow(

@@ -170,6 +170,9 @@ def test_a_submitted_job_to_its_end(shell, begin):
     assert watched.code == 1
     assert "6 done, 1 invalid, of 7 rows; 6 calls" in watched.err
     assert len(shell.type("results", "job").out.splitlines()) == 7
+    again = shell.type("submit", "shop.csv", "--out", "job")
+    assert again.code == 0
+    assert "is finished: nothing is left to be done" in again.err
 
 
 def test_submit_prints_the_id_alone(shell):
@@ -285,3 +288,6 @@ def test_watch_sees_the_last_calls_of_a_job_that_its_budget_has_paused(shell, be
     assert watched.json["state"] == "paused"
     assert watched.json["in_flight"] == 0
     assert watched.json["outcomes"]["done"] == watched.json["calls"] > 0
+    kept = (shell.folder / "job" / "results.jsonl").read_text().splitlines()
+    assert len(kept) == watched.json["outcomes"]["done"] + watched.json["outcomes"]["invalid"]
+    assert json.loads((shell.folder / "job" / "report.json").read_text())["state"] == "paused"

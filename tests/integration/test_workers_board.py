@@ -782,3 +782,14 @@ class TestReach:
         with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1"):
             await Board(client).sweep()
         await client.aclose()
+
+
+async def test_turns_that_nobody_waits_for_any_more_hold_back_no_job_that_goes_on(board):
+    await opened(board)
+    for _ in range(3):
+        await board.turn("job", "m", 1.0)
+    await board.want("job", Wanted(state=State.PAUSED))
+    await board.want("job", Wanted())
+
+    assert await board.turn("job", "m", 1.0) == 0
+    assert await board.turn("job", "m", 1.0) > 50

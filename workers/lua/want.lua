@@ -11,6 +11,8 @@ if want == 'paused' and goes_on(state) then
   redis.call('HSET', head, 'state', 'paused', 'state_reason', reason)
 elseif want == 'running' and (state == 'paused' or state == 'halted') and not (repeated and was == 'running') then
   redis.call('HSET', head, 'state', 'queued', 'state_reason', '')
+  -- Turns that were booked before it stopped are waited for by nobody.
+  redis.call('HDEL', key(job, 'pace'), 'free_at')
 elseif want == 'cancelled' then
   redis.call('HSET', head, 'state', 'running', 'state_reason', reason)
 end
