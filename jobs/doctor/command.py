@@ -22,7 +22,7 @@ from workers.settings import lease_seconds
 T = TypeVar("T")
 
 #: Seconds for each check; they run at the same time. The API is given a little less, so that it can say more.
-_DEADLINE, _API = 10.0, 8.0
+_DEADLINE, _API = 8.0, 6.0
 #: Of a lease that cannot be meant: the finding says so, and the other checks go on.
 _LEASE = 10.0
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from pipeline.store.access import is_bucket_url
 from pipeline.store.disk import DiskStore
 from pipeline.store.objects import ObjectStore
-from pipeline.store.proof import prove
+from pipeline.store.proof import prove, try_out
 from pipeline.store.protocol import Bytes, Store
 
-__all__ = ["Bytes", "DiskStore", "ObjectStore", "Store", "is_bucket_url", "open_store", "prove"]
+__all__ = ["Bytes", "DiskStore", "ObjectStore", "Store", "is_bucket_url", "open_store", "prove", "try_out"]
 
 
 def open_store(location: str | Path) -> Store:

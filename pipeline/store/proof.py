@@ -24,14 +24,19 @@ async def prove(store: Store) -> None:
         return
     try:
         async with asyncio.timeout(_PATIENCE):
-            await _prove(store)
+            await try_out(store)
     except TimeoutError:
         raise StoreError(
             f"{store.url}: does not answer within {_PATIENCE:.0f} s; look at the network and at the endpoint"
         ) from None
 
 
-async def _prove(store: Store) -> None:
+async def try_out(store: Store) -> None:
+    """Create a file, create it once more, list, read and remove it, on a store of any kind.
+
+    Raises:
+        StoreError: the store does not do what it must; the sentence has the mend.
+    """
     name = f"probe-{secrets.token_hex(8)}"
     path = f".retouch/{name}"
     await store.put_new(path, b"first")

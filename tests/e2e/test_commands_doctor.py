@@ -76,31 +76,65 @@ def test_people_read_lines(shell):
 
 
 @pytest.mark.parametrize(
-    ("env", "words", "check", "said"),
+    ("env", "words", "faulty"),
     [
-        ({"GEMINI_API_KEY": "another-key"}, (), "key", "refuses the key of GEMINI_API_KEY (HTTP 400)"),
-        ({"GEMINI_API_KEY": "two words"}, (), "api", "no key has"),
-        ({}, ("--model", "gemini-9"), "model", "gemini-9 is not there"),
-        ({}, ("--model", "../x"), "api", "is not a model's id"),
-        ({}, ("--image-size", "9K"), "sizes", "does not make image size '9K'"),
-        ({"GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1"}, (), "api", "does not answer as the API does"),
-        ({"HTTPS_PROXY": "socks5://x", "GOOGLE_GEMINI_BASE_URL": "https://x.test"}, (), "api", "socks5"),
-        ({"SSL_CERT_FILE": "/nowhere.pem"}, (), "network", "SSL_CERT_FILE=/nowhere.pem"),
-        ({"RETOUCH_STORE": "/proc/nowhere"}, (), "store", "cannot write"),
-        ({"RETOUCH_STORE": "what://x"}, (), "store", "no store that retouch can write to"),
-        ({"RETOUCH_REDIS_URL": "redis://127.0.0.1:1/0"}, (), "redis", "does not serve"),
-        ({"RETOUCH_REDIS_URL": "gopher://x"}, (), "redis", "out of reach"),
-        ({"RETOUCH_LEASE_SECONDS": "soon"}, (), "settings", "RETOUCH_LEASE_SECONDS='soon'"),
+        (
+            {
+                "GEMINI_API_KEY": "another-key",
+                "RETOUCH_STORE": "/proc/nowhere",
+                "RETOUCH_REDIS_URL": "redis://127.0.0.1:1/0",
+                "RETOUCH_LEASE_SECONDS": "soon",
+            },
+            ("--image-size", "9K"),
+            {
+                "key": "refuses the key of GEMINI_API_KEY (HTTP 400)",
+                "sizes": "does not make image size '9K'",
+                "store": "cannot write",
+                "redis": "does not serve",
+                "settings": "RETOUCH_LEASE_SECONDS='soon'",
+            },
+        ),
+        (
+            {
+                "GEMINI_API_KEY": "two words",
+                "RETOUCH_STORE": "what://x",
+                "RETOUCH_REDIS_URL": "gopher://x",
+            },
+            (),
+            {"api": "no key has", "store": "no store that retouch can write to", "redis": "out of reach"},
+        ),
+        ({}, ("--model", "gemini-9"), {"model": "gemini-9 is not there"}),
+        ({}, ("--model", "../x"), {"api": "is not a model's id"}),
+        (
+            {"GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1", "SSL_CERT_FILE": "/nowhere.pem"},
+            (),
+            {"api": "does not answer as the API does", "network": "SSL_CERT_FILE=/nowhere.pem"},
+        ),
+        (
+            {"HTTPS_PROXY": "socks5://x", "GOOGLE_GEMINI_BASE_URL": "https://x.test"},
+            (),
+            {"api": "socks5"},
+        ),
     ],
 )
-def test_each_fault_is_named_with_its_mend(shell, env, words, check, said):
+def test_each_fault_is_named_with_its_mend(shell, env, words, faulty):
     typed = shell.type("doctor", "--json", *words, env=env)
-    finding = by_check(typed)[check]
+    found = by_check(typed)
     assert (typed.code, typed.err) == (1, "")
-    assert faults(typed) == {check}
-    assert said in finding["text"]
-    assert finding["mend"]
+    assert faults(typed) == set(faulty)
+    assert {check for check, said in faulty.items() if said in found[check]["text"]} == set(faulty)
+    assert all(found[check]["mend"] for check in faulty)
     assert KEY not in typed.out
+
+
+def test_a_bucket(shell, moto_bucket):
+    typed = shell.type("doctor", "--json", "--out", f"{moto_bucket.url}/job", env=moto_bucket.environment)
+    assert typed.code == 0
+    assert "creates no file twice" in by_check(typed)["store"]["text"]
+    assert list(moto_bucket.s3.objects.filter(Prefix="job/")) == [], "nothing is left behind"
+    typed = shell.type("doctor", "--json", "--out", "s3://nowhere/job", env=moto_bucket.environment)
+    assert faults(typed) == {"store"}
+    assert "there is no bucket nowhere" in by_check(typed)["store"]["text"]
 
 
 def test_two_keys_are_told_of(shell):

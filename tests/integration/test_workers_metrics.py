@@ -150,6 +150,23 @@ def test_a_pause_that_the_api_asked_for_and_a_pace_are_named(crew):
     crew.to_its_end(job)
 
 
+def test_a_redis_that_is_away_is_seen_and_is_no_fault_of_the_worker(crew):
+    crew.emulator.order(rule(latency="0.5"))
+    crew.manifest(60)
+    words = ("submit", "shop.csv", "--json", "--yes", "--out", str(crew.folder / "away"))
+    job = json.loads(crew.retouch(*words).stdout)["job"]
+    wait_for(lambda: scrape(crew).sum("retouch_calls_in_flight") > 1)
+    crew.redis.client_pause(9_000)
+    wait_for(lambda: scrape(crew).sum("retouch_jobs_bound", limit="redis") == 1)
+    found = scrape(crew)
+    assert found.sum("retouch_heartbeat_age_seconds") > 5
+    assert found.sum("retouch_healthy") == 1
+    assert crew.retouch("probe").returncode == 0
+    wait_for(lambda: scrape(crew).sum("retouch_heartbeat_age_seconds") < 2)
+    crew.to_its_end(job)
+    assert scrape(crew).sum("retouch_events_total", event="redis_away") > 0
+
+
 def test_the_probe_says_whether_the_worker_makes_progress(crew):
     done = crew.retouch("probe")
     assert (done.returncode, done.stdout) == (0, "the worker makes progress\n")

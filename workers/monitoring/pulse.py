@@ -16,7 +16,7 @@ from workers.monitoring.health import Vitals
 from workers.station import Station
 
 #: Seconds between two looks here, and between two at what lies before all workers.
-_LOOK, _ASK = 0.5, 5.0
+_LOOK, _ASK = 0.5, 2.0
 #: Seconds without an answered heartbeat after which Redis counts as away.
 AWAY = 5.0
 #: Seconds for a shard whose job is still being opened: what a call may take unless the job says otherwise.
