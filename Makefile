@@ -5,9 +5,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PACKAGES := pipeline workers jobs
-PATHS  := $(PACKAGES) tests benchmarks
+PATHS  := $(PACKAGES) tests benchmarks docs
+# Not --quiet, which would hide what --strict finds. The warning is of another version of MkDocs than the locked one.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: demo test chaos check fix bench clean help
+.PHONY: demo test chaos check fix docs bench clean help
 
 help:            ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -21,17 +23,23 @@ test: $(VENV)/.dev     ## every test, with a real server, workers and emulator
 chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 20 minutes
 	$(BIN)/python -m pytest tests/chaos --full -rA
 
-check: $(VENV)/.dev    ## format, lint, types, import rules, container files
+check: $(VENV)/.docs   ## format, lint, types, import rules, the documentation and its links, container files
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/ruff check $(PATHS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MKDOCS)
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
-fix: $(VENV)/.dev      ## format and mend what ruff can mend
+fix: $(VENV)/.dev      ## format, mend what ruff can mend, make the reference anew from the code
 	$(BIN)/ruff format $(PATHS)
 	$(BIN)/ruff check --fix $(PATHS)
+	$(BIN)/python -m docs.generate
+
+docs: $(VENV)/.docs    ## the documentation as HTML in site/; links that lead nowhere are faults
+	$(BIN)/python -m docs.generate
+	$(MKDOCS)
 
 bench: $(VENV)/.dev    ## the figures of the README, measured on this machine
 	$(BIN)/python -m benchmarks
@@ -53,3 +61,7 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml uv.lock
 	$(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode
 	$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(BIN)/uv sync --quiet --frozen --inexact --group docs
+	@touch $@

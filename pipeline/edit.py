@@ -72,7 +72,15 @@ class Variant(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong in the manifest: *message* says what and how to mend it."""
+    """Something wrong in the manifest.
+
+    Attributes:
+        code: a short word for it, for scripts.
+        message: what is wrong and how to mend it.
+        row: the row's number, from 1; ``None``: the whole manifest is meant.
+        line: the line in the file.
+        column: that is at fault; an option where its name begins with ``--``.
+    """
 
     code: str
     message: str
@@ -110,7 +118,15 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Usage of one call by kind, as the API counted it (gemini-api.md 3.5)."""
+    """Usage of one call by kind, as the API counted it (gemini-api.md 3.5).
+
+    Attributes:
+        input: the prompt and the pictures that were sent.
+        output_text: text that came back.
+        output_image: pictures that came back, drafts included.
+        thoughts: what the model thought.
+        total: of all kinds, as the API says.
+    """
 
     input: int = 0
     output_text: int = 0
@@ -124,9 +140,19 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         n: number of the attempt in its row, from 1, counted or not.
+        started_at: when the call was begun.
+        seconds: from its begin to the end of the answer.
+        verdict: what came back.
         counted: whether it used up one of the row's tries.
+        prompt_variant: how the prompt was put.
+        http_status: of the answer; ``None`` where none came.
+        finish_reason: the API's word for why the model stopped, or why it refused the prompt.
+        step: always ``edit``.
+        lane: always ``sync``: an answer at once.
+        tokens: ``None`` where the answer does not say.
         unknown: the request was sent and its answer never came, so that it may have been paid for.
         cost_usd: ``None`` where the price or the outcome is unknown; 0 where the API surely charged nothing.
+        begun: the request's body was begun, so that this was a call.
         detail: what the API said, shortened; never a key, never a prompt.
     """
 
@@ -236,7 +262,13 @@ def _kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
 
 
 class InputPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture that was sent: as the manifest names it, and the bytes it had."""
+    """A picture that was sent.
+
+    Attributes:
+        path: as the manifest names it; of a URL without its query.
+        sha256: of the bytes that were read, before any conversion; ``None`` where none were.
+        mime_type: of those bytes.
+    """
 
     path: str
     sha256: str | None = None
@@ -244,7 +276,16 @@ class InputPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutputPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified picture, stored untouched; *path* is relative to the job folder."""
+    """A verified picture, stored untouched.
+
+    Attributes:
+        path: relative to the job folder.
+        mime_type: by its bytes, whatever the API called it.
+        width: in pixels.
+        height: in pixels.
+        bytes: its length.
+        sha256: of its bytes.
+    """
 
     path: str
     mime_type: str
@@ -257,7 +298,28 @@ class OutputPicture(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one row: the promise that nothing is lost. ``contract.md``, "A row's record".
 
-    *notes* holds what is no fault and yet good to know, a sentence each.
+    Attributes:
+        id: the row's name; its number where the manifest gives none.
+        row: its number, from 1, over the rows as they are sent (each repeat counts).
+        line: its line in the manifest; the row's number where the format has no lines.
+        outcome: how it ended.
+        reason: ``None`` when done; else a short code, a colon and a sentence.
+        images: the pictures; empty unless done.
+        text: what the model said beside or in place of a picture.
+        prompt: as it was put at the first try of the last round, its columns filled in.
+        model: that was asked.
+        model_version: that says it answered.
+        inputs: the pictures that were sent.
+        attempts: every counted try, and the last ten others.
+        uncounted: how many attempts were not counted, those left out of *attempts* included.
+        calls: requests whose body was begun.
+        calls_unknown: those of them whose answer never came: they may have been paid for.
+        cost_usd: of all attempts, as far as known; ``None`` where nothing is known.
+        reused: the pictures were taken from an equal edit, at no cost.
+        reused_from: where that was settled: ``<job>/<id>``.
+        settled_at: when this was written.
+        extra: the columns of the manifest that mean nothing to the program.
+        notes: what is no fault and yet good to know, a sentence each.
     """
 
     id: str
@@ -317,10 +379,26 @@ def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The status object of ``contract.md``; *outcomes* always names all five outcomes and ``pending``.
+    """The status object of ``contract.md``.
 
-    *cost_usd* is the sum of what is known: ``None`` where nothing is. Beside *calls_unknown*, which had no answer,
-    *calls_unpriced* had one whose price nobody knows.
+    Attributes:
+        job: its id.
+        out: its folder, a path or a URL.
+        state: where it stands.
+        state_reason: why it stands still, in one sentence with its mend.
+        rows: of the manifest; ``None`` until it is read.
+        outcomes: rows by outcome: always all five, and ``pending`` for those that are not settled.
+        calls: requests whose body was begun.
+        calls_unknown: those of them whose answer never came: they may have been paid for.
+        calls_unpriced: those that were answered, and nobody knows at what price.
+        verdicts: attempts by verdict.
+        in_flight: calls that are made just now.
+        cost_usd: the sum of what is known; ``None`` where nothing is.
+        images_per_minute: pictures of the last minute.
+        eta_seconds: until the last row is settled, at that pace.
+        submitted_at: when it was made.
+        started_at: when its first row was begun.
+        finished_at: when it ended.
     """
 
     job: str

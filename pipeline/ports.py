@@ -14,7 +14,15 @@ from pipeline.edit import Attempt, Record, State, Totals
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """``control.json``: what people want of a job now. ``None``: as the specification says."""
+    """``control.json``: what people want of a job now. ``None``: as the specification says.
+
+    Attributes:
+        state: ``running``, ``paused`` or ``cancelled``.
+        rpm: calls a minute, over all processes.
+        budget: dollars that may not be passed.
+        max_in_flight: calls at the same time, in each process.
+        timeout: seconds that a call may take.
+    """
 
     state: State = State.RUNNING
     rpm: float | None = None

@@ -16,8 +16,11 @@ class Limit(StrEnum):
     STORE = "store"
     #: The API asked for a pause, or its quota for the day is used up.
     API = "api"
+    #: What is left of ``--budget`` is set aside for calls in flight.
     BUDGET = "budget"
+    #: The next start that ``--rpm`` allows is yet to come.
     RPM = "rpm"
+    #: As many calls are in flight as ``--max-in-flight`` lets.
     SLOTS = "slots"
     #: Fewer rows than slots: the manifest's end, or pictures that are still being fetched.
     ROWS = "rows"

@@ -1,0 +1,80 @@
+"""Every metric of a worker, as it tells Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+from prometheus_client.core import Metric
+
+from docs.generate.markdown import code, codes, members, table
+from pipeline.edit import Attempt, Tokens, Variant, Verdict
+from workers.monitoring.backlog import Backlog
+from workers.monitoring.binding import Limit
+from workers.monitoring.metrics import Metrics
+from workers.monitoring.pulse import Pulse
+from workers.settings import Settings
+from workers.station import Station
+
+if TYPE_CHECKING:
+    from workers.tools import Tools
+
+_INTRO = """# Metrics
+
+What `retouch worker --metrics-port N` serves at `/metrics`; [Monitoring](../how-to/monitoring.md) says how to use it.
+`model` is one of the [catalogue](models.md), or `other`; `outcome`, `verdict` and `limit` are closed sets. No series
+speaks of one job or row: those are in the logs. Beside these are those of every Python process (`process_…`,
+`python_…`).
+"""
+
+_LIMITS = """## Which limit binds
+
+`retouch_bound_seconds_total` and `retouch_jobs_bound` say for each limit whether it is what keeps jobs from making
+more calls.
+"""
+
+
+def page() -> str:
+    """The page."""
+    found = sorted(_metrics(), key=lambda metric: metric.name)
+    rows = [[code(_shown(one)), one.type, codes(_labels(one)), one.documentation] for one in found]
+    limits = [[code(limit), text] for limit, text in members(Limit).items()]
+    return "\n".join(
+        [_INTRO, table(["metric", "type", "labels", ""], rows), _LIMITS, table(["limit", ""], limits)]
+    )
+
+
+def _metrics() -> Iterable[Metric]:
+    """All metrics of a worker that has met one of everything."""
+    pulse = Pulse()
+    metrics = Metrics(pulse)
+    settings = Settings(redis_url="", slots=1)
+    # All that is read of its tools while nothing runs.
+    pulse.station = Station(cast("Tools", SimpleNamespace(settings=settings, purses={})))
+    pulse.backlog = Backlog(messages=0, jobs=0, shards=0, rows=0, workers=0)
+    metrics.call_begun()
+    metrics.call_ended(_ATTEMPT)
+    metrics.event("warning", "lease_lost")
+    return [metric for metric in metrics.registry.collect() if metric.name.startswith("retouch_")]
+
+
+_ATTEMPT = Attempt(
+    n=1,
+    started_at="",
+    seconds=1.0,
+    verdict=Verdict.IMAGE,
+    counted=True,
+    prompt_variant=Variant.PLAIN,
+    tokens=Tokens(),
+)
+
+
+def _shown(metric: Metric) -> str:
+    """The name under which it is asked for."""
+    suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
+    return metric.name + suffix
+
+
+def _labels(metric: Metric) -> list[str]:
+    return sorted({label for sample in metric.samples for label in sample.labels} - {"le"})

@@ -1,0 +1,271 @@
+"""From an answer to what happens next: sample answers, put through the code that judges and decides."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from docs.generate.markdown import code, codes, table
+from pipeline.edit import Attempt, History, Outcome, State, Variant, Verdict
+from pipeline.gemini import reasons
+from pipeline.gemini.answer import Answer, Blob, Failure, Kind
+from pipeline.gemini.judgement import Judgement
+from pipeline.gemini.verdict import bad_picture, judge, unchanged
+from pipeline.gemini.wire import Candidate, Content, Detail, Error, Inline, Part, Reply, Violation
+from pipeline.policy import OVERLOADS, PATIENCE, SAME_FAULTS, Again, Halt, Next, Settle, decide, variant
+from pipeline.report.words import OUTCOMES, STATES, VERDICTS
+
+_ATTEMPTS = 3
+
+_INTRO = f"""# Outcomes, verdicts and reasons
+
+A **verdict** is what one answer was (or its absence), an **outcome** is how a row ended, a **state** is where a job stands.
+A record's `reason` begins with a short code: the verdict of its last try, or what made the row invalid.
+
+An answer that *counts* uses up one of a row's `--attempts`. Waiting that does not count is bounded: {PATIENCE / 60:.0f} minutes a row
+in all (a day's quota exempt), and {OVERLOADS} times an overloaded API.
+"""
+
+_HALTS = f"""`invalid_request`: the same {SAME_FAULTS} times before any success halts the job, too. `not_found` on a row's own
+model settles that row as failed and does not halt the job. A wait for a rate limit or a quota holds every call to that model
+back, in every process.
+"""
+
+_INVALID = """## Why a row is invalid
+
+The codes of faults, as `check` names them before the job and records after it. A row at fault is never sent and costs
+nothing; all others go on.
+"""
+
+
+class _Sample(NamedTuple):
+    """An answer as it may come, in words."""
+
+    words: str
+    judged: Judgement
+
+
+def page() -> str:
+    """The page."""
+    return "\n".join(
+        [
+            _INTRO,
+            "## From an answer to what happens next\n",
+            table(
+                ["what came back", "verdict", "counts as a try", "may have been paid for", "next"], _rows()
+            ),
+            _HALTS,
+            "## How a try is put\n",
+            table(["try", "variant", ""], _variants()),
+            "## Verdicts\n",
+            table(["verdict", ""], [[code(one), VERDICTS[one]] for one in Verdict]),
+            "## Outcomes of a row\n",
+            table(["outcome", ""], [[code(one), OUTCOMES[one]] for one in Outcome]),
+            "## States of a job\n",
+            table(["state", ""], [[code(one), _STATES[one]] for one in STATES]),
+            _INVALID,
+            table(["code", ""], [[code(one), text] for one, text in FAULTS.items()]),
+        ]
+    )
+
+
+def judged() -> set[Verdict]:
+    """The verdicts that the samples come to."""
+    return {sample.judged.verdict for sample in _samples()}
+
+
+def _rows() -> Iterator[list[str]]:
+    for words, judged in _samples():
+        yield [
+            words,
+            code(judged.verdict),
+            "yes" if judged.counted else "no",
+            "yes" if judged.unknown else "",
+            _next(judged),
+        ]
+
+
+def _next(judged: Judgement) -> str:
+    """What happens at the first such answer of a row, and at its last."""
+    first = _said(_decided(judged, 1), judged)
+    last = _said(_decided(judged, _ATTEMPTS), judged) if judged.counted else ""
+    return f"{first}; after the last try {last}" if last and last != first else first
+
+
+def _decided(judged: Judgement, times: int) -> Next:
+    history = History()
+    for n in range(1, times + 1):
+        history = history.after(
+            Attempt(
+                n=n,
+                started_at="",
+                seconds=1.0,
+                verdict=judged.verdict,
+                counted=judged.counted,
+                prompt_variant=variant(n - 1),
+            )
+        )
+    return decide(judged, history, attempts=_ATTEMPTS, jitter=0.0, new_day=0.0)
+
+
+def _said(following: Next, judged: Judgement) -> str:
+    if isinstance(following, Settle):
+        return f"the row is {following.outcome}"
+    if isinstance(following, Halt):
+        return "the job is halted"
+    if judged.verdict is Verdict.QUOTA_EXHAUSTED:
+        return "the job waits until midnight Pacific"
+    if judged.retry_after:
+        return "again, after the wait that was asked for"
+    if isinstance(following, Again) and following.seconds:
+        return "again, after a growing wait"
+    return "again, at once"
+
+
+def _variants() -> Iterator[list[str]]:
+    said = {
+        Variant.PLAIN: "the prompt untouched",
+        Variant.EXPLICIT: "the same, with an explicit request for the picture after it",
+        Variant.IMAGE_ONLY: "that text, and a picture as the only thing that may come back",
+    }
+    for n in range(1, _ATTEMPTS + 1):
+        yield [str(n) if n < _ATTEMPTS else f"{n} and later", code(variant(n - 1)), said[variant(n - 1)]]
+
+
+def _samples() -> Iterator[_Sample]:
+    yield from _pictures()
+    yield from _withheld()
+    yield from _failures()
+    yield from _statuses()
+
+
+def _pictures() -> Iterator[_Sample]:
+    good = judge(_content(_PICTURE))
+    yield _Sample("a picture that decodes", good)
+    yield _Sample("a picture that does not decode, or fails a check", bad_picture(good, ""))
+    yield _Sample("the input again, byte for byte", unchanged(good, ""))
+
+
+def _withheld() -> Iterator[_Sample]:
+    yield _Sample("text without a picture", judge(_content(Part(text="I cannot."))))
+    yield _Sample("text, where text was asked for", judge(_content(Part(text="A cat.")), text_wanted=True))
+    yield _Sample(
+        "nothing: no candidates, no parts, `{}`, not JSON", judge(Answer(status=200, reply=Reply()))
+    )
+    for words in (
+        reasons.TRUNCATED,
+        reasons.SLIPPED,
+        reasons.REFUSED,
+        reasons.REFUSED_BY_CHANCE,
+        reasons.ACCOUNT_LIMITED,
+    ):
+        yield _Sample(f"no picture, finish reason {codes(sorted(words))}", judge(_content(finish=min(words))))
+
+
+def _failures() -> Iterator[_Sample]:
+    lost, late, trust = Kind.NETWORK, Kind.TIMEOUT, Kind.UNTRUSTED
+    yield _Sample("no connection, or the request was not sent whole", judge(Failure(kind=lost)))
+    yield _Sample("sent, then cut off", judge(Failure(kind=lost, begun=True, sent=True)))
+    yield _Sample("sent, and no answer within `--timeout`", judge(Failure(kind=late, begun=True, sent=True)))
+    yield _Sample("a certificate that is not trusted", judge(Failure(kind=trust)))
+
+
+def _statuses() -> Iterator[_Sample]:
+    yield _Sample("HTTP 400, 413", judge(_error(400)))
+    yield _Sample("HTTP 400 with `API_KEY_INVALID`", judge(_error(400, Detail(reason="API_KEY_INVALID"))))
+    yield _Sample("HTTP 400 with `FAILED_PRECONDITION`", judge(_error(400, word="FAILED_PRECONDITION")))
+    yield _Sample("HTTP 401, 402, 403, 407", judge(_error(401)))
+    yield _Sample("HTTP 404", judge(_error(404)))
+    yield _Sample("HTTP 408, 499, 504", judge(_error(504)))
+    yield _Sample("HTTP 429 for a minute", judge(_error(429)))
+    yield _Sample("HTTP 429 for a day", judge(_error(429, _quota("GenerateRequestsPerDay"))))
+    yield _Sample("HTTP 429 for a quota of zero", judge(_error(429, _quota("GenerateRequestsPerDay", "0"))))
+    yield _Sample("HTTP 500, 502, 503, a page of HTML, a redirect", judge(_error(503)))
+
+
+def _content(*parts: Part, finish: str | None = None) -> Answer:
+    candidate = Candidate(content=Content(parts=parts), finish_reason=finish)
+    return Answer(status=200, reply=Reply(candidates=(candidate,)), blobs={0: Blob(bytearray(b"picture"))})
+
+
+def _error(status: int, *details: Detail, word: str = "") -> Answer:
+    return Answer(status=status, reply=Reply(error=Error(code=status, status=word, details=details)))
+
+
+def _quota(name: str, value: str = "100") -> Detail:
+    return Detail(violations=(Violation(quota_id=name, quota_value=value),))
+
+
+_PICTURE = Part(inline_data=Inline(mime_type="image/png", data="@0"))
+
+_STATES = {
+    State.QUEUED: "handed over, or stopped in order: goes on with the next worker, or the next `run`",
+    State.RUNNING: "rows are called for",
+    State.PAUSED: "by `retouch pause` or by its budget: a person lets it go on",
+    State.WAITING: "for a quota, a limit, the store or pictures: goes on by itself, `state_reason` says when or why",
+    State.HALTED: "key, billing or model refused: when that is mended, the same command goes on",
+    State.CANCELLED: "by `retouch cancel`; every row has its record",
+    State.FINISHED: "every row has its record",
+}
+
+#: What makes a row invalid, by the code of its fault; a test compares the codes with those in the program.
+FAULTS = {
+    "audio_or_video": "the file is an audio file or a video",
+    "bad_encoding": "bytes that are not UTF-8; the message names the encoding that was probably meant",
+    "bad_json": "a line of JSONL that is not a JSON object",
+    "bad_name": "a file in a folder whose name cannot be written as text",
+    "bad_url": "a URL that makes no sense",
+    "bomb": "a picture of more pixels than may be decoded",
+    "changed": "the file changed between its check and the call",
+    "duplicate_column": "an object of JSONL names a column twice",
+    "duplicate_id": "an earlier row has this id",
+    "duplicate_output": "an earlier row has this file name for its result",
+    "empty": "a file without bytes",
+    "empty_row": "neither a picture nor a prompt",
+    "extra_values": "more values than columns",
+    "forbidden": "the picture's server lets nobody read it (401, 403)",
+    "missing": "the picture is not there",
+    "model": "what cannot be the id of a model",
+    "no_prompt": "no prompt in the row, and no `--prompt`",
+    "not_a_picture": "a folder, a text or whatever else is no picture",
+    "nul": "a NUL character",
+    "open_quote": "a quote in a CSV that is not closed",
+    "option": "a size, an aspect ratio or a number of pictures that the model does not take",
+    "outside": "the path leaves the manifest's folder; `--allow-outside` lets it",
+    "private_address": "the URL names a private address; `--allow-private-urls` lets it",
+    "prompt": "a prompt that cannot be written as text",
+    "stray_brace": "a brace in a prompt that belongs to no `{column}`; `{{` is a brace",
+    "too_large": "more bytes than fit into a request",
+    "too_long": "a value or a line that is too long to be meant",
+    "unknown_column": "a prompt names a column that there is not",
+    "unreachable": "the picture's server does not answer",
+    "unreadable": "a picture that cannot be opened or decoded",
+    "unsupported": "a kind of file or URL that cannot be sent",
+    "wrong_type": "a value that is no text where text is needed",
+}
+
+#: What raises or makes a fault -> where its code stands among the arguments.
+_SAYS_CODE = {"InvalidInput": 0, "TemplateError": 0, "unreadable": 1, "BadPicture": 1}
+
+
+def codes_in_code() -> set[str]:
+    """Every code of a fault that stands in the program."""
+    root = Path(__file__).resolve().parents[2] / "pipeline"
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in root.rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [_code_of(call) for call in calls if isinstance(call.func, ast.Name)]
+    # The default of BadPicture.
+    return {code for code in found if code} | {"unreadable"}
+
+
+def _code_of(call: ast.Call) -> str | None:
+    name = cast("ast.Name", call.func).id
+    given = [word.value for word in call.keywords if word.arg == "code"]
+    if name in _SAYS_CODE:
+        given += call.args[_SAYS_CODE[name] : _SAYS_CODE[name] + 1]
+    elif name != "Fault":
+        return None
+    values = [one.value for one in given if isinstance(one, ast.Constant)]
+    return str(values[0]) if values else None
