@@ -85,11 +85,23 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
 
 
 def asked_of(options: dict[str, Any]) -> Asked:
-    """What a run is asked for."""
+    """What a run is asked for.
+
+    Raises:
+        UsageError: an option that was kept is none of this version's, or means nothing to it.
+    """
     submit = _submit()
     context = click.Context(submit, info_name="retouch submit")
-    kept = [param for param in submit.params if param.name in options]
-    return asked_for({param.name: param.type_cast_value(context, options[param.name]) for param in kept})
+    params = {param.name: param for param in submit.params}
+    strange = sorted(options.keys() - params.keys())
+    if strange:
+        raise UsageError(
+            f"the option --{strange[0].replace('_', '-')} is not known to this version: add it anew"
+        )
+    try:
+        return asked_for({name: params[name].type_cast_value(context, options[name]) for name in options})
+    except click.BadParameter as error:
+        raise UsageError(f"the schedule's options cannot be meant any more: {error.message}") from error
 
 
 def as_typed(options: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -23,11 +24,12 @@ from jobs.check import roots_below
 from jobs.schedule.book import Book, pictures_path
 from jobs.schedule.values import Begun, Ended, Picked
 from pipeline.edit import Outcome, Record
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, StoreError
 from pipeline.inputs import Roots, locate
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.manifest import Chosen, open_pictures
+from pipeline.store.bucket import Bucket, parted
 
 #: What a run would only repeat.
 _FINAL = frozenset({Outcome.DONE, Outcome.BLOCKED, Outcome.INVALID})
@@ -109,11 +111,23 @@ def _kind(picture: Chosen, memory: Memory, roots: Roots) -> str:
 
 
 def _sha256(image: str, roots: Roots) -> str | None:
+    """The hash of a picture's bytes; ``None`` where they cannot be had, which is for its row to tell."""
     try:
-        with locate(image, roots).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (InvalidInput, OSError):
+        url = roots.object_of(image)
+        if url is None:
+            return _hashed(locate(image, roots))
+        with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
+            bucket, key = parted(url)
+            copy = Path(scratch, "picture")
+            asyncio.run(Bucket(bucket).download(key, copy))
+            return _hashed(copy)
+    except (InvalidInput, StoreError, OSError):
         return None
+
+
+def _hashed(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _remembered(book: Book, name: str, how: str) -> Memory:

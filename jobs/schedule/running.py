@@ -74,12 +74,12 @@ class Runner:
             BrokerError: Redis is out of reach.
             StoreError: the store is.
         """
-        parent = asked_of(schedule.options).out or self.book.store.url
-        folder = JobFolder.at(f"{parent}/{claim.job}")
-        there = await folder.spec()
-        if there is None and (going := await self._going(schedule)):
-            return None if going.waits else outcome_of(claim, Ended.SKIPPED, going.reason)
         try:
+            parent = asked_of(schedule.options).out or self.book.store.url
+            folder = JobFolder.at(f"{parent}/{claim.job}")
+            there = await folder.spec()
+            if there is None and (going := await self._going(schedule)):
+                return None if going.waits else outcome_of(claim, Ended.SKIPPED, going.reason)
             return await self._begun(schedule, claim, folder, there)
         except _Busy:
             return None

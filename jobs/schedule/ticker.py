@@ -147,10 +147,15 @@ class Ticker:
         async def one(name: str) -> _Known | None:
             async with together:
                 copy = None if copies is None else copies.get(name, "")
-                schedule = await self._in_step(name, copy)
-                return (
-                    None if schedule is None else await self._as_it_stands(schedule, moments.get(name), now)
-                )
+                try:
+                    schedule = await self._in_step(name, copy)
+                    if schedule is None:
+                        return None
+                    return await self._as_it_stands(schedule, moments.get(name), now)
+                except RetouchError as error:
+                    # What was known of it holds; the others go on.
+                    self._trouble(error, AGAIN)
+                    return self._known.get(name)
 
         names = sorted({*await self._book.names(), *(copies or ())})
         return [known for known in await asyncio.gather(*map(one, names)) if known]
@@ -175,7 +180,7 @@ class Ticker:
     async def _in_step(self, name: str, copy: str | None) -> Schedule | None:
         """The newest of the two copies, which is then in both; *copy* is ``None`` while Redis cannot be asked."""
         stored = await self._book.schedule(name)
-        copied = msgspec.json.decode(copy, type=Schedule) if copy else None
+        copied = _decoded(name, copy) if copy else None
         if copied is not None and (stored is None or copied.version > stored.version):
             log.warning("schedule_restored schedule=%s: the store had lost it, Redis had not", name)
             await self._book.put(copied)
@@ -183,6 +188,15 @@ class Ticker:
         if stored is not None and copy is not None and stored != copied:
             await self._copies.keep(name, msgspec.json.encode(stored).decode())
         return stored
+
+
+def _decoded(name: str, copy: str) -> Schedule | None:
+    """The copy in Redis; one that nobody can read is none, and is replaced by what the store has."""
+    try:
+        return msgspec.json.decode(copy, type=Schedule)
+    except msgspec.DecodeError as error:
+        log.warning("schedule_copy_unread schedule=%s: %s", name, error)
+        return None
 
 
 def _until(moment: float | None, now: float) -> float:

@@ -120,13 +120,19 @@ class Pictures:
     def _matches(self) -> Iterator[str]:
         # pathlib, as its ** does not follow links: a link to a folder above would list every picture again.
         pattern = self._pattern or "*"
+        # A ** says "whatever lies below", and that is not meant of pictures that retouch itself has put there.
+        ours = self._jobs_below() if "**" in pattern else frozenset()
         try:
             for path in self.root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
                 relative = path.relative_to(self.root)
-                if not any(part.startswith(".") for part in relative.parts) and path.is_file():
+                hidden = any(part.startswith(".") for part in relative.parts)
+                if not hidden and ours.isdisjoint(path.parents) and path.is_file():
                     yield relative.as_posix()
         except (OSError, ValueError, NotImplementedError) as error:
             raise ManifestError(f"{self._shown} is not a pattern that can be matched: {error}.") from error
+
+    def _jobs_below(self) -> frozenset[Path]:
+        return frozenset(inside.parent for inside in self.root.glob("**/.retouch")) - {self.root}
 
 
 def is_picture(name: str) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from jobs.schedule.book import Book
-from jobs.schedule.values import At
+from jobs.schedule.values import At, Outcome
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.steps import SLOT_STEPS
 from pipeline.store import open_store
@@ -69,6 +69,10 @@ class Timetable(Crew):
     def runs(self) -> list[dict[str, Any]]:
         return self.said("show", "nightly", "--json")["runs"]
 
+    def history(self) -> list[Outcome]:
+        """What the book says, without a process."""
+        return asyncio.run(Book(open_store(self.folder / "store")).history("nightly", None))
+
     def run_now(self) -> dict[str, Any]:
         return self.said("run", "nightly", "--json")
 
@@ -116,7 +120,7 @@ def test_two_schedulers_make_one_job_of_a_slot_and_end_in_order(crew):
     wait_for(lambda: crew.redis.exists(f"retouch:scheduler:{crew.folder / 'store'}"))
     crew.due_now()
 
-    wait_for(crew.runs, 30)
+    wait_for(crew.history, 30)
     (run,) = crew.runs()
     assert run["ended"] == "started"
     assert run["picked"] == {"new": 3, "changed": 0, "again": 0, "unchanged": 0, "left": 0}
@@ -147,7 +151,7 @@ def test_a_scheduler_killed_at_any_step_leaves_one_job(crew, step):
     crew.picture("c", 150)
 
     crew.start("scheduler")
-    wait_for(crew.runs, 30)
+    wait_for(crew.history, 30)
     (run,) = crew.runs()
     assert run["ended"] == "started"
     edited = crew.finished(run)
@@ -249,7 +253,7 @@ def test_a_run_that_is_going_is_not_started_again(crew):
     assert crew.run_now()["ended"] == "queued"
     assert crew.retouch("resume", first["job"]).returncode == 0
     crew.to_its_end(first["job"])
-    wait_for(lambda: crew.runs()[0]["ended"] == "started", 30)
+    wait_for(lambda: crew.history()[0].ended == "started", 30)
     assert crew.finished(crew.runs()[0]) == ["b.png"]
     assert [run["ended"] for run in crew.runs()] == ["started", "skipped", "started"]
 
@@ -267,7 +271,8 @@ def test_neither_a_new_redis_nor_a_new_machine_loses_schedules(crew):
     shutil.rmtree(crew.folder / "store")
     assert crew.said("list", "--json") == []
     crew.start("scheduler")
-    wait_for(lambda: [shown["name"] for shown in crew.said("list", "--json")] == ["nightly"])
+    wait_for((crew.folder / "store/.retouch/schedules/nightly").exists)
+    assert [shown["name"] for shown in crew.said("list", "--json")] == ["nightly"]
 
     crew.said("pause", "nightly", "--json")
     assert crew.said("list", "--json")[0]["next"] == []

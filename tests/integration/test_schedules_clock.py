@@ -129,3 +129,34 @@ async def test_nobody_runs_what_is_paused_or_removed(world):
     world.now = START + 9 * 3600
     await world.scheduler().tick()
     assert len(world.runs) == 1
+
+
+async def test_one_schedule_that_cannot_be_read_stops_no_other(world):
+    await world.add("often", Every(3600, int(START)))
+    await world.book.store.put(".retouch/schedules/broken/versions/000001", b"{half a file")
+    await world.copies.keep("often", "no schedule either")
+    await world.copies.keep("gone", "nor this")
+    world.now = START + 3601
+    await world.scheduler().tick()
+
+    assert world.moments("often") == [int(START) + 3600]
+    assert (await world.copies.copies())["often"].startswith("{")
+
+
+async def test_a_slot_of_one_that_breaks_is_tried_again_and_stops_no_other(world):
+    await world.add("a-breaks", Every(3600, int(START)))
+    await world.add("b", Every(3600, int(START)))
+    fails = [True]
+
+    async def begin(schedule, claim):
+        if schedule.name == "a-breaks" and fails:
+            raise RuntimeError(fails.pop())
+        return await world.begin(schedule, claim)
+
+    ticker = Ticker(world.book, world.copies, begin, clock=lambda: world.now)
+    world.now = START + 3601
+    await ticker.tick()
+    assert world.runs == [("b", int(START) + 3600)]
+    world.now += 61
+    await ticker.tick()
+    assert world.runs[1:] == [("a-breaks", int(START) + 3600)]

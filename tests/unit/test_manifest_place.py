@@ -190,3 +190,17 @@ def test_folders_in_a_folder_are_left_out_with_a_word(tmp_path):
     assert note == (
         f"{tmp_path}: left out 1 folder in it (spring); a glob such as '{tmp_path}/**/*.jpg' goes into them."
     )
+
+
+def test_a_glob_into_folders_leaves_out_what_retouch_has_put_there(tmp_path):
+    """A schedule would edit its own results, night after night."""
+    for name in ("a/one.jpg", "retouch-jobs/job/images/1.jpg", "out/images/2.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    for folder in ("retouch-jobs", "retouch-jobs/job", "out"):
+        (tmp_path / folder / ".retouch").mkdir()
+
+    assert images(tmp_path / "**/*.jpg") == ["a/one.jpg"]
+    assert images(tmp_path / "out/images/*.jpg") == ["2.jpg"], "named by themselves they are meant"
+    assert images(tmp_path / "out/**/*.jpg") == ["images/2.jpg"]
