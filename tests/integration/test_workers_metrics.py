@@ -227,7 +227,7 @@ def test_dashboard_alerts_and_docs_name_what_is_there(crew):
     assert shown <= samples
     rules = (EXAMPLES / "prometheus/alerts.yml").read_text()
     assert names(rules) <= samples
-    told = names((EXAMPLES.parent / "docs/monitoring.md").read_text())
+    told = names((EXAMPLES.parent / "docs/reference/metrics.md").read_text())
     assert told <= samples | set(found.families)
     parts = ("_bucket", "_count", "_sum")
     assert {name for name in samples if not name.endswith(parts)} <= told, "the docs name every metric"
