@@ -37,13 +37,13 @@ _MEANINGS = tuple(
     (re.compile(pattern), why, mend)
     for pattern, why, mend in (
         (
-            r"ExpiredToken|TokenRefreshRequired|RequestExpired|token (?:included in the request )?(?:is|has) expired",
+            r"ExpiredToken|TokenRefreshRequired|RequestExpired|oken (?:included in the request )?(?:is|has) expired",
             "the credentials have expired",
             "renew them: {credentials}",
         ),
         (r"RequestTimeTooSkewed", "this machine's clock is wrong", "set it"),
         (
-            r"InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|AuthenticationFailed|status code: 401",
+            r"InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|AuthenticationFailed|code: 401|lacked valid",
             "the credentials are not accepted",
             "look at {credentials}",
         ),

@@ -9,7 +9,8 @@ import pytest
 
 from tests.chaos.bucketground import BucketGround
 from tests.chaos.judge import judge
-from tests.chaos.waiting import until
+from tests.chaos.proxy import Proxy
+from tests.chaos.waiting import lasts, until
 from tests.objectstores import Bucket
 
 #: Calls that a process may have in flight when it is killed. What it was putting then, the server may still take.
@@ -59,3 +60,36 @@ def test_a_run_is_killed(ground, full):
     ground.lost.append(SLOTS)
     assert ground.running("--max-in-flight", str(SLOTS)).wait(300) == 0
     judge(ground, rows)
+
+
+@pytest.fixture
+def line(seaweed_bucket: Bucket) -> Iterator[Proxy]:
+    """A way to the S3 server that can be cut."""
+    line = Proxy(int(seaweed_bucket.environment["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+    yield line
+    line.close()
+
+
+@pytest.mark.parametrize("who", ["run", "workers"])
+def test_the_store_is_lost_and_found(ground, line, full, who):
+    """Answers get lost in the middle of puts, and for seconds nobody answers: no picture is paid for twice."""
+    rows = 400 if full else 60
+    ground.environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{line.port}"
+    ground.api.order({"latency": "uniform:0.1:0.4"})
+    ground.manifest(rows)
+    job = ""
+    if who == "workers":
+        ground.manned(*[ground.worker(SLOTS) for _ in range(2)])
+        job = ground.submit()
+    running = ground.running("--max-in-flight", str(SLOTS)) if who == "run" else None
+    for part in range(1, 5):
+        until(lambda part=part: ground.api.answered() >= rows * part // 6, 60)
+        line.cut()
+    line.refuse()
+    lasts(3)
+    line.anew()
+    if running:
+        assert running.wait(120) == 0
+    else:
+        ground.to_its_end(job, 120)
+    judge(ground, rows, unknown=0)

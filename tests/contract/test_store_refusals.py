@@ -118,6 +118,17 @@ WORDS = {
         ),
         "the credentials have expired); renew them",
     ),
+    "sso": (
+        (
+            "The operation lacked valid authentication credentials for path External AWS credential provider: "
+            "TokenRetrievalError: Error when retrieving token from sso: Token has expired and refresh failed"
+        ),
+        "the credentials have expired); renew them",
+    ),
+    "profile": (
+        "The operation lacked valid authentication credentials for path External AWS credential provider: it ended 1",
+        "the credentials are not accepted); look at AWS_ACCESS_KEY_ID",
+    ),
     "region": (
         (
             "status code: 400 Bad Request: <Error><Code>AuthorizationHeaderMalformed</Code><Message>The "
