@@ -62,6 +62,12 @@ class JsonLines:
                 f"{self._file.shown} spreads an object over several lines: write one object a line "
                 "(jq -c . old.json > new.jsonl)."
             )
+        names = {columns.canonical(name.strip('"')) for name in re.split("[,;\t]", start)}
+        if not start.startswith("{") and names & columns.KNOWN:
+            raise ManifestError(
+                f"{self._file.shown} begins like CSV ({start[:60]}): give it as a .csv file by its name, or write "
+                "one JSON object a line."
+            )
 
     def _row(self, number: int, line: str) -> Raw:
         if len(line) > LONGEST:

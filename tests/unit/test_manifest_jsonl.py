@@ -118,3 +118,12 @@ def test_a_place_that_cannot_be_written_is_the_stores_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be kept"):
         spool(io.BytesIO(b"{}"), tmp_path / "file" / "stdin.jsonl")
+
+
+@pytest.mark.parametrize("header", ["image,prompt", '"Image";"Prompt"', "id\timage\tprompt"])
+def test_csv_in_place_of_json_lines_is_one_sentence(tmp_path, header):
+    path = tmp_path / "m.jsonl"
+    path.write_text(f"{header}\na.png,b\n")
+
+    with pytest.raises(ManifestError, match="begins like CSV"):
+        open_manifest(str(path), prompt=None, limit=None)
