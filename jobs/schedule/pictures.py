@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from jobs.asked import Asked
 from jobs.check import roots_below
 from jobs.schedule.book import Book, pictures_path
 from jobs.schedule.values import Begun, Ended, Picked
-from pipeline.edit import Outcome, Record
+from pipeline.edit import InputPicture, Outcome
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.inputs import Roots, locate
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
@@ -131,17 +131,31 @@ def _hashed(path: Path) -> str:
 
 
 async def _remembered(book: Book, name: str, how: str) -> Memory:
-    data = await book.store.get(pictures_path(name, how))
-    memory = Memory(None, {}) if data is None else await asyncio.to_thread(_decoded, data)
-    begun = [] if data is not None else await _every_run(book, name)
+    """What is known of the pictures, in the way *how*."""
     last = await book.begun(name)
-    begun += [last] if last and last not in begun else []
-    new = [run for run in begun if run.job != memory.folded]
-    for run in new:
-        await _fold(memory, run, how)
-    if new:
+    if last is not None:
+        await _learn(book, name, last)
+    memory = await _stored(book, name, how)
+    if memory is None:
+        memory = Memory(None, {})
+        for run in await _every_run(book, name):
+            await _fold(memory, run, how)
         await _remember(book, name, how, memory)
     return memory
+
+
+async def _learn(book: Book, name: str, run: Begun) -> None:
+    """Take the last run into the memory of its own way, which an edit of the schedule may have left since."""
+    spec = await JobFolder.at(run.out).spec()
+    memory = await _stored(book, name, how_of(spec)) if spec else None
+    if spec is not None and memory is not None and memory.folded != run.job:
+        await _fold(memory, run, how_of(spec))
+        await _remember(book, name, how_of(spec), memory)
+
+
+async def _stored(book: Book, name: str, how: str) -> Memory | None:
+    data = await book.store.get(pictures_path(name, how))
+    return None if data is None else await asyncio.to_thread(_decoded, data)
 
 
 async def _remember(book: Book, name: str, how: str, memory: Memory) -> None:
@@ -159,7 +173,9 @@ def _decoded(data: bytes) -> Memory:
 async def _every_run(book: Book, name: str) -> list[Begun]:
     """The jobs that were begun, the oldest first: for a memory that is new, or was lost."""
     history = reversed(await book.history(name, None))
-    return [Begun(run.job, run.out) for run in history if run.ended is Ended.STARTED and run.job and run.out]
+    begun = [Begun(run.job, run.out) for run in history if run.ended is Ended.STARTED and run.job and run.out]
+    last = await book.begun(name)
+    return begun if last is None or last in begun else [*begun, last]
 
 
 async def _fold(memory: Memory, run: Begun, how: str) -> None:
@@ -171,21 +187,39 @@ async def _fold(memory: Memory, run: Begun, how: str) -> None:
     planned = await folder.planned()
     if spec is None or data is None or planned is None or how_of(spec) != how:
         return
+    tallies: dict[int, _Tally] = defaultdict(_Tally)
     await folder.look_for_rounds()
-    chosen = msgspec.json.Decoder(Chosen).decode_lines(data)
-    records: dict[int, list[Record]] = {}
     for shard in range(1, planned.shards + 1):
-        for record in msgspec.json.Decoder(Record).decode_lines(await folder.settled_lines(shard)):
-            records.setdefault((record.row - 1) // spec.repeat, []).append(record)
-    for number, picture in _numbered(chosen, spec.limit):
-        memory.seen[picture.image] = _seen(picture, records.get(number, []), spec.repeat)
+        lines = await folder.settled_lines(shard)
+        await asyncio.to_thread(_count, tallies, lines, spec.repeat)
+    for number, picture in enumerate(msgspec.json.Decoder(Chosen).decode_lines(data)):
+        if number not in tallies and spec.limit is not None and number >= spec.limit:
+            break
+        memory.seen[picture.image] = tallies[number].seen(picture, spec.repeat)
 
 
-def _numbered(chosen: Iterable[Chosen], limit: int | None) -> Iterator[tuple[int, Chosen]]:
-    return enumerate(islice(chosen, limit))
+class _Settled(msgspec.Struct, frozen=True):
+    """What a record says of a row, as far as it matters here."""
+
+    row: int
+    outcome: Outcome
+    inputs: tuple[InputPicture, ...] = ()
 
 
-def _seen(picture: Chosen, records: list[Record], repeat: int) -> _Seen:
-    read = [record.inputs[0].sha256 for record in records if record.inputs]
-    settled = len(records) == repeat and all(record.outcome in _FINAL for record in records)
-    return _Seen(picture.image, picture.mark, next(filter(None, read), None), settled)
+@dataclass(slots=True)
+class _Tally:
+    """A picture's rows: how many are final, and the hash of the bytes that they had."""
+
+    final: int = 0
+    sha256: str | None = None
+
+    def seen(self, picture: Chosen, repeat: int) -> _Seen:
+        return _Seen(picture.image, picture.mark, self.sha256, self.final == repeat)
+
+
+def _count(tallies: dict[int, _Tally], lines: bytes, repeat: int) -> None:
+    for record in msgspec.json.Decoder(_Settled).decode_lines(lines):
+        tally = tallies[(record.row - 1) // repeat]
+        tally.final += record.outcome in _FINAL
+        if record.inputs:
+            tally.sha256 = record.inputs[0].sha256 or tally.sha256

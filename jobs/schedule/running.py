@@ -106,7 +106,8 @@ class Runner:
         if not handed.workers:
             log.warning("schedule_waits schedule=%s job=%s: %s", schedule.name, claim.job, NO_WORKER)
         await self.book.begin(schedule.name, Begun(claim.job, folder.store.url))
-        started = outcome_of(claim, Ended.STARTED, spec.note)
+        said = skipped(picked) if picked else spec.note if schedule.incremental else None
+        started = outcome_of(claim, Ended.STARTED, said)
         return msgspec.structs.replace(started, job=claim.job, out=folder.store.url, picked=picked)
 
     async def _going(self, schedule: Schedule) -> _Going | None:

@@ -210,7 +210,7 @@ async def _run(book: Book, outcome: Outcome, known: Standings) -> Run:
 
 def run_in_words(run: Run) -> str:
     """What became of a slot, in a line."""
-    parts = [run.job or run.ended.replace("-", " ")]
+    parts = [run.job] if run.job else [] if run.ended is Ended.NOTHING_NEW else [run.ended.value]
     if run.status is not None:
         parts += [words.state_line(run.status), words.outcomes_line(run.status)]
     if run.reason:
