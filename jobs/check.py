@@ -21,9 +21,9 @@ from pipeline.bucketpaths import bucket_of
 from pipeline.edit import Fault
 from pipeline.errors import KeyMissing
 from pipeline.gemini.access import access
-from pipeline.inputs import Roots, root_map
 from pipeline.manifest import Manifest
 from pipeline.report.words import money, plural
+from pipeline.roots import Roots, root_map
 
 #: Faults that are printed for people; --json gives all.
 SHOWN = 50

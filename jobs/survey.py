@@ -11,12 +11,13 @@ from functools import lru_cache
 
 from jobs.asked import Asked
 from pipeline.edit import Edit, Fault
-from pipeline.inputs import Roots, glance
+from pipeline.inputs import glance
 from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
 from pipeline.picture import SEVERAL
 from pipeline.price import estimate
 from pipeline.report.words import plural
+from pipeline.roots import Roots
 
 #: Seconds that one call is guessed to take: the default model was measured at 15 to 40 (gemini-api.md, 1.2).
 CALL_SECONDS = 25.0

@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from pipeline.call import Calls, LeaseLost, Received
 from pipeline.edit import Edit, History, Outcome, Record, State, Verdict
 from pipeline.errors import InvalidInput
-from pipeline.inputs import RootUnseen, column_of
+from pipeline.inputs import column_of
 from pipeline.job.planning import price_of
 from pipeline.jobrun import JobRun
 from pipeline.pace import seconds_to_new_day
@@ -22,6 +22,7 @@ from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
 from pipeline.record import record_of
 from pipeline.reuse import fingerprint
+from pipeline.roots import RootUnseen
 from pipeline.steps import reached
 
 log = logging.getLogger("retouch.row")

@@ -25,10 +25,10 @@ from jobs.schedule.book import Book, pictures_path
 from jobs.schedule.values import Begun, Ended, Picked
 from pipeline.edit import InputPicture, Outcome
 from pipeline.errors import InvalidInput, StoreError
-from pipeline.inputs import Roots, locate
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.manifest import Chosen, open_pictures
+from pipeline.roots import Roots, locate
 from pipeline.store.bucket import Bucket, parted
 
 #: What a run would only repeat.

@@ -63,7 +63,9 @@ async def plan_round(
         asked = f" for {', '.join(sorted(reasons))}" if reasons else ""
         there = ", ".join(f"{count:,} {code}" for code, count in met.most_common(8))
         why = f"what is not done has other reasons: {there}" if there else "every row that is settled is done"
-        raise JobError(f"nothing to retry{asked}: {why}")
+        unsettled = [shard for shard in range(1, shards + 1) if await folder.folded(shard) is None]
+        more = "; rows that are not settled yet are for the command that began the job" if unsettled else ""
+        raise JobError(f"nothing to retry{asked}: {why}{more}")
     return RoundPlan(number, plans)
 
 

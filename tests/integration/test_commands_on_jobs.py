@@ -192,6 +192,17 @@ def test_files_of_ours_that_are_damaged_are_named(shop):
         (shop.out / name).write_bytes(kept)
 
 
+def test_retry_of_a_job_that_was_left_points_to_its_command(shop, emulator):
+    emulator.order(rule("status", code=403, message="no"))
+    shop.manifest(2)
+    shop.run()
+
+    done = shop.retouch("retry", "out")
+
+    assert done.returncode == 2
+    assert "rows that are not settled yet are for the command that began the job" in done.stderr
+
+
 def test_retry_of_a_reason_that_is_not_there_names_those_that_are(shop, emulator):
     emulator.order(rule("text_only"))
     shop.manifest(2)

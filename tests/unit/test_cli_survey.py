@@ -9,7 +9,7 @@ from jobs.asked import Asked
 from jobs.options import DEFAULT_MODEL
 from jobs.survey import CALL_SECONDS, Survey
 from pipeline.edit import Edit, Fault
-from pipeline.inputs import Roots
+from pipeline.roots import Roots
 
 
 def survey(tmp_path, **asked) -> Survey:

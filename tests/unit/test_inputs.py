@@ -11,8 +11,9 @@ from PIL import Image
 from pipeline import inputs
 from pipeline.edit import Edit
 from pipeline.errors import InvalidInput, UsageError
-from pipeline.inputs import Roots, RootUnseen, gather, gathered, glance, is_url, locate, root_map
+from pipeline.inputs import gather, gathered, glance
 from pipeline.picture import MAX_BYTES
+from pipeline.roots import Roots, RootUnseen, is_url, locate, root_map
 
 
 @pytest.fixture

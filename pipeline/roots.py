@@ -1,0 +1,185 @@
+"""Where a row's pictures are: under the manifest's folder, or at a URL.
+
+A path is resolved, links and all, before it is held against the root, so that neither ``..`` nor a link leads
+out of it. Only regular files are opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.bucketpaths import meant
+from pipeline.errors import InvalidInput, RetouchError, UsageError
+from pipeline.picture import open_refused
+
+_WINDOWS = re.compile(r"[A-Za-z]:/|//")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class RootUnseen(RetouchError):  # noqa: N818 - it names what is wrong with this machine
+    """This machine cannot see the folder of the pictures: the job waits, its rows are not at fault."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roots:
+    """Where pictures may come from.
+
+    Attributes:
+        root: absolute folder that relative paths start from, as it is called where the job was made; or the URL of
+            a folder in a bucket.
+        allow_outside: paths may leave the root.
+        allow_private_urls: URLs may lead to addresses that are not public.
+        buckets: URLs of buckets that rows may name without *allow_outside*.
+        root_map: pairs (from, to): how folders are called on this machine; the longest that fits wins.
+    """
+
+    root: Path | str
+    allow_outside: bool = False
+    allow_private_urls: bool = False
+    buckets: tuple[str, ...] = ()
+    root_map: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def here(self) -> str:
+        """The root on this machine, without links.
+
+        Raises:
+            RootUnseen: it is no folder here.
+        """
+        mapped = self.mapped(str(self.root))
+        if not os.path.isdir(mapped):  # noqa: PTH112 - strings all the way: this runs for each picture
+            raise RootUnseen(
+                f"This machine cannot see {mapped}, where the job's pictures are: mount it, map it with "
+                "RETOUCH_ROOT_MAP=/there=/here, or submit again with --upload"
+            )
+        return os.path.realpath(mapped)
+
+    def object_of(self, name: str) -> str | None:
+        """The URL of the object in a bucket that *name* means, ``None`` when it means something else.
+
+        Raises:
+            InvalidInput: ``bad_url`` or ``outside``.
+        """
+        root = self.root if isinstance(self.root, str) else None
+        return meant(name, root, self.buckets, allow_outside=self.allow_outside)
+
+    def mapped(self, path: str) -> str:
+        """The absolute *path* as it is called on this machine."""
+        fitting = [
+            pair for pair in self.root_map if path == pair[0] or path.startswith(pair[0].rstrip("/") + "/")
+        ]
+        if not fitting:
+            return path
+        there, here = max(fitting, key=lambda pair: len(pair[0]))
+        return here.rstrip("/") + "/" + path[len(there) :].lstrip("/")
+
+    def look(self) -> None:
+        """See whether the root is still there.
+
+        Raises:
+            RootUnseen: it is not, so that a missing file says nothing about its row.
+        """
+        if not os.path.isdir(self.here):  # noqa: PTH112
+            raise RootUnseen(
+                f"{self.here}, where the job's pictures are, has gone from this machine: mount it again"
+            )
+
+
+def root_map(text: str) -> tuple[tuple[str, str], ...]:
+    """The pairs of ``RETOUCH_ROOT_MAP``: ``/there=/here``, several separated by commas.
+
+    Raises:
+        UsageError: a pair is not two absolute paths.
+    """
+    pairs = [pair.partition("=") for pair in (piece.strip() for piece in text.split(",")) if pair]
+    for there, _, here in pairs:
+        if not (there.startswith("/") and here.startswith("/")):
+            raise UsageError(f"RETOUCH_ROOT_MAP={text!r} is not /there=/here with absolute paths: mend it")
+    return tuple((there, here) for there, _, here in pairs)
+
+
+def is_url(name: str) -> bool:
+    """Whether *name* is a URL of any scheme, rather than a path."""
+    return bool(_SCHEME.match(name))
+
+
+def locate(name: str, roots: Roots) -> Path:
+    """The regular file that *name* means, without links.
+
+    Raises:
+        InvalidInput: ``missing``, ``outside``, ``unreadable`` or ``not_a_picture``.
+        RootUnseen: the root is not there on this machine.
+    """
+    if isinstance(roots.root, str):
+        raise InvalidInput("outside", f"{name[:200]} lies in a bucket, not on this machine")
+    return Path(find(name, roots)[0])
+
+
+def find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
+    """Path and state of the regular file that *name* means; raises as :func:`locate`."""
+    if not name or "\0" in name:
+        raise InvalidInput("missing", f"{name!r} is no file's name: mend the path")
+    if name[:5].lower() == "data:":
+        raise InvalidInput(
+            "unsupported", "pictures inside the manifest (data:) are not taken: put it into a file"
+        )
+    root = roots.here
+    path = roots.mapped(name) if name.startswith("/") else name
+    inside = path.removeprefix(root.rstrip("/") + "/")
+    try:
+        parts = [part for part in inside.split("/") if part not in ("", ".")]
+        found = None if inside.startswith("/") or ".." in parts else _walked(root, parts)
+        path, status = found or _resolved(path, name, roots)
+    except (OSError, ValueError) as error:
+        raise refusal(error, name, roots) from error
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise InvalidInput("not_a_picture", f"{name} is {what}: name a picture file")
+    return path, status
+
+
+def _walked(root: str, parts: list[str]) -> tuple[str, os.stat_result] | None:
+    """The file below *root* where no part of the way is a link, else ``None``: a third of the cost of resolving."""
+    path, status = root.rstrip("/"), None
+    for part in parts:
+        path = f"{path}/{part}"
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            return None
+    return (path, status) if status else None
+
+
+def _resolved(path: str, name: str, roots: Roots) -> tuple[str, os.stat_result]:
+    root = roots.here
+    real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118
+    if not roots.allow_outside and real != root and not real.startswith(root.rstrip("/") + "/"):
+        mend = "move it inside, or pass --allow-outside"
+        raise InvalidInput("outside", f"{name[:200]} lies outside {root}: {mend}")
+    return real, os.stat(real)  # noqa: PTH116
+
+
+def refusal(error: OSError | ValueError, name: str, roots: Roots) -> InvalidInput:
+    """Why *name* cannot be had, once it is sure that the fault is the row's."""
+    try:
+        fault = open_refused(error, name)
+    except OSError:
+        raise machine_at_fault(error, roots) from error
+    if fault.code == "missing":
+        roots.look()
+        if _WINDOWS.match(name):
+            mend = "write it relative to the manifest, with the pictures beside that"
+            return InvalidInput("missing", f"{name} is a path of Windows, which leads nowhere here: {mend}")
+    return fault
+
+
+def machine_at_fault(error: BaseException, roots: Roots) -> RootUnseen:
+    """That not the row but this machine is to be mended."""
+    why = getattr(error, "strerror", None) or str(error)
+    return RootUnseen(
+        f"This machine cannot read pictures under {roots.here} ({why}): mend that, and the job goes on"
+    )
