@@ -45,7 +45,9 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
 
     async def one(shard: int, begun: asyncio.Event) -> None:
         try:
-            await within(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun))
+            await within(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun, patient=True))
+        except StoreError as error:
+            log.warning("shard_left job=%s shard=%s: %s", job.spec.job, shard, error)
         finally:
             begun.set()
             room.release()
@@ -61,7 +63,7 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
 
 
 async def run_shard(
-    job: JobRun, shard: int, lease: Lease, begun: asyncio.Event | None = None
+    job: JobRun, shard: int, lease: Lease, begun: asyncio.Event | None = None, *, patient: bool = False
 ) -> Totals | None:
     """Settle the rows of one shard and fold it; its totals, ``None`` while rows of it are not settled.
 
@@ -70,13 +72,15 @@ async def run_shard(
         shard: its number, from 1.
         lease: asked before each call and each put.
         begun: set when every row has begun, so that the slots can go to the next shard.
+        patient: wait for a store that cannot be read, for there is nobody else who could take the shard.
+
+    Raises:
+        StoreError: the store cannot be read.
     """
-    folded = await job.folder.folded(shard)
-    opened = None if folded else await job.folder.open_shard(shard)
-    if opened is None:
-        totals = folded or await job.folder.folded(shard) or Totals()
-        job.progress.found(totals)
-        return totals
+    opened = await (job.keeper.put(lambda: _open(job, shard)) if patient else _open(job, shard))
+    if isinstance(opened, Totals):
+        job.progress.found(opened)
+        return opened
     job.progress.found(found(opened))
     records = opened.settled()
     async with asyncio.TaskGroup() as group:
@@ -96,6 +100,13 @@ async def run_shard(
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():
         return None
     return await job.keeper.put(lambda: job.folder.fold(shard, records.values()))
+
+
+async def _open(job: JobRun, shard: int) -> OpenShard | Totals:
+    """*shard* as it stands, or what it came to."""
+    folded = await job.folder.folded(shard)
+    opened = None if folded else await job.folder.open_shard(shard)
+    return opened or folded or await job.folder.folded(shard) or Totals()
 
 
 async def _settle(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from pipeline.brake import CANCELLED, PAUSED, Brake
 from pipeline.edit import State
-from pipeline.errors import JobError
+from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.spec import Spec
@@ -109,14 +109,14 @@ class JobHere:
         """The job in the folder *out*.
 
         Raises:
-            JobError: there is no job any more.
-            StoreError: the folder cannot be read.
+            StoreError: the folder cannot be read, or is not there.
         """
         folder = JobFolder.at(out)
         spec = await folder.spec()
         if spec is None:
-            raise JobError(
-                f"{out}: this worker finds no job there; is the folder on storage that it can see?"
+            # It may be mounted later, and others may see it.
+            raise StoreError(
+                f"{out}: a worker finds no job there; is the folder on storage that it can see, and mounted?"
             )
         here = cls(tools, folder, spec, await folder.wanted())
         if here.wanted.state is State.CANCELLED:

@@ -92,6 +92,7 @@ class JobFolder:
         data = await self.store.get("job.json")
         if data is None:
             return None
+        self.store.anchor("job.json")
         try:
             return msgspec.json.decode(data, type=Spec)
         except msgspec.DecodeError as error:
@@ -109,6 +110,7 @@ class JobFolder:
             await self._refuse_a_stranger()
         created = await self.store.put_new("job.json", msgspec.json.format(_encode(spec), indent=2))
         if created:
+            self.store.anchor("job.json")
             await self.store.put_new("control.json", _encode(Wanted()))
         return created
 

@@ -16,6 +16,10 @@ from pipeline.store.leftovers import TEMPORARY, temporary_name
 from pipeline.store.protocol import Bytes
 
 
+class _Adrift(OSError):  # noqa: N818 - it is what has happened
+    """The file is gone by which the store is known to be the one that it was."""
+
+
 class DiskStore:
     """A folder on a local disk (or a mounted one)."""
 
@@ -24,6 +28,10 @@ class DiskStore:
         self.url = str(self.folder)
         self._root = folder.absolute()
         self._known_folders: set[Path] = set()
+        self._anchor: Path | None = None
+
+    def anchor(self, path: str) -> None:
+        self._anchor = self._root / path
 
     async def put_new(self, path: str, data: Bytes) -> bool:
         return await asyncio.to_thread(self._put_new, path, data)
@@ -45,7 +53,7 @@ class DiskStore:
 
     def _put_new(self, path: str, data: Bytes) -> bool:
         target = self._root / path
-        with self._sentences("write", target):
+        with self._written_to(target):
             temporary = self._written(data)
             try:
                 self._make_folder(target.parent)
@@ -59,7 +67,7 @@ class DiskStore:
 
     def _put(self, path: str, data: Bytes, *, durable: bool) -> None:
         target = self._root / path
-        with self._sentences("write", target):
+        with self._written_to(target):
             temporary = self._written(data, durable=durable)
             self._make_folder(target.parent)
             temporary.replace(target)
@@ -68,7 +76,7 @@ class DiskStore:
 
     def _put_file(self, path: str, source: Path) -> None:
         target = self._root / path
-        with self._sentences("write", target):
+        with self._written_to(target):
             temporary = self._temporary()
             # From another file system the bytes are copied first: the last step is a rename all the same.
             shutil.move(source, temporary)
@@ -84,6 +92,7 @@ class DiskStore:
                 with open(target, "rb") as file:
                     return file.read(-1 if size is None else size)
             except (FileNotFoundError, NotADirectoryError):
+                self._look_for_anchor()
                 return None
 
     def _names(self, prefix: str) -> list[str]:
@@ -92,6 +101,7 @@ class DiskStore:
             try:
                 return sorted(os.listdir(target))  # noqa: PTH208 - names alone, without a Path for each
             except (FileNotFoundError, NotADirectoryError):
+                self._look_for_anchor()
                 return []
 
     def _delete(self, paths: list[str]) -> None:
@@ -100,14 +110,31 @@ class DiskStore:
                 (self._root / path).unlink(missing_ok=True)
 
     @contextlib.contextmanager
+    def _written_to(self, target: Path) -> Iterator[None]:
+        """What is written meanwhile counts only if the store was there before and after it."""
+        with self._sentences("write", target):
+            self._look_for_anchor()
+            yield
+            self._look_for_anchor()
+
+    @contextlib.contextmanager
     def _sentences(self, what: str, target: Path) -> Iterator[None]:
         try:
             yield
+        except _Adrift as error:
+            self._known_folders.clear()
+            raise StoreError(
+                f"{target}: cannot {what}: {error} is not there any more; mount its disk, or put it back"
+            ) from error
         except OSError as error:
             # Somebody may have removed a folder under us: the next try makes it again.
             self._known_folders.clear()
             mend = _MENDS.get(error.errno or 0, "check the folder and its file system")
             raise StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}") from error
+
+    def _look_for_anchor(self) -> None:
+        if self._anchor is not None and not self._anchor.exists():
+            raise _Adrift(str(self._anchor))
 
     def _written(self, data: Bytes, *, durable: bool = True) -> Path:
         temporary = self._temporary()

@@ -75,6 +75,9 @@ class ObjectStore:
         self._objects, self._once = clients(url)
         self._in_doubt: set[str] = set()
 
+    def anchor(self, path: str) -> None:
+        """A bucket is there, or it answers with an error."""
+
     async def put_new(self, path: str, data: Bytes) -> bool:
         body = bytes(data)
         tries = AsyncRetrying(

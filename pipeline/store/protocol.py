@@ -15,6 +15,10 @@ class Store(Protocol):
     #: The root as a folder of this machine; ``None`` for an object store.
     folder: Path | None
 
+    def anchor(self, path: str) -> None:
+        """From now on fail where the file *path* is not: a disk that was unmounted leaves an empty folder behind."""
+        ...
+
     async def put_new(self, path: str, data: Bytes) -> bool:
         """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
         ...

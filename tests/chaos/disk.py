@@ -40,6 +40,18 @@ class Disk:
     def writable(self) -> None:
         assert self._remount("rw")
 
+    def take_away(self) -> None:
+        """Unmount it: what is there then is the empty folder that it was mounted on."""
+        kept = self.folder.with_name("kept")
+        kept.mkdir(exist_ok=True)
+        assert not subprocess.run(["mount", "--bind", str(self.folder), str(kept)], check=False).returncode
+        assert not subprocess.run(["umount", "--lazy", str(self.folder)], check=False).returncode
+
+    def bring_back(self) -> None:
+        kept = self.folder.with_name("kept")
+        assert not subprocess.run(["mount", "--bind", str(kept), str(self.folder)], check=False).returncode
+        assert not subprocess.run(["umount", "--lazy", str(kept)], check=False).returncode
+
     def close(self) -> None:
         subprocess.run(["umount", "--lazy", str(self.folder)], check=False, capture_output=True)
 

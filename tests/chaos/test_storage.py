@@ -80,6 +80,26 @@ def test_workers_wait_until_the_disk_can_be_written(ground, disk, only_in_full):
     workers_wait(ground, disk.read_only, disk.writable, "read-only", 200)
 
 
+def test_workers_wait_until_the_disk_is_mounted_again(ground, disk, only_in_full):
+    workers_wait(ground, disk.take_away, disk.bring_back, "mount", 200)
+    assert not (disk.folder.with_name("kept") / "out").exists()
+
+
+def test_a_run_waits_until_the_disk_is_mounted_again(ground, disk, only_in_full):
+    ground.api.order({"latency": "0.4"})
+    ground.manifest(200)
+    running = ground.running("--max-in-flight", str(SLOTS))
+    until(lambda: ground.api.answered() >= SLOTS, 20)
+    disk.take_away()
+    until(lambda: "mount its disk" in running.log, 10, "a word that the disk is gone")
+    calls_cease(ground)
+    assert not any(disk.folder.iterdir()), "nothing is written where it was mounted"
+    disk.bring_back()
+    assert running.wait() == 0, running.log
+    judge(ground, 200)
+    assert ground.api.summary()["paid"] == 200
+
+
 def workers_wait(
     ground: Ground, break_it: Callable[[], None], mend_it: Callable[[], None], reason: str, rows: int
 ) -> None:

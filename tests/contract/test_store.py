@@ -135,3 +135,26 @@ def test_which_store_a_location_is(tmp_path):
     assert isinstance(open_store(tmp_path), DiskStore)
     assert isinstance(open_store(f"file://{tmp_path}"), DiskStore)
     assert isinstance(open_store("memory:///"), ObjectStore)
+
+
+async def test_a_folder_that_is_not_the_one_it_was_is_not_written_to(tmp_path):
+    """As when a disk is unmounted under us: what lies below its mount point is another, empty folder."""
+    store = DiskStore(tmp_path / "mnt" / "job")
+    await store.put_new("job.json", b"{}")
+    store.anchor("job.json")
+    assert await store.put_new("a/b", b"one")
+    (tmp_path / "mnt").rename(tmp_path / "away")
+    (tmp_path / "mnt").mkdir()
+    for attempt in (
+        store.put_new("a/c", b"two"),
+        store.put("a/c", b"two"),
+        store.get("a/b"),
+        store.names("a"),
+    ):
+        with pytest.raises(StoreError, match=r"job\.json is not there any more; mount its disk"):
+            await attempt
+    assert not (tmp_path / "mnt" / "job").exists()
+    (tmp_path / "mnt").rmdir()
+    (tmp_path / "away").rename(tmp_path / "mnt")
+    assert await store.put_new("a/c", b"two")
+    assert await store.get("a/b") == b"one"
