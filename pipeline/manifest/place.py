@@ -54,6 +54,7 @@ _SUFFIXES = {
     ".parquet": Format.PARQUET,
     ".pq": Format.PARQUET,
 }
+_SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods", ".numbers"})
 _MAGIC_CHARACTERS = frozenset("*?[")
 _TAKES = "a manifest is a .csv, .tsv, .jsonl or .parquet file, a folder of pictures, a glob, or -"
 _SPREADSHEET = 'a spreadsheet; save it as "CSV UTF-8"'
@@ -102,7 +103,7 @@ def is_file_of_bucket(argument: str) -> bool:
 
 def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
     path = PurePosixPath(url)
-    if folder or (copied is None and path.suffix.lower() not in SUFFIXES):
+    if folder or (copied is None and path.suffix.lower() not in SUFFIXES | _SPREADSHEETS | {".json"}):
         return Place(source=url, root=url, format=Format.PICTURES)
     found = _format_of(path)
     if found is None or copied is None:
@@ -146,7 +147,7 @@ def _suffix(path: PurePath) -> str:
 def _refusal(shown: str, suffix: str, *, zipped: bool) -> str:
     if suffix in SUFFIXES:
         return f"{shown} is {_PICTURE}."
-    if suffix in {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}:
+    if suffix in _SPREADSHEETS:
         return f"{shown} is {_SPREADSHEET}."
     if suffix == ".json":
         return (

@@ -11,6 +11,8 @@ from pipeline.store.protocol import Store
 #: Seconds after which a store that does not answer is given up.
 _PATIENCE = 45.0
 
+_FOLDER = ".retouch"
+
 
 async def prove(store: Store) -> None:
     """See that an object store can be written, listed and cleared, and creates a key only once: five requests.
@@ -37,12 +39,19 @@ async def try_out(store: Store) -> None:
     Raises:
         StoreError: the store does not do what it must; the sentence has the mend.
     """
-    name = f"probe-{secrets.token_hex(8)}"
-    path = f".retouch/{name}"
+    path = f"{_FOLDER}/probe-{secrets.token_hex(8)}"
+    try:
+        await _try_out(store, path)
+    except StoreError as error:
+        # The probe's name says nothing to a person.
+        raise StoreError(str(error).replace(f"/{path}", "")) from error.__cause__
+
+
+async def _try_out(store: Store, path: str) -> None:
     await store.put_new(path, b"first")
     try:
         replaced = await store.put_new(path, b"second") or await store.get(path) != b"first"
-        listed = name in await store.names(".retouch")
+        listed = path.rpartition("/")[2] in await store.names(_FOLDER)
     finally:
         await store.delete([path])
     if replaced:

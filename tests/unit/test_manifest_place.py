@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_manifest
+from pipeline.manifest.place import Format, locate
 
 
 def opened(argument, **options):
@@ -204,3 +205,32 @@ def test_a_glob_into_folders_leaves_out_what_retouch_has_put_there(tmp_path):
     assert images(tmp_path / "**/*.jpg") == ["a/one.jpg"]
     assert images(tmp_path / "out/images/*.jpg") == ["2.jpg"], "named by themselves they are meant"
     assert images(tmp_path / "out/**/*.jpg") == ["images/2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("s3://b/in/", "s3://b/in"),
+        ("gs://b/v1.2", "gs://b/v1.2"),
+        ("s3://b", "s3://b"),
+        ("s3://b/list.csv/", "s3://b/list.csv"),
+    ],
+)
+def test_a_folder_in_a_bucket(url, root):
+    place = locate(url, None)
+    assert (place.root, place.format, place.file) == (root, Format.PICTURES, None)
+
+
+def test_a_file_in_a_bucket(tmp_path):
+    copied = tmp_path / "list.csv"
+    copied.write_text("image,prompt\na.png,x\n")
+    place = locate("s3://b/in/list.csv", copied)
+    assert (place.source, place.root, place.format) == ("s3://b/in/list.csv", "s3://b/in", Format.CSV)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("a.png", "a picture"), ("a.xlsx", "a spreadsheet"), ("a.json", "jsonl")]
+)
+def test_a_file_in_a_bucket_that_is_no_manifest(name, says):
+    with pytest.raises(ManifestError, match=says):
+        locate(f"s3://b/{name}", None)
