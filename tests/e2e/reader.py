@@ -1,10 +1,10 @@
 """Does what a page of the documentation says, as a reader with a terminal or two would.
 
 - ``sh``: is run, in one folder, with what was exported before. Its last line may end in ``# exit code N``.
-- ``sh`` with the title "second terminal": is started and goes on.
+- ``sh`` with a title such as "second terminal": is started and goes on.
 - ``text`` after it: the lines that it prints, in this order, among others; ``…`` stands for anything.
 - any block with another title: a file of that name.
-- ``console`` and all others: are shown alone.
+- ``console`` and all others: are shown alone; so is what begins with a word of *left_out*.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.markdown import Block, blocks
 
-ELSEWHERE = "second terminal"
+ELSEWHERE = " terminal"
 
 _CODE = re.compile(r"# exit code (\d+)\s*\Z")
 _EXPORT = re.compile(r"^export (.*)$", re.MULTILINE)
@@ -30,8 +30,11 @@ _ASSIGNED = re.compile(r"(\w+)=(\S*)")
 class Reader:
     """A reader of *page*, in *folder*; *meant* says what stands in this world for a text of the page."""
 
-    def __init__(self, page: Path, folder: Path, meant: Mapping[str, str]) -> None:
+    def __init__(
+        self, page: Path, folder: Path, meant: Mapping[str, str], left_out: tuple[str, ...] = ()
+    ) -> None:
         self.page = page
+        self.left_out = left_out
         self.folder = folder
         self.meant = meant
         self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -43,7 +46,9 @@ class Reader:
         ran = 0
         with ExitStack() as stack:
             for block in map(self._as_meant, blocks(self.page)):
-                if block.title == ELSEWHERE:
+                if self.left_out and block.text.startswith(self.left_out):
+                    continue
+                if block.title and block.title.endswith(ELSEWHERE):
                     self._start(block, stack)
                 elif block.title:
                     (self.folder / block.title).write_text(block.text)
@@ -63,7 +68,7 @@ class Reader:
     def _start(self, block: Block, stack: ExitStack) -> None:
         log = self.folder.parent / f"terminal-{block.line}.log"
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {block.text}"],
+            ["bash", "-c", re.sub(r"^(?=retouch |moto_server )", "exec ", block.text, flags=re.MULTILINE)],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

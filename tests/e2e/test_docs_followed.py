@@ -31,7 +31,8 @@ def free_port() -> str:
 def folder(tmp_path: Path) -> Path:
     """A reader's folder with three pictures."""
     folder = tmp_path / "folder"
-    (folder / "photos").mkdir(parents=True)
+    for name in ("photos", "shoes"):
+        (folder / name).mkdir(parents=True)
     pictures = {"coffee.jpg": "coffee.jpg", "cat.webp": "chelsea.webp", "portrait.jpg": "astronaut.jpg"}
     for name, copied in pictures.items():
         shutil.copyfile(ROOT / "examples" / "pictures" / copied, folder / name)
@@ -47,18 +48,25 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_the_tutorial_can_be_followed(folder):
-    port = free_port()
-    meant = {"127.0.0.1:8080": f"127.0.0.1:{port}", "retouch emulator": f"retouch emulator --port {port}"}
+@pytest.fixture
+def server() -> str:
+    """Where a server of the reader's own may listen, in place of the usual port."""
+    return f"127.0.0.1:{free_port()}"
 
-    assert Reader(_DOCS / "tutorial.md", folder, meant).follow() >= 8
+
+def test_the_tutorial_can_be_followed(folder, server):
+    reader = Reader(_DOCS / "tutorial.md", folder, {**emulator_at(free_port()), "localhost:6379": server})
+    reader.environment["RETOUCH_REDIS_URL"] = f"redis://{server}/0"
+
+    assert reader.follow() >= 8
 
 
 def test_trying_things_without_a_key_can_be_followed(shop):
-    port = free_port()
-    meant = {"127.0.0.1:8080": f"127.0.0.1:{port}", "retouch emulator": f"retouch emulator --port {port}"}
+    assert Reader(_DOCS / "how-to/emulator.md", shop, emulator_at(free_port())).follow() >= 3
 
-    assert Reader(_DOCS / "how-to/emulator.md", shop, meant).follow() >= 2
+
+def emulator_at(port: str) -> dict[str, str]:
+    return {"127.0.0.1:8080": f"127.0.0.1:{port}", "retouch emulator": f"retouch emulator --port {port}"}
 
 
 @pytest.mark.parametrize("page", ["manifest", "budget", "retry", "waits-and-halts"])
@@ -72,21 +80,6 @@ def test_a_how_to_can_be_followed(page, shop, start_emulator: Callable[..., Emul
     assert reader.follow() >= 1
 
 
-def test_workers_on_several_hosts_can_be_followed(
-    shop, redis_url, start_emulator: Callable[..., EmulatorProcess]
-):
-    """The Redis is there already: its command stands for any."""
-    reader = Reader(_DOCS / "how-to/several-hosts.md", shop, {})
-    reader.environment |= {
-        "GOOGLE_GEMINI_BASE_URL": start_emulator().url,
-        "GEMINI_API_KEY": "any",
-        "RETOUCH_REDIS_URL": redis_url,
-        "RETOUCH_STORE": str(shop / "store"),
-    }
-
-    assert reader.follow() >= 2
-
-
 def test_object_stores_can_be_followed(shop, start_emulator: Callable[..., EmulatorProcess]):
     port = free_port()
     meant = {"127.0.0.1:5000": f"127.0.0.1:{port}", "-p 5000": f"-p {port}"}
@@ -94,3 +87,17 @@ def test_object_stores_can_be_followed(shop, start_emulator: Callable[..., Emula
     reader.environment |= {"GOOGLE_GEMINI_BASE_URL": start_emulator().url, "GEMINI_API_KEY": "any"}
 
     assert reader.follow() >= 2
+
+
+def test_the_readme_can_be_followed(shop, server, start_emulator: Callable[..., EmulatorProcess]):
+    """What it installs is installed, and what it makes other tests make."""
+    for colour in ("red", "blue"):
+        shutil.copyfile(shop / "coffee.jpg", shop / "shoes" / f"{colour}.jpg")
+    reader = Reader(ROOT / "README.md", shop, {"localhost:6379": server}, left_out=("make ", "uv "))
+    reader.environment |= {
+        "GOOGLE_GEMINI_BASE_URL": start_emulator().url,
+        "GEMINI_API_KEY": "any",
+        "RETOUCH_REDIS_URL": f"redis://{server}/0",
+    }
+
+    assert reader.follow() >= 4
