@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator
 from redis.asyncio import Redis
 from redis.exceptions import LockError
 
+from workers.cancelling import cancelled
 from workers.connection import reaching
 from workers.keys import PREFIX
 
@@ -101,8 +102,7 @@ class Schedules:
         try:
             yield True
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            await cancelled(renewing)
             with contextlib.suppress(LockError), reaching(self._redis):
                 await lock.release()
 

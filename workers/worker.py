@@ -26,6 +26,7 @@ from pipeline.ports import Observer
 from pipeline.traces import tracing
 from workers.app import make_app, publish
 from workers.board import Hint
+from workers.cancelling import cancelled
 from workers.connection import check
 from workers.consumer import Worker
 from workers.heart import Heart, sweep_for_ever
@@ -46,9 +47,6 @@ log = logging.getLogger("retouch.worker")
 
 #: Exit codes: the consumer stalled and a new one did, too; told to end by Ctrl-C.
 STALLED_CODE, INTERRUPTED = 1, 130
-
-#: Seconds after which a task that was cancelled and goes on is cancelled again.
-_CANCEL_AGAIN = 0.5
 
 
 def main(
@@ -186,20 +184,10 @@ async def station_at_work(
             # Celery has ended, and shards whose rows have all begun may still be here; their grace has its end.
             station.stop()
             await station.idle.wait()
-            await _cancelled(*rounds, last)
+            await cancelled(*rounds, last)
             with contextlib.suppress(BrokerError, TimeoutError):
                 await heart.beat()
                 await tools.board.leave()
-
-
-async def _cancelled(*tasks: asyncio.Task[None]) -> None:
-    """Cancel *tasks* until they end: in Python 3.11 a write of redis-py forgets a cancel that comes with its end."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN)
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from pipeline.ports import Observer
+from workers.cancelling import cancelled
 from workers.monitoring.health import fault
 from workers.monitoring.metrics import CountEvents, Metrics
 from workers.monitoring.pulse import Pulse
@@ -32,8 +33,7 @@ class Monitor:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancelled(task)
 
 
 @contextlib.contextmanager

@@ -34,31 +34,32 @@ class Pulse:
         lagged: is told the seconds by which the loop came round too late.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.station: Station | None = None
         self.stalled = False
         self.lagged: Callable[[float], None] = lambda _: None
         self.backlog: Backlog | None = None
         self.bound = dict.fromkeys(Limit, 0.0)
-        self._born = self._round = self._moved = time.monotonic()
+        self._born = self._round = self._moved = self._clock()
         self._asked = 0.0
 
     def call_begun(self) -> None:
-        self._moved = time.monotonic()
+        self._moved = self._clock()
 
     def call_ended(self, _attempt: Attempt) -> None:
-        self._moved = time.monotonic()
+        self._moved = self._clock()
 
     def row_settled(self, _record: Record) -> None:
-        self._moved = time.monotonic()
+        self._moved = self._clock()
 
     async def run(self, station: Station) -> None:
         """Look at *station* until cancelled."""
         self.station = station
         while True:
-            before = time.monotonic()
+            before = self._clock()
             await asyncio.sleep(_LOOK)
-            now = time.monotonic()
+            now = self._clock()
             self.lagged(max(0.0, now - before - _LOOK))
             self._look(station, now, now - self._round)
             if now - self._asked >= _ASK:
@@ -67,7 +68,7 @@ class Pulse:
 
     def vitals(self) -> Vitals:
         """What the judgement of health needs."""
-        now, station = time.monotonic(), self.station
+        now, station = self._clock(), self.station
         jobs = list(station.jobs.values()) if station else []
         return Vitals(
             silent=now - self._round,
@@ -82,7 +83,7 @@ class Pulse:
         station = self.station
         if station is None:
             return []
-        now = time.monotonic()
+        now = self._clock()
         return [
             binding(_pressure(station, here, now))
             for here in list(station.jobs.values())
@@ -107,7 +108,7 @@ class Pulse:
 
     def _could_take(self, station: Station) -> bool:
         free = not station.stopping and station.busy < station.tools.settings.threads
-        return free and time.monotonic() - max(station.received, self._born) > self._patience(station)
+        return free and self._clock() - max(station.received, self._born) > self._patience(station)
 
     @staticmethod
     def _patience(station: Station) -> float:
