@@ -199,11 +199,16 @@ def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C call *stop* and let Celery end in order; the second of them ends the process at once."""
+    """SIGTERM and Ctrl-C call *stop* and let Celery end in order; the second of them ends the process at once.
+
+    A terminal that is closed, which is said twice by some shells, ends it in order; ``nohup`` has that ignored.
+    """
     told = False
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         nonlocal told
+        if told and number == signal.SIGHUP:
+            return
         if told:
             log.warning("ended_at_once: calls in flight are lost to us, and leases run out by themselves")
             os._exit(1)
@@ -213,6 +218,9 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
         state.should_stop = INTERRUPTED if number == signal.SIGINT else 0
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # For good: a second one may come while the last pictures are stored.
+        signal.signal(signal.SIGHUP, on_signal)
     try:
         yield
     finally:

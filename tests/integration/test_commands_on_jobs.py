@@ -212,3 +212,21 @@ def test_retry_of_a_reason_that_is_not_there_names_those_that_are(shop, emulator
 
     assert done.returncode == 2
     assert "nothing to retry for text-only: what is not done has other reasons: 2 text_only" in done.stderr
+
+
+def test_a_worker_whose_terminal_is_closed_lets_its_calls_finish(shop, emulator, redis_url):
+    shop.environment["RETOUCH_REDIS_URL"] = redis_url
+    emulator.order(rule("picture", latency="2"))
+    shop.manifest(12)
+    shop.retouch("submit", "shop.csv", "--out", "out")
+    worker = shop.start("worker", "--max-in-flight", "4")
+    wait_for(lambda: emulator.ledger.summary()["in_flight"] >= 4)
+
+    worker.send_signal(signal.SIGHUP)
+    wait_for(lambda: emulator.ledger.summary()["answered"] >= 1)
+    worker.send_signal(signal.SIGHUP)
+    worker.communicate(timeout=30)
+
+    assert worker.returncode == 0
+    status = status_of(shop.retouch("report", "out", "--json"))
+    assert (status["outcomes"]["done"], status["calls"], status["calls_unknown"]) == (4, 4, 0)
