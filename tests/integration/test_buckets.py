@@ -62,9 +62,9 @@ def test_a_run(shop, folder, emulator):
 
 
 def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
-    shop.manifest(30)
+    shop.manifest(60)
     emulator.order(rule("picture", latency="0.3"))
-    running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--max-in-flight", "4")
+    running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--max-in-flight", "2")
     wait_for(lambda: len(folder.keys("images/")) >= 5, 30)
     second = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
     assert second.returncode == 2
@@ -73,7 +73,7 @@ def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
     running.communicate()
     done = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
     assert done.returncode == 0, done.stderr
-    once(folder, emulator, 30, lost=4)
+    once(folder, emulator, 60, lost=2)
 
 
 def test_the_jobs_folder_is_a_job(shop, folder):
