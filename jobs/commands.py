@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -211,6 +212,53 @@ def _resume() -> Command:
     )
 
 
+def _set() -> Command:
+    # Not the variables of run and submit: what .env says of jobs to come must change none that runs.
+    return Command(
+        "set",
+        "jobs.set:change",
+        [
+            _job(),
+            option(
+                "--rpm",
+                type=Number(float, above=0, none=True, nothing=math.inf),
+                env="RETOUCH_SET_RPM",
+                help="Calls a minute, over all processes; none: no limit.",
+            ),
+            option(
+                "--budget",
+                type=Number(float, least=0, none=True, nothing=math.inf),
+                env="RETOUCH_SET_BUDGET",
+                metavar="USD",
+                help="For the whole job, what is spent included; none: no limit.",
+            ),
+            option(
+                "--max-in-flight",
+                type=Number(int, least=1),
+                env="RETOUCH_SET_MAX_IN_FLIGHT",
+                metavar="N",
+                help="Calls at the same time, in each process.",
+            ),
+            option(
+                "--timeout",
+                type=Number(float, above=0),
+                env="RETOUCH_SET_TIMEOUT",
+                metavar="SECONDS",
+                help="How long a call that begins now may take.",
+            ),
+            json_option("the status afterwards"),
+        ],
+        text=f"""Change pace, budget, slots or timeout of a job, while it runs; within seconds it holds everywhere.
+
+    A job that its budget has paused goes on with a new one; one that a person has paused, or that is halted, is for
+    `retouch resume`. The next `retouch run` or `retouch submit` of the job says its own limits.
+
+    {_JOB}
+    """,
+        examples=("retouch set JOB --rpm 30", "retouch set JOB --budget 100 --max-in-flight 128"),
+    )
+
+
 def _retry() -> Command:
     return Command(
         "retry",
@@ -377,6 +425,7 @@ COMMANDS = {
     "pause": Listed("Begin no new call for a job.", _pause),
     "resume": Listed("Let a paused job go on.", _resume),
     "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
+    "set": Listed("Change pace, budget, slots or timeout of a running job.", _set),
     "retry": Listed("Settle again what is not done.", _retry),
     "report": Listed("Write results and report anew from what is settled.", _report),
     "schedule": Listed("Bulk edits by the clock.", schedule_group),

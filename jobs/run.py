@@ -21,7 +21,10 @@ from pipeline.errors import KeyMissing
 from pipeline.fetch import Fetcher
 from pipeline.gemini.access import Access, access
 from pipeline.gemini.client import Client
+from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
+from pipeline.job.limits import limited, limits_asked, limits_of
+from pipeline.job.spec import Spec
 from pipeline.jobrun import Caller
 from pipeline.local import LocalJob
 from pipeline.notify.settings import ask
@@ -51,6 +54,7 @@ async def run(asked: Asked, view: View) -> int:
         job = LocalJob(folder, spec, manifest, registry)
         async with held(folder.store, job.give_way):
             await ask(folder, notify)
+            await _bind(folder, spec)
             for store in (folder.store, registry):
                 remove_leftovers(store.folder)
             confirm_above = None if asked.yes else asked.confirm_above
@@ -58,6 +62,13 @@ async def run(asked: Asked, view: View) -> int:
             status = await running.to_its_end(Path(scratch))
     view.close(status)
     return exit_code(status)
+
+
+async def _bind(folder: JobFolder, spec: Spec) -> None:
+    """Let the limits of *spec* hold, which are as asked now, whatever was asked or set before."""
+    frozen, wanted = await folder.spec(), await folder.wanted()
+    if frozen is None or limits_of(frozen, wanted) != limits_asked(spec):
+        await folder.want(limited(wanted, limits_asked(spec)))
 
 
 class Running:

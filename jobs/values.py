@@ -16,6 +16,7 @@ class Number(click.ParamType[Any]):
         least: the smallest value that is meant.
         above: a bound that is not itself meant.
         none: the word ``none`` takes back what the environment set.
+        nothing: what ``none`` becomes, where that must be told from what was not said.
     """
 
     def __init__(
@@ -25,16 +26,18 @@ class Number(click.ParamType[Any]):
         least: float | None = None,
         above: float | None = None,
         none: bool = False,
+        nothing: float | None = None,
     ) -> None:
         self.kind = kind
         self.name = "integer" if kind is int else "number"
         self.least = least
         self.above = above
         self.none = none
+        self.nothing = nothing
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and self.none and value.strip().lower() == "none":
-            return None
+            return self.nothing
         try:
             number = self.kind(value)
         except (ValueError, OverflowError):

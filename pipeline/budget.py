@@ -58,6 +58,12 @@ class LocalBudget:
             self.spent += spent
             self._changed.notify_all()
 
+    async def limit_to(self, limit: float | None) -> None:
+        """The budget is *limit* from now on."""
+        async with self._changed:
+            self.limit = limit
+            self._changed.notify_all()
+
     async def answered(self) -> None:
         """The question was answered with yes: only the budget limits now."""
         async with self._changed:

@@ -14,8 +14,10 @@ from pipeline.edit import State, Status, Totals, utc
 from pipeline.engine import run_shards
 from pipeline.errors import ManifestError, RetouchError, StoreError
 from pipeline.fetch import Fetcher
+from pipeline.gemini.transport import room_for
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.inputs import inputs_of
+from pipeline.job.limits import Limits, limits_of
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
 from pipeline.job.results import write_results, write_status
@@ -29,6 +31,7 @@ from pipeline.ports import Observer, Wanted
 from pipeline.price import estimate
 from pipeline.progress import LocalProgress, Observed, status_of
 from pipeline.reuse import LocalClaims, Reuse
+from pipeline.slots import AdjustableSlots
 from pipeline.store import Store
 
 #: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
@@ -62,6 +65,8 @@ class LocalJob:
         self.spec = spec
         self.brake = Brake()
         self.budget = LocalBudget(spec.budget)
+        self.slots = AdjustableSlots(spec.max_in_flight)
+        self.timeout = spec.timeout
         self.progress = LocalProgress()
         self.pace = LocalPace(spec.rpm)
         self.planner = Planner(folder, manifest, spec)
@@ -70,6 +75,7 @@ class LocalJob:
         self.fault: RetouchError | None = None
         self.started_at = utc(time.time())
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        self._run: JobRun | None = None
         self._interrupted = False
         self._unwritten: str | None = None
         self._resumed = asyncio.Event()
@@ -106,7 +112,7 @@ class LocalJob:
             self.started_at = before.started_at
         await self.folder.look_for_rounds()
         if self.budget.limit is not None:
-            self.budget.spent = await self._spent_before()
+            self.budget.spent = await self._spent()
         refreshing = asyncio.create_task(self._refresh())
         try:
             await self._obey(await self.folder.wanted())
@@ -151,22 +157,43 @@ class LocalJob:
             pace=self.pace,
             budget=self.budget,
             progress=Observed(self.progress, self.observers) if self.observers else self.progress,
-            slots=asyncio.Semaphore(self.spec.max_in_flight),
+            slots=self.slots,
             decoders=self._decoders,
             brake=self.brake,
-            timeout=self.spec.timeout,
+            timeout=self.timeout,
             reuse=self.reuse,
         )
+        self._run = job
         await run_shards(job, self.planner.numbers())
 
-    async def _spent_before(self) -> float:
-        """Dollars that earlier processes have spent on the job; a call without a known answer counts as paid."""
+    async def _spent(self) -> float:
+        """Dollars that were spent on the job; a call without a known answer that is not in flight counts as paid."""
         totals = await exact_totals(self.folder, await self.folder.shards_planned())
         price = estimate(self.spec.model, self.spec.image_size, 1, 0) or 0.0
-        return totals.cost_usd + totals.calls_unknown * price
+        unknown = max(0, totals.calls_unknown - self.progress.in_flight)
+        return totals.cost_usd + unknown * price
+
+    async def _bind(self, limits: Limits) -> None:
+        """Let *limits* hold from now on."""
+        self.pace.rpm = limits.rpm
+        if limits.max_in_flight > self.slots.limit:
+            room_for(limits.max_in_flight)
+        self.slots.limit = limits.max_in_flight
+        self.timeout = limits.timeout
+        if self._run:
+            self._run.timeout = limits.timeout
+        if limits.budget != self.budget.limit:
+            if self.budget.limit is None:
+                # Without a budget nobody has counted what earlier processes spent; what is settled while we do counts
+                # twice, for a budget is rather too careful.
+                here = self.budget.spent
+                spent = await self._spent()
+                self.budget.spent += spent - here
+            await self.budget.limit_to(limits.budget)
 
     async def _obey(self, wanted: Wanted) -> None:
         """Do what people want of the job now."""
+        await self._bind(limits_of(self.spec, wanted))
         if wanted.state is State.CANCELLED:
             if not self.brake.cancelled:
                 self.brake.stop(State.CANCELLED, CANCELLED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from time import monotonic
@@ -54,10 +55,23 @@ class LocalPace:
     """:class:`pipeline.ports.Pace` for one process."""
 
     def __init__(self, rpm: float | None, clock: Callable[[], float] = monotonic) -> None:
-        self.rpm = rpm
+        self.changed = asyncio.Event()
+        self._rpm = rpm
         self._clock = clock
         self._free_at = 0.0
         self._held_until: dict[str, float] = {}
+
+    @property
+    def rpm(self) -> float | None:
+        """Calls a minute; may be changed while the job runs."""
+        return self._rpm
+
+    @rpm.setter
+    def rpm(self, rpm: float | None) -> None:
+        if rpm != self._rpm:
+            self._rpm, self._free_at = rpm, 0.0
+            self.changed.set()
+            self.changed = asyncio.Event()
 
     async def turn(self, model: str) -> float:
         now = self._clock()

@@ -6,6 +6,7 @@ a row is the same code over both.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ from pipeline.edit import Attempt, Record, State, Totals
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """``control.json``: what people want of a job now. ``None``: as the specification says.
+    """``control.json``: what people want of a job now.
 
     Attributes:
         state: ``running``, ``paused`` or ``cancelled``.
@@ -22,6 +23,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         budget: dollars that may not be passed.
         max_in_flight: calls at the same time, in each process.
         timeout: seconds that a call may take.
+        adjusted: these limits hold as they stand here, ``null`` is no limit; else ``null`` is what ``job.json`` says.
     """
 
     state: State = State.RUNNING
@@ -29,10 +31,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     budget: float | None = None
     max_in_flight: int | None = None
     timeout: float | None = None
+    adjusted: bool = False
 
 
 class Pace(Protocol):
-    """When the next call may start. Shared by all workers of a job; delays, never refuses."""
+    """When the next call may start. Shared by all workers of a job; delays, never refuses.
+
+    Attributes:
+        changed: set, and replaced by another, when the pace is another: turns that were given before are void.
+    """
+
+    changed: asyncio.Event
 
     async def turn(self, model: str) -> float:
         """Book the start of a call to *model*; the seconds until then."""

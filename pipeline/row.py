@@ -200,10 +200,7 @@ class Row:
         """Wait for a slot, the pace and the money; false when the job was stopped meanwhile."""
         brake = self.job.brake
         await brake.race(self.job.keeper.ready())
-        delay = 0.0 if brake.stopped else await self.job.pace.turn(self.model)
-        if delay > 0:
-            self.release_slot()
-        if await brake.wait(delay) or not await self.take_slot():
+        if not await self._turn() or not await self.take_slot():
             return False
         granted = await brake.race(self.job.budget.reserve(price))
         if granted and not brake.stopped and await self._ours():
@@ -213,6 +210,19 @@ class Row:
         elif granted is False:
             brake.stop(State.PAUSED, OVER_BUDGET)
         return False
+
+    async def _turn(self) -> bool:
+        """Wait for the pace; false when the job was stopped first. When the pace changes, it is asked anew."""
+        brake, pace = self.job.brake, self.job.pace
+        while not brake.stopped:
+            changed = pace.changed
+            delay = await pace.turn(self.model)
+            if delay <= 0:
+                break
+            self.release_slot()
+            if not await brake.race(_within(delay, changed)):
+                break
+        return not brake.stopped
 
     async def _ours(self) -> bool:
         """Whether the shard is surely ours. While nobody can tell, the row waits; a stopped job's need not."""
@@ -291,6 +301,15 @@ async def take(job: JobRun) -> bool:
     if not job.slots.locked():
         return await job.slots.acquire()
     return bool(await job.brake.race(job.slots.acquire()))
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether *event* comes within *seconds*."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def _seconds(state: RetryCallState) -> float:

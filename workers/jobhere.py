@@ -11,6 +11,7 @@ from pipeline.edit import State
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
+from pipeline.job.limits import limits_of
 from pipeline.job.spec import Spec
 from pipeline.jobrun import JobRun
 from pipeline.models import catalogue
@@ -84,8 +85,8 @@ class JobHere:
         purse = tools.purses.setdefault(spec.job, Purse())
         self._pace = RedisPace(tools.board, spec.job, spec.rpm, self.brake)
         self._budget = RedisBudget(tools.board, spec.job, spec.budget, self.brake, purse)
-        slots = min(wanted.max_in_flight or spec.max_in_flight, tools.settings.slots)
-        self._slots = JobSlots(slots, tools.slots)
+        self._most = tools.settings.slots
+        self._slots = JobSlots(min(spec.max_in_flight, self._most), tools.slots)
         self._run = JobRun(
             folder=folder,
             spec=spec,
@@ -215,7 +216,9 @@ class JobHere:
 
     def _want(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        self._pace.rpm = self.spec.rpm if wanted.rpm is None else wanted.rpm
-        self._budget.limit = self.spec.budget if wanted.budget is None else wanted.budget
+        limits = limits_of(self.spec, wanted)
+        self._pace.rpm = limits.rpm
+        self._budget.limit = limits.budget
+        self._slots.limit = min(limits.max_in_flight, self._most)
         for run in self._runs:
-            run.timeout = self.spec.timeout if wanted.timeout is None else wanted.timeout
+            run.timeout = limits.timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from pipeline.brake import Brake
@@ -13,16 +14,29 @@ class RedisPace:
     """:class:`pipeline.ports.Pace` over Redis: one cell rate a job, one hold a model, the server's clock.
 
     Attributes:
-        rpm: calls a minute over all workers; may be changed while the job runs.
+        changed: as the port says; who changes the pace in Redis lets turns begin anew there.
         booked: the latest start that was given to a call here, by the monotonic clock.
     """
 
     def __init__(self, board: Board, job: str, rpm: float | None, brake: Brake) -> None:
-        self.rpm = rpm
+        self.changed = asyncio.Event()
         self.booked = 0.0
+        self._rpm = rpm
         self._board = board
         self._job = job
         self._brake = brake
+
+    @property
+    def rpm(self) -> float | None:
+        """Calls a minute over all workers; may be changed while the job runs."""
+        return self._rpm
+
+    @rpm.setter
+    def rpm(self, rpm: float | None) -> None:
+        if rpm != self._rpm:
+            self._rpm, self.booked = rpm, 0.0
+            self.changed.set()
+            self.changed = asyncio.Event()
 
     async def turn(self, model: str) -> float:
         delay = await patiently(lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Awaitable, Callable
 from itertools import count
+
+from pipeline.slots import AdjustableSlots
 
 #: A shard's place among those of its job: whether it was begun here, not left by a dead worker; when it was taken.
 Place = tuple[bool, int]
@@ -21,10 +22,18 @@ class JobSlots:
     """
 
     def __init__(self, limit: int, shared: asyncio.Semaphore) -> None:
-        self._free = limit
+        self._own = AdjustableSlots(limit)
         self._shared = shared
-        self._waiting: list[tuple[Place, int, asyncio.Future[None]]] = []
         self._turn = count()
+
+    @property
+    def limit(self) -> int:
+        """How many slots the job has here."""
+        return self._own.limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._own.limit = limit
 
     def shard(self, begin: Callable[[], Awaitable[None]], *, left: bool = False) -> ShardSlots:
         """The slots as the next shard sees them.
@@ -37,43 +46,22 @@ class JobSlots:
 
     def locked(self) -> bool:
         """Whether :meth:`acquire` would wait."""
-        return not self._free or self._shared.locked()
+        return self._own.locked() or self._shared.locked()
 
     async def acquire(self, place: Place = _FIRST) -> bool:
         """Take a slot; of those that wait, the lowest *place* has the next."""
-        if self._free:
-            self._free -= 1
-        else:
-            await self._wait(place)
+        await self._own.acquire(place)
         try:
             await self._shared.acquire()
         except BaseException:
-            self._give_back()
+            self._own.release()
             raise
         return True
 
     def release(self) -> None:
         """Give a slot back."""
         self._shared.release()
-        self._give_back()
-
-    async def _wait(self, place: Place) -> None:
-        given = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (place, next(self._turn), given))
-        try:
-            await given
-        except asyncio.CancelledError:
-            if given.done() and not given.cancelled():
-                self._give_back()
-            raise
-
-    def _give_back(self) -> None:
-        while self._waiting:
-            given = heapq.heappop(self._waiting)[2]
-            if not given.done():
-                given.set_result(None)
-                return
-        self._free += 1
+        self._own.release()
 
 
 class ShardSlots:

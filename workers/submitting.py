@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from pipeline.edit import State, Status
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
+from pipeline.job.limits import limited, limits_asked
 from pipeline.job.spec import Spec
 from pipeline.ports import Wanted
 from workers.app import make_app, publish
@@ -87,14 +88,16 @@ async def withdraw(redis_url: str, job: str) -> bool:
         return await Board(redis).withdraw(job)
 
 
-async def announce(redis_url: str, job: str, wanted: Wanted) -> bool:
+async def announce(redis_url: str, job: str, wanted: Wanted, *, goes_on: bool = True) -> bool:
     """Tell the workers what ``control.json`` says already; false when they do not have the job.
+
+    *goes_on*: one that a row has stopped goes on, if that is what is wanted.
 
     Raises:
         BrokerError: Redis is out of reach.
     """
     async with redis_at(redis_url) as redis:
-        return await Board(redis).want(job, wanted, REASONS.get(wanted.state, ""))
+        return await Board(redis).want(job, wanted, REASONS.get(wanted.state, ""), repeated=not goes_on)
 
 
 async def status_at(redis_url: str, job: str) -> Status | None:
@@ -108,11 +111,5 @@ async def status_at(redis_url: str, job: str) -> Status | None:
 
 
 def _adjusted(there: Wanted, spec: Spec) -> Wanted:
-    return msgspec.structs.replace(
-        there,
-        state=State.CANCELLED if there.state is State.CANCELLED else State.RUNNING,
-        rpm=spec.rpm,
-        budget=spec.budget,
-        max_in_flight=spec.max_in_flight,
-        timeout=spec.timeout,
-    )
+    state = State.CANCELLED if there.state is State.CANCELLED else State.RUNNING
+    return msgspec.structs.replace(limited(there, limits_asked(spec)), state=state)

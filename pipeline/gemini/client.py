@@ -37,7 +37,7 @@ class Client:
     Args:
         key: the API key; it travels in a header, and is in no text that leaves this class.
         base_url: the API's root, with or without a path and a slash at its end.
-        max_in_flight: connections; more calls than that wait for one, within their connect deadline.
+        max_in_flight: calls for which there must be room among the open files; callers bound them.
         answers: how many answers may be read at once, or the semaphore that all clients of a process share.
         connect: seconds to get a connection.
         idle: seconds between two pieces of an answer that has begun.
@@ -71,7 +71,7 @@ class Client:
         self._answers = asyncio.Semaphore(answers) if isinstance(answers, int) else answers
         room_for(max_in_flight)
         self._http = httpx.AsyncClient(
-            transport=transport(self._root, max_in_flight),
+            transport=transport(self._root),
             follow_redirects=False,
             trust_env=False,
             timeout=None,  # noqa: S113 - Exchange keeps the deadlines; httpx's default of 5 s is no call's

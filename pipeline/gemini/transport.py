@@ -79,8 +79,8 @@ class Transport(AiohttpTransport):
         return response
 
 
-def transport(url: httpx.URL, connections: int) -> Transport:
-    """A transport to *url* for *connections* at a time, through the proxy that the environment names.
+def transport(url: httpx.URL) -> Transport:
+    """A transport to *url*, through the proxy that the environment names; its callers bound the connections.
 
     Raises:
         UsageError: the proxy or the certificates that the environment names cannot be used.
@@ -90,7 +90,7 @@ def transport(url: httpx.URL, connections: int) -> Transport:
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=connections, ssl=context, keepalive_timeout=KEEPALIVE, socket_factory=_open_socket
+            limit=0, ssl=context, keepalive_timeout=KEEPALIVE, socket_factory=_open_socket
         )
         return aiohttp.ClientSession(
             connector=connector,

@@ -6,6 +6,11 @@ local head = key(job, 'head')
 local there = redis.call('HMGET', head, 'state', 'want')
 local state, was = there[1], there[2]
 if not state or state == 'finished' or state == 'cancelled' then return 0 end
+local before = redis.call('HGET', head, 'wanted')
+if before and cjson.decode(before).rpm ~= cjson.decode(wanted).rpm then
+  -- Turns that were booked at another pace are void.
+  redis.call('HDEL', key(job, 'pace'), 'free_at')
+end
 redis.call('HSET', head, 'want', want, 'wanted', wanted)
 if want == 'paused' and goes_on(state) then
   redis.call('HSET', head, 'state', 'paused', 'state_reason', reason)

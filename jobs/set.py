@@ -1,0 +1,90 @@
+"""``retouch set``: another pace, budget, number of slots or timeout, while the job runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from jobs import environment
+from jobs.live import View, open_view
+from jobs.standing import Standing, spec_of, standings, the_job
+from jobs.words import ENDED
+from pipeline.edit import State, Status
+from pipeline.errors import JobError, UsageError
+from pipeline.job.folder import JobFolder
+from pipeline.job.limits import Limits, limited, limits_of
+from pipeline.job.registry import Entry
+from pipeline.ports import Wanted
+from pipeline.report.words import money, plural
+from workers.submitting import announce
+
+#: What ``none`` on the command line becomes: no limit.
+NO_LIMIT = float("inf")
+
+
+def change(
+    *,
+    job: str,
+    rpm: float | None,
+    budget: float | None,
+    max_in_flight: int | None,
+    timeout: float | None,
+    json: bool,
+) -> int:
+    """Change what is given, of *job*; 0 once it is said to those who work on it."""
+    said = {"rpm": rpm, "budget": budget, "max_in_flight": max_in_flight, "timeout": timeout}
+    given = {name: None if value == NO_LIMIT else value for name, value in said.items() if value is not None}
+    if not given:
+        raise UsageError("say what is to change: --rpm, --budget, --max-in-flight or --timeout")
+    view = open_view(json=json)
+    try:
+        view.close(asyncio.run(_change(job, given, view)))
+    finally:
+        view.close()
+    return 0
+
+
+async def _change(job: str, given: dict[str, float | None], view: View) -> Status:
+    entry = await the_job(job)
+    folder = JobFolder.at(entry.out)
+    spec = await spec_of(entry, folder)
+    async with standings() as known:
+        before = await known.of(entry)
+        if before.status.state in ENDED:
+            raise JobError(
+                f"{entry.job} has ended ({before.status.state}); `retouch retry` settles again what is not done"
+            )
+        there = await folder.wanted()
+        limits = msgspec.structs.replace(limits_of(spec, there), **given)
+        # First what lasts, then who should know: a process that misses the word reads the file.
+        wanted = limited(there, limits)
+        await folder.want(wanted)
+        await _tell(entry, before, wanted, view, more_money="budget" in given)
+        view.say(f"{entry.job}: {_in_words(limits)}.")
+        return (await known.of(entry)).status
+
+
+async def _tell(entry: Entry, before: Standing, wanted: Wanted, view: View, *, more_money: bool) -> None:
+    if entry.submitted:
+        # Paused by itself, that is by its budget, and not by a person or for a fault that money does not mend.
+        goes_on = more_money and before.status.state is State.PAUSED and wanted.state is State.RUNNING
+        if not await announce(environment.redis_url(), entry.job, wanted, goes_on=goes_on):
+            view.say(f"Redis does not know {entry.job}: whoever takes it up again reads it in {entry.out}.")
+        elif goes_on:
+            view.say(f"{entry.job} goes on; if it comes to the budget again, it pauses again.")
+    elif before.alive is False:
+        view.say(
+            f"No process works on {entry.job}: give the same options to the command that goes on with it."
+        )
+
+
+def _in_words(limits: Limits) -> str:
+    return ", ".join(
+        (
+            "no limit of calls a minute" if limits.rpm is None else f"{limits.rpm:g} calls a minute",
+            "no budget" if limits.budget is None else f"a budget of {money(limits.budget)}",
+            f"{plural(limits.max_in_flight, 'call')} at the same time in each process",
+            f"{limits.timeout:g} s for a call",
+        )
+    )
