@@ -14,7 +14,7 @@ from pipeline.gemini.answer import Answer, Blob, Failure, Kind
 from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.verdict import bad_picture, judge, unchanged
 from pipeline.gemini.wire import Candidate, Content, Detail, Error, Inline, Part, Reply, Violation
-from pipeline.policy import OVERLOADS, PATIENCE, SAME_FAULTS, Again, Halt, Next, Settle, decide, variant
+from pipeline.policy import OVERLOADS, PATIENCE, SAME_FAULTS, Halt, Next, Settle, decide, variant
 from pipeline.report.words import OUTCOMES, STATES, VERDICTS
 
 _ATTEMPTS = 3
@@ -119,7 +119,7 @@ def _said(following: Next, judged: Judgement) -> str:
         return "the job waits until midnight Pacific"
     if judged.retry_after:
         return "again, after the wait that was asked for"
-    if isinstance(following, Again) and following.seconds:
+    if following.seconds:
         return "again, after a growing wait"
     return "again, at once"
 

@@ -1,4 +1,4 @@
-"""Links between our Markdown pages lead somewhere: to files that are there, and to headings in them."""
+"""What our Markdown pages point to is there: files, headings in them, and the modules they name."""
 
 from __future__ import annotations
 
@@ -31,3 +31,34 @@ def test_links_lead_somewhere(page):
         assert target.exists(), f"{link} leads nowhere"
         if anchor:
             assert anchor in anchors(target), f"{link}: there is no such heading"
+
+
+_PATH = re.compile(
+    r"`((?:[\w.-]+/)*[\w.-]+\.(?:py|lua|toml|yml)|(?:pipeline|workers|jobs|tests|docs)/[\w/]*)`"
+)
+_ABOUT_CODE = [
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "docs" / "architecture.md",
+    *(ROOT / "docs" / "explanation").glob("*.md"),
+]
+
+
+@pytest.mark.parametrize("page", _ABOUT_CODE, ids=lambda page: page.name)
+def test_modules_that_a_page_names_are_there(page):
+    """A name without its folder is that of a neighbour of the one before."""
+    folder = ROOT
+    for name in _PATH.findall(page.read_text(encoding="utf-8")):
+        found = [path for path in (ROOT / name, folder / name, folder.parent / name) if path.exists()]
+
+        assert found, f"{name} is not there"
+        folder = found[0].parent if found[0].is_file() else found[0]
+
+
+def test_the_architecture_names_every_package():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = [
+        path.parent for name in ("pipeline", "workers", "jobs") for path in (ROOT / name).rglob("__init__.py")
+    ]
+    named = [str(path.relative_to(ROOT)) for path in packages]
+
+    assert [name for name in named if f"{name}/" not in text] == []

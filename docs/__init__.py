@@ -1,0 +1,1 @@
+"""What people read, and what makes the pages that are made from the code."""
