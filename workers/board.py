@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from pipeline.edit import State, Totals
 from pipeline.ports import Wanted
 from workers.connection import reaching
-from workers.keys import of_job, shard_name
+from workers.keys import MONTH, NAME, of_job, shard_name
 from workers.scripts import Scripts
 from workers.sums import sums_of
 
@@ -142,6 +142,7 @@ class Board:
         self.redis = redis
         self.worker = worker
         self._scripts = Scripts(redis)
+        self._names = [secrets.token_hex(8)]
 
     async def open(
         self, job: str, place: Place, folded: Mapping[int, Totals], begun: Mapping[int, Totals]
@@ -175,6 +176,16 @@ class Board:
             for job in jobs:
                 pipe.exists(of_job(job, "head"))
             return [job for job, there in zip(jobs, await pipe.execute(), strict=True) if not there]
+
+    async def names(self) -> list[str]:
+        """The names that this process has known its Redis by, the one that holds last."""
+        with reaching(self.redis):
+            # One that has lost everything gets its name back from those who knew it.
+            await self.redis.set(NAME, self._names[-1], nx=True, px=MONTH)
+            name = str(await self.redis.get(NAME) or self._names[-1])
+        if name != self._names[-1]:
+            self._names = [known for known in self._names if known != name] + [name]
+        return self._names
 
     async def withdraw(self, job: str) -> bool:
         """Take a job off the board that nobody works on; false when somebody does, or may come back to it."""

@@ -42,14 +42,16 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
         await board.finish(spec.job, lease.token, state, seen.now)
 
 
-async def freshen(board: Board, folder: JobFolder, job: str) -> None:
-    """Write report.json, if no other worker has just done so.
+async def freshen(board: Board, folder: JobFolder, job: str) -> bool:
+    """Write report.json, if no other worker has just done so; whether it was written.
 
     Raises:
         StoreError: it could not be written.
     """
-    if await board.reporter(job, FRESH):
-        await tell(board, folder, job)
+    if not await board.reporter(job, FRESH):
+        return False
+    await tell(board, folder, job)
+    return True
 
 
 async def tell(board: Board, folder: JobFolder, job: str) -> None:

@@ -8,10 +8,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from pipeline.edit import State
 from pipeline.errors import BrokerError, RetouchError
 from workers.board import Card, Hint, News
 from workers.finishing import FRESH, freshen
 from workers.jobhere import JobHere
+from workers.mark import ELSEWHERE
 from workers.station import Station
 from workers.sweep import sweep
 from workers.watch import Watch
@@ -101,7 +103,10 @@ class Heart:
     async def _write(self, here: JobHere) -> None:
         try:
             await here.correct()
-            await freshen(self._station.tools.board, here.folder, here.spec.job)
+            if not await self._station.marks.ours(here.folder):
+                here.brake.stop(State.WAITING, ELSEWHERE)
+            elif await freshen(self._station.tools.board, here.folder, here.spec.job):
+                await self._station.marks.renew(here.folder)
         except RetouchError as error:
             log.warning("report_not_fresh job=%s: %s", here.spec.job, error)
 

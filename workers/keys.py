@@ -1,6 +1,6 @@
 """Every key in Redis: its name, its type, what it means and how long it lives.
 
-Beside Celery's own queue there are nine kinds of keys that all jobs share, and eleven for each job.
+Beside Celery's own queue there are ten kinds of keys that all jobs share, and eleven for each job.
 
 =====================  ======  ====================================================================  ========
 key                    type    meaning                                                               lives
@@ -11,6 +11,7 @@ retouch:workers        hash    worker -> "<alive until (ms)> <card>"; a card is 
                                threads, slots, and for each job [in flight, a minute, waits for]
 retouch:swept          string  when somebody has swept last (ms)                                     a day
 retouch:spared         string  until when no lease is taken away, after an outage (ms)               12 s
+retouch:name           string  of this Redis; who has known it gives it back when it is lost          a month
 retouch:turn           string  counter that gives the turns of *active*                              a month
 retouch:told           set     jobs of which there may be news to tell; one leaves when its end is told      a month
 retouch:teller         string  worker that looks for news just now                                    15 s
@@ -47,6 +48,7 @@ ACTIVE = PREFIX + "active"
 HINTED = PREFIX + "hinted"
 WORKERS = PREFIX + "workers"
 TURN = PREFIX + "turn"
+NAME = PREFIX + "name"
 EDIT = PREFIX + "edit:"
 TOLD = PREFIX + "told"
 TELLER = PREFIX + "teller"

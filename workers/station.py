@@ -19,6 +19,7 @@ from workers.finishing import finish, tell
 from workers.jobhere import Holding, JobHere
 from workers.keys import FINISH
 from workers.lease import RedisLease
+from workers.mark import Marks
 from workers.patience import persistently
 from workers.progress import ShardProgress
 from workers.solitude import Solitude
@@ -52,6 +53,7 @@ class Station:
 
     Attributes:
         jobs: the jobs with shards here.
+        marks: by which the workers of two Redis know each other.
         holdings: the shards whose leases are renewed.
         more: set when a thread has become free, so that the next messages are published soon.
         lost: set when Redis is seen to have lost what it knew; at the start nobody can tell.
@@ -66,6 +68,7 @@ class Station:
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
         self.jobs: dict[str, JobHere] = {}
+        self.marks = Marks(tools.board)
         self.holdings: set[Holding] = set()
         self.more = asyncio.Event()
         self.lost = asyncio.Event()
@@ -290,6 +293,7 @@ class Station:
         here = self._usable(job, claim)
         if here is None:
             opened = await JobHere.open(self.tools, claim.out)
+            await self.marks.demand(opened.folder)
             if opened.wanted.state is not claim.want:
                 # What was wanted while Redis was away stands in control.json alone.
                 await opened.correct()

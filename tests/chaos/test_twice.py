@@ -4,12 +4,58 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.chaos.ground import Ground
 from tests.chaos.judge import judge
+from tests.chaos.server import Server
 from tests.chaos.waiting import until
 
 SLOTS = 6
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Server]:
+    """Another Redis."""
+    (tmp_path / "second").mkdir()
+    server = Server(tmp_path / "second")
+    yield server
+    server.close()
+
+
+def test_workers_of_two_redis_do_not_pay_for_one_job_twice(ground, second):
+    """As when a worker is started with another RETOUCH_REDIS_URL: it finds the job in the store."""
+    rows = 70
+    ground.api.order({"latency": "0.5"})
+    ground.manifest(rows)
+    crew = [ground.worker(SLOTS)]
+    job = ground.submit()
+    until(lambda: ground.api.answered() >= SLOTS, 20)
+    crew.append(ground.worker(SLOTS, RETOUCH_REDIS_URL=f"redis://127.0.0.1:{second.port}/0"))
+    until(lambda: second.state(job) == "waiting", 20, "the other to see whose the job is")
+    assert "another Redis" in second.head(job)["state_reason"]
+    assert ground.server.state(job) != "finished", "while it was at work"
+    ground.to_its_end(job)
+    judge(ground, rows, unknown=0)
+    assert ground.api.summary()["paid"] == rows
+
+
+@pytest.mark.timeout(180)
+def test_a_job_whose_redis_and_workers_are_gone_goes_on_with_another(ground, second, only_in_full):
+    rows = 70
+    ground.api.order({"latency": "0.5"})
+    ground.manifest(rows)
+    doomed = ground.worker(SLOTS)
+    job = ground.submit()
+    until(lambda: ground.api.answered() >= SLOTS, 20)
+    ground.kill(doomed, job)
+    ground.server.kill()
+    ground.worker(SLOTS, RETOUCH_REDIS_URL=f"redis://127.0.0.1:{second.port}/0")
+    until(lambda: second.state(job) == "finished", 90, "the other to take the job")
+    judge(ground, rows)
 
 
 def test_two_submits_of_one_job_are_one_job(ground, full):
