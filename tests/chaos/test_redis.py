@@ -70,7 +70,7 @@ def test_redis_is_killed_and_comes_back(ground, server, crew, full):
 
 
 @pytest.mark.timeout(300)
-def test_redis_is_killed_again_and_again(ground, server, alone, only_in_full, chance):
+def test_redis_is_killed_again_and_again(ground, server, only_in_full, alone, chance):
     rows = 1000
     ground.api.order({"latency": "uniform:0.2:0.8"})
     job, workers = at_work(ground, rows)
@@ -97,7 +97,7 @@ def test_redis_forgets_everything(ground, server, crew, full):
 
 
 @pytest.mark.timeout(300)
-def test_a_flush_costs_at_most_thirty_seconds(make_ground, api, server, alone, only_in_full):
+def test_a_flush_costs_at_most_thirty_seconds(make_ground, api, server, only_in_full, alone):
     rows = 1000
     api.begin({"latency": "1"})
     calm = make_ground("calm", RETOUCH_LEASE_SECONDS="10")
@@ -119,7 +119,7 @@ def test_a_flush_costs_at_most_thirty_seconds(make_ground, api, server, alone, o
     assert later <= 30
 
 
-def test_a_job_that_redis_has_forgotten_is_submitted_again(ground, server, alone, only_in_full):
+def test_a_job_that_redis_has_forgotten_is_submitted_again(ground, server, only_in_full, alone):
     """What a person can do in any case."""
     rows = 100
     ground.api.order({"latency": "0.5"})
@@ -205,7 +205,7 @@ def out_of_reach(
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
-def test_a_worker_that_hears_no_messages_notices_it(ground, server, proxy, alone, only_in_full, for_ever):
+def test_a_worker_that_hears_no_messages_notices_it(ground, server, proxy, only_in_full, alone, for_ever):
     """Half-open connections, on which nothing comes any more: it connects anew, or ends for its supervisor."""
     rows = 400
     ground.environment["RETOUCH_STALLED_SECONDS"] = "3"
