@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.generate import commands, emulator, exit_codes, metrics, models, records, settings, verdicts
+from docs.generate import commands, emulator, events, exit_codes, metrics, models, records, settings, verdicts
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 
@@ -22,6 +22,7 @@ _PAGES: Mapping[str, Callable[[], str]] = {
     "verdicts.md": verdicts.page,
     "exit-codes.md": exit_codes.page,
     "metrics.md": metrics.page,
+    "events.md": events.page,
     "models.md": models.page,
     "emulator.md": emulator.page,
 }

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from jobs.cli import retouch
+from jobs.commands import COMMANDS
 from tests.markdown import PAGES, ROOT, blocks
 
 _MAKE = re.compile(r"^(?:.*\bmake) +([a-z]+)\b", re.MULTILINE)
@@ -71,3 +72,9 @@ def test_what_is_to_be_made_can_be_made(name):
 
     assert named
     assert named <= set(_TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+
+
+def test_the_readme_names_every_command():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Commands")[2].partition("## ")[0]
+
+    assert [name for name in COMMANDS if not re.search(rf"`{name}\b", table)] == []

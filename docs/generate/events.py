@@ -1,0 +1,61 @@
+"""Every line that the log may hold, by the name of what happened."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from docs.generate.markdown import code, table
+
+_INTRO = """# Log events
+
+The lines of the log, by the name with which each begins; with `--log-format json` it is the `event`, and the values are fields of
+their own. Warnings and errors are counted in `retouch_events_total`. Levels `info` and `debug` are shown with `-v` and `--debug`
+alone. [Monitoring](../how-to/monitoring.md#logs) says how logs are written.
+"""
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
+_PLACE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
+#: Several words, or one before the first field.
+_EVENT = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|[a-z]+(?= \w+=)")
+
+
+class Event(NamedTuple):
+    """A line as the program writes it."""
+
+    name: str
+    level: str
+    line: str
+    module: str
+
+
+def page() -> str:
+    """The page."""
+    rows = [[code(one.name), one.level, one.line, code(one.module)] for one in sorted(set(events()))]
+    return "\n".join([_INTRO, table(["event", "level", "line", "module"], rows)])
+
+
+def events() -> Iterator[Event]:
+    """Every line that has the name of an event."""
+    for package in ("pipeline", "workers", "jobs"):
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            for level, template in _lines(ast.parse(path.read_text(encoding="utf-8"))):
+                found = _EVENT.match(template)
+                if found:
+                    rest = _PLACE.sub("…", template[found.end() :]).replace("%%", "%").strip(" ,:")
+                    yield Event(found[0], level, rest, str(path.relative_to(_ROOT)))
+
+
+def _lines(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+            continue
+        whose, level = node.func.value, node.func.attr
+        template = node.args[0]
+        if isinstance(whose, ast.Name) and whose.id == "log" and level in _LEVELS:
+            if isinstance(template, ast.Constant):
+                yield "error" if level == "exception" else level, str(template.value)
