@@ -52,10 +52,9 @@ def events() -> Iterator[Event]:
 
 def _lines(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
-            continue
-        whose, level = node.func.value, node.func.attr
-        template = node.args[0]
-        if isinstance(whose, ast.Name) and whose.id == "log" and level in _LEVELS:
-            if isinstance(template, ast.Constant):
-                yield "error" if level == "exception" else level, str(template.value)
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="log"), attr=level),
+                args=[ast.Constant(value=str(template)), *_],
+            ) if level in _LEVELS:
+                yield "error" if level == "exception" else level, template

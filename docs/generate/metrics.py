@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+import asyncio
 
 from prometheus_client.core import Metric
 
 from docs.generate.markdown import code, codes, members, table
 from pipeline.edit import Attempt, Tokens, Variant, Verdict
+from pipeline.gemini.client import BASE_URL
 from workers.monitoring.backlog import Backlog
 from workers.monitoring.binding import Limit
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.settings import Settings
 from workers.station import Station
-
-if TYPE_CHECKING:
-    from workers.tools import Tools
+from workers.tools import opened
 
 _INTRO = """# Metrics
 
@@ -37,7 +34,7 @@ more calls.
 
 def page() -> str:
     """The page."""
-    found = sorted(_metrics(), key=lambda metric: metric.name)
+    found = sorted(asyncio.run(_metrics()), key=lambda metric: metric.name)
     rows = [[code(_shown(one)), one.type, codes(_labels(one)), one.documentation] for one in found]
     limits = [[code(limit), text] for limit, text in members(Limit).items()]
     return "\n".join(
@@ -45,20 +42,22 @@ def page() -> str:
     )
 
 
-def _metrics() -> Iterable[Metric]:
-    """All metrics of a worker that has met one of everything."""
+async def _metrics() -> list[Metric]:
+    """All metrics of a worker that has met one of everything; nothing is connected to."""
     pulse = Pulse()
     metrics = Metrics(pulse)
-    settings = Settings(redis_url="", slots=1)
-    # All that is read of its tools while nothing runs.
-    pulse.station = Station(cast("Tools", SimpleNamespace(settings=settings, purses={})))
-    pulse.backlog = Backlog(messages=0, jobs=0, shards=0, rows=0, workers=0)
-    metrics.call_begun()
-    metrics.call_ended(_ATTEMPT)
-    metrics.event("warning", "lease_lost")
-    return [metric for metric in metrics.registry.collect() if metric.name.startswith("retouch_")]
+    async with opened(_SETTINGS) as tools:
+        pulse.station = Station(tools)
+        pulse.backlog = Backlog(messages=0, jobs=0, shards=0, rows=0, workers=0)
+        metrics.call_begun()
+        metrics.call_ended(_ATTEMPT)
+        metrics.event("warning", "lease_lost")
+        return [metric for metric in metrics.registry.collect() if metric.name.startswith("retouch_")]
 
 
+_SETTINGS = Settings(
+    redis_url="redis://localhost", slots=1, store="memory:///", base_url=BASE_URL, key="none"
+)
 _ATTEMPT = Attempt(
     n=1,
     started_at="",
