@@ -333,6 +333,20 @@ def _up() -> Command:
     )
 
 
+def _verify() -> Command:
+    return Command(
+        "verify",
+        "jobs.verify:verify",
+        [_job(), json_option("what was compared, and every flaw")],
+        text=f"""Compare a job's files with its records: is each picture there, with its bytes, its hash and its type;
+    is there none that no record knows; do results and report say what the records say. Changes nothing.
+
+    {_JOB} Exit code: 0 all is as the records say, 1 it is not.
+    """,
+        examples=("retouch verify JOB", "retouch verify s3://bucket/spring --json | jq '.flaws[] | .path'"),
+    )
+
+
 def _models() -> Command:
     return Command(
         "models",
@@ -431,6 +445,7 @@ COMMANDS = {
     "schedule": Listed("Bulk edits by the clock.", schedule_group),
     "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),
     "up": Listed("Start the whole stack on this machine: server, worker, scheduler.", _up),
+    "verify": Listed("Compare a job's files with its records.", _verify),
     "models": Listed("Show what each model takes, makes and costs.", _models),
     "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),
     "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),

@@ -61,6 +61,18 @@ def test_a_run(shop, folder, emulator):
     once(folder, emulator, 12)
 
 
+def test_its_files_are_compared_with_its_records(shop, folder):
+    shop.manifest(3)
+    assert shop.retouch("run", "shop.csv", "--out", folder.url).returncode == 0
+    found = shop.retouch("verify", folder.url, "--json")
+    assert found.returncode == 0, found.stderr
+    assert (status_of(found)["pictures"], status_of(found)["flaws"]) == (3, [])
+    folder.put("images/stranger.png", b"x")
+    found = shop.retouch("verify", folder.url, "--json")
+    assert found.returncode == 1
+    assert [flaw["code"] for flaw in status_of(found)["flaws"]] == ["unrecorded"]
+
+
 def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
     shop.manifest(60)
     emulator.order(rule("picture", latency="0.3"))

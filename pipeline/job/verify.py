@@ -1,0 +1,243 @@
+"""Whether a job's files are what its records say: every picture there, unchanged, and none that no record knows.
+
+Records pass through one shard at a time, pictures a few at a time; the names of a million pictures are kept on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import msgspec
+
+from pipeline.edit import Outcome, OutputPicture, Record, State, Totals
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder
+from pipeline.job.registry import last_status
+from pipeline.job.shard import totals_of
+from pipeline.picture.kind import sniff
+from pipeline.store.bucket import Bucket, Missing, parted
+
+_IMAGES, _RESULTS = "images", "results.jsonl"
+#: Pictures that are read at the same time.
+_TOGETHER = 4
+
+_records = msgspec.json.Decoder(Record)
+
+
+class Flaw(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not as the records say.
+
+    Attributes:
+        code: ``missing``, ``size``, ``sha256``, ``type``, ``no_picture``, ``outside``, ``unrecorded``, ``rows``,
+            ``results``, ``report`` or ``damaged``.
+        path: the file, relative to the job folder.
+        row: whose record it is, where it is one row's.
+    """
+
+    code: str
+    path: str
+    message: str
+    row: int | None = None
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was compared; *ended*: the whole job was, and not only what is settled of it."""
+
+    ended: bool
+    records: int
+    pictures: int
+    bytes: int
+
+
+class Verifier:
+    """Compares one job's files with its records; *found* is told of each flaw. Methods raise ``StoreError``."""
+
+    def __init__(self, folder: JobFolder, found: Callable[[Flaw], None]) -> None:
+        self._folder = folder
+        self._found = found
+        self._totals = Totals()
+        self._records = self._pictures = self._bytes = 0
+        self._next_row: int | None = 1
+
+    async def run(self) -> Verified:
+        """Compare everything; of a job that has not ended, what is settled, for the rest is still on its way."""
+        folder = self._folder
+        await folder.look_for_rounds()
+        shards = await folder.shards_planned()
+        status = await last_status(folder)
+        ended = status is not None and status.state in (State.FINISHED, State.CANCELLED)
+        with (
+            tempfile.TemporaryDirectory(prefix="retouch-") as scratch,
+            contextlib.closing(_Names(Path(scratch, "names"))) as recorded,
+        ):
+            results = await self._results(Path(scratch)) if ended else None
+            for shard in range(1, shards + 1):
+                await self._shard(shard, recorded, results)
+            if results:
+                results.end()
+            if ended:
+                await self._whole()
+                await asyncio.to_thread(self._unrecorded, recorded)
+        return Verified(ended=ended, records=self._records, pictures=self._pictures, bytes=self._bytes)
+
+    async def _results(self, scratch: Path) -> _Results | None:
+        """``results.jsonl``, as a file of this machine."""
+        if self._folder.store.folder is not None:
+            path = self._folder.store.folder / _RESULTS
+        else:
+            path = scratch / _RESULTS
+            bucket, key = parted(f"{self._folder.store.url}/{_RESULTS}")
+            try:
+                await Bucket(bucket).download(key, path)
+            except Missing:
+                path.unlink(missing_ok=True)
+        if not path.is_file():
+            self._flaw("missing", _RESULTS, "is not there: `retouch report` writes it")
+            return None
+        return _Results(path.open("rb"), self._found)
+
+    async def _shard(self, shard: int, recorded: _Names, results: _Results | None) -> None:
+        try:
+            lines = await self._folder.settled_lines(shard)
+            records = _records.decode_lines(lines)
+        except (JobError, msgspec.DecodeError) as error:
+            self._flaw("damaged", f".retouch/shards/{shard:06d}", f"cannot be read: {error}")
+            return
+        if results:
+            results.compare(lines)
+        self._totals += totals_of(records)
+        self._records += len(records)
+        together = asyncio.Semaphore(_TOGETHER)
+
+        async def one(row: int, picture: OutputPicture) -> None:
+            async with together:
+                await self._picture(row, picture)
+
+        for record in records:
+            self._record(record)
+            recorded.add(picture.path for picture in record.images)
+        await asyncio.gather(*(one(record.row, picture) for record in records for picture in record.images))
+
+    def _record(self, record: Record) -> None:
+        if record.outcome is Outcome.DONE and not record.images:
+            self._flaw("no_picture", _RESULTS, "is done, and its record names no picture", record.row)
+        if self._next_row is not None and record.row != self._next_row:
+            self._flaw("rows", _RESULTS, f"comes where row {self._next_row} should", record.row)
+        self._next_row = record.row + 1
+
+    async def _picture(self, row: int, picture: OutputPicture) -> None:
+        path = PurePosixPath(picture.path)
+        if path.parent != PurePosixPath(_IMAGES) or path.name == "..":
+            self._flaw(
+                "outside", picture.path, f"is not directly inside {_IMAGES}/: it is not looked at", row
+            )
+            return
+        data = await self._folder.store.get(picture.path)
+        self._pictures += 1
+        if data is None:
+            self._flaw("missing", picture.path, "is not there", row)
+            return
+        self._bytes += len(data)
+        digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+        for code, there, said in (
+            ("size", f"{len(data)} bytes", f"{picture.bytes} bytes"),
+            ("sha256", digest, picture.sha256),
+            ("type", sniff(data[:64]) or "unknown", picture.mime_type),
+        ):
+            if there != said:
+                self._flaw(code, picture.path, f"is {there}, and its record says {said}", row)
+                return
+
+    async def _whole(self) -> None:
+        """What can be said of a job that has ended alone: that all its rows are there, and the report counts them."""
+        planned = await self._folder.planned()
+        if planned is not None and planned.rows != self._records:
+            self._flaw("rows", _RESULTS, f"{self._records} rows have a record, of {planned.rows}")
+        status = await last_status(self._folder)
+        outcomes = {outcome.value: self._totals.outcomes.get(outcome.value, 0) for outcome in Outcome}
+        said = {
+            name: count for name, count in (status.outcomes if status else {}).items() if name in outcomes
+        }
+        if said != outcomes:
+            self._flaw("report", "report.json", f"counts {said}, and the records are {outcomes}")
+
+    def _unrecorded(self, recorded: _Names) -> None:
+        for name in self._names():
+            if f"{_IMAGES}/{name}" not in recorded:
+                self._flaw("unrecorded", f"{_IMAGES}/{name}", "is in no record")
+
+    def _names(self) -> Iterator[str]:
+        """What lies in the folder of pictures, as it is listed."""
+        if self._folder.store.folder is None:
+            bucket, key = parted(f"{self._folder.store.url}/{_IMAGES}")
+            for entry in Bucket(bucket).entries(key):
+                yield entry if isinstance(entry, str) else entry.name
+        elif (self._folder.store.folder / _IMAGES).is_dir():
+            with os.scandir(self._folder.store.folder / _IMAGES) as entries:
+                for found in entries:
+                    yield found.name
+
+    def _flaw(self, code: str, path: str, message: str, row: int | None = None) -> None:
+        self._found(Flaw(code=code, path=path, message=message, row=row))
+
+
+class _Results:
+    """``results.jsonl``, read along with the records that it should hold; the first difference is told."""
+
+    def __init__(self, file: IO[bytes], found: Callable[[Flaw], None]) -> None:
+        self._file = file
+        self._found = found
+        self._line = 0
+        self._differs = False
+
+    def compare(self, lines: bytes) -> None:
+        """Whether the file goes on with *lines*."""
+        if self._differs:
+            return
+        there = self._file.read(len(lines))
+        if there == lines:
+            self._line += lines.count(b"\n")
+            return
+        pairs = zip(there.split(b"\n"), lines.split(b"\n"), strict=False)
+        line = next(number for number, (one, other) in enumerate(pairs, self._line + 1) if one != other)
+        self._say(f"line {line} is not the record of its row")
+
+    def end(self) -> None:
+        """Nothing more should be there."""
+        if not self._differs and self._file.read(1):
+            self._say(f"goes on after the last record, at line {self._line + 1}")
+        self._file.close()
+
+    def _say(self, message: str) -> None:
+        self._differs = True
+        message = f"{message}: `retouch report` writes it anew"
+        self._found(Flaw(code="results", path=_RESULTS, message=message))
+
+
+class _Names:
+    """A set of names on disk; of a million none is in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._names = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # It is thrown away: nothing need outlast a crash.
+        self._names.executescript("PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; BEGIN;")
+        self._names.execute("CREATE TABLE names (name TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, names: Iterator[str]) -> None:
+        """Remember *names*."""
+        self._names.executemany("INSERT OR IGNORE INTO names VALUES (?)", ((name,) for name in names))
+
+    def __contains__(self, name: str) -> bool:
+        return self._names.execute("SELECT 1 FROM names WHERE name = ?", (name,)).fetchone() is not None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._names.close()
