@@ -18,7 +18,7 @@ demo: $(VENV)/.run     ## the main job on real pictures, with server, worker and
 	@$(BIN)/python -m jobs.demo
 
 test: $(VENV)/.dev     ## every test, with a real server, workers and emulator
-	$(BIN)/python -m pytest $(T)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(T)
 
 chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 20 minutes
 	$(BIN)/python -m pytest tests/chaos --full -rA

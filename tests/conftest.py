@@ -38,6 +38,11 @@ _SECRETS_AND_SETTINGS = (
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many tests run beside each other with ``-n auto``: most of them wait for processes rather than compute."""
+    return 1 if REDIS_OF_TESTS else (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No key, no setting and no proxy of the developer's reaches a test, and no .env: it is read from here."""

@@ -104,9 +104,9 @@ def test_pictures_need_a_prompt(photos, pattern):
         ("m.csv", b"\x89PNG\r\n", "picture"),
         ("m.jsonl", b"%PDF-1.7", "PDF"),
         ("m.csv", b"PAR1....", ".parquet"),
-        ("m.csv", gzip.compress(b"image,prompt"), ".gz"),
+        ("m.csv", gzip.compress(b"image,prompt", mtime=0), ".gz"),
         ("m.csv.gz", b"image,prompt\n", "gzip"),
-        ("m.csv.gz", gzip.compress(b""), "empty"),
+        ("m.csv.gz", gzip.compress(b"", mtime=0), "empty"),
         ("m.csv", bytes(range(256)) * 3 + bytes(200), "not a text file"),
         ("m.parquet", b"image,prompt\n", "not a Parquet file"),
         ("m.parquet.gz", b"x", "unpack"),
@@ -173,7 +173,7 @@ def test_fingerprints_show_changes(photos):
 
 @pytest.mark.parametrize("name", ["m.jsonl", "m.csv.gz"])
 def test_fingerprints_are_of_the_bytes_on_disk(tmp_path, name):
-    content = b'{"prompt": "p"}\n' if name == "m.jsonl" else gzip.compress(b"prompt\np\n")
+    content = b'{"prompt": "p"}\n' if name == "m.jsonl" else gzip.compress(b"prompt\np\n", mtime=0)
     (tmp_path / name).write_bytes(content)
     fingerprint = opened(tmp_path / name).fingerprint()
     assert fingerprint.bytes == len(content)
