@@ -20,9 +20,9 @@ from pipeline.job.spec import SHARD_ROWS
 from pipeline.picture import prepare
 from pipeline.ports import Wanted
 from pipeline.reuse import fingerprint
-from workers.board import Board, Card, Held, Place, worker_name
-from workers.connection import connect
-from workers.lease import RedisLease
+from workers.shared.board import Board, Card, Held, Place, worker_name
+from workers.shared.connection import connect
+from workers.shared.lease import RedisLease
 
 ABOUT = (
     "CPU of the process that works, without calls, pictures stored and records, which a job has in any case. Leases: "

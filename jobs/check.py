@@ -17,13 +17,13 @@ from jobs.opening import opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Estimate, Survey
 from jobs.words import duration, printable
-from pipeline.bucketpaths import bucket_of
 from pipeline.edit import Fault
 from pipeline.errors import KeyMissing
 from pipeline.gemini.access import access
 from pipeline.manifest import Manifest
 from pipeline.report.words import money, plural
 from pipeline.roots import Roots, root_map
+from pipeline.urls.bucketpaths import bucket_of
 
 #: Faults that are printed for people; --json gives all.
 SHOWN = 50

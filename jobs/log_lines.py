@@ -15,7 +15,7 @@ import msgspec
 
 from jobs.masking import masked
 from pipeline.edit import utc
-from pipeline.scope import current
+from pipeline.engine.scope import current
 
 #: What a line may concern, in the order in which it is told.
 _SCOPE = ("job", "shard", "row")

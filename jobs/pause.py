@@ -11,8 +11,8 @@ from jobs import environment
 from jobs.live import View, open_view
 from jobs.standing import LEFT, Standings, spec_of, standings, the_job
 from jobs.words import ENDED, STOPPED
-from pipeline.brake import PAUSED
 from pipeline.edit import State, Status
+from pipeline.engine.brake import PAUSED
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry

@@ -17,22 +17,22 @@ from jobs.live import View
 from jobs.opening import open_job, opened_manifest
 from jobs.telling import notify_asked, telling
 from pipeline.edit import State, Status
+from pipeline.engine.jobrun import Caller
+from pipeline.engine.traces import tracing
 from pipeline.errors import KeyMissing
-from pipeline.fetch import Fetcher
 from pipeline.gemini.access import Access, access
 from pipeline.gemini.client import Client
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.limits import limited, limits_asked, limits_of
 from pipeline.job.spec import Spec
-from pipeline.jobrun import Caller
 from pipeline.local import LocalJob
 from pipeline.notify.settings import ask
 from pipeline.notify.teller import Teller
 from pipeline.report.words import plural
 from pipeline.store import open_store
 from pipeline.store.leftovers import remove_leftovers
-from pipeline.traces import tracing
+from pipeline.urls.fetch import Fetcher
 
 #: Seconds between two looks at the figures.
 _GLANCE = 0.25

@@ -10,7 +10,7 @@ from jobs.schedule.running import Runner
 from jobs.schedule.ticker import Ticker
 from jobs.standing import registry
 from workers.beat import Tick, beat
-from workers.schedules import Schedules
+from workers.shared.schedules import Schedules
 
 
 def run() -> int:

@@ -15,16 +15,16 @@ from redis.asyncio import Redis
 from jobs import environment
 from jobs.words import ENDED, duration
 from pipeline.edit import State, Status, Totals
+from pipeline.engine.progress import status_of
 from pipeline.errors import BrokerError, JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import LOCK, is_held
 from pipeline.job.registry import Entry, find, last_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
-from pipeline.progress import status_of
 from pipeline.store import Store, open_store
-from workers.connection import connect
-from workers.status import look
+from workers.shared.connection import connect
+from workers.shared.status import look
 
 #: What a job is that nobody works on, though it has not ended.
 LEFT = "no process works on it: the command that began it goes on from here"

@@ -29,8 +29,8 @@ from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest
 from pipeline.notify.settings import Notify, ask
 from pipeline.report.words import plural
-from workers.connection import check as check_redis
-from workers.status import NO_WORKER
+from workers.shared.connection import check as check_redis
+from workers.shared.status import NO_WORKER
 from workers.submitting import hand_over
 
 

@@ -12,7 +12,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.notify.command import words_of
 from pipeline.notify.settings import Notify, notify_of, secret_key
 from pipeline.notify.teller import Teller
-from pipeline.public import PublicClients
+from pipeline.urls.public import PublicClients
 
 
 def notify_asked(asked: Asked) -> Notify:

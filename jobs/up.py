@@ -28,8 +28,8 @@ from jobs.standing import registry
 from pipeline.errors import BrokerError, JobError, UsageError
 from pipeline.gemini.access import access
 from pipeline.job.hold import locked
-from workers.schedules import Schedules
-from workers.status import workers_alive
+from workers.shared.schedules import Schedules
+from workers.shared.status import workers_alive
 from workers.submitting import redis_at
 
 log = logging.getLogger("retouch.up")

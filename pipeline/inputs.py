@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.addresses import check_url, shown
-from pipeline.bucketpaths import bucket_of
 from pipeline.edit import Edit, Fault
 from pipeline.errors import InvalidInput
-from pipeline.fetch import BucketRefused, Fetcher
 from pipeline.picture import MAX_BYTES, SentPicture, admit, discard, prepare
 from pipeline.roots import Roots, RootUnseen, find, is_url, locate, machine_at_fault, refusal
 from pipeline.store.bucket import parted
+from pipeline.urls.addresses import check_url, shown
+from pipeline.urls.bucketpaths import bucket_of
+from pipeline.urls.fetch import BucketRefused, Fetcher
 
 #: Seconds for one download, its tries and waits included.
 DOWNLOAD_SECONDS = 60.0

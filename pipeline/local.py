@@ -8,12 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.brake import CANCELLED, CANCELLING, PAUSED, Brake
-from pipeline.budget import LocalBudget
 from pipeline.edit import State, Status, Totals, utc
-from pipeline.engine import run_shards
+from pipeline.engine.brake import CANCELLED, CANCELLING, PAUSED, Brake
+from pipeline.engine.jobrun import Caller, Inputs, JobRun, NoCalls
+from pipeline.engine.progress import LocalProgress, Observed, status_of
+from pipeline.engine.shards import run_shards
+from pipeline.engine.slots import AdjustableSlots
 from pipeline.errors import ManifestError, RetouchError, StoreError
-from pipeline.fetch import Fetcher
 from pipeline.gemini.transport import room_for
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.inputs import inputs_of
@@ -23,16 +24,15 @@ from pipeline.job.registry import last_status
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
-from pipeline.jobrun import Caller, Inputs, JobRun, NoCalls
+from pipeline.limits.budget import LocalBudget
+from pipeline.limits.pace import LocalPace, hold_said
 from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest
 from pipeline.models import catalogue
-from pipeline.pace import LocalPace, hold_said
 from pipeline.ports import Observer, Wanted
 from pipeline.price import estimate
-from pipeline.progress import LocalProgress, Observed, status_of
 from pipeline.reuse import LocalClaims, Reuse
-from pipeline.slots import AdjustableSlots
 from pipeline.store import Store
+from pipeline.urls.fetch import Fetcher
 
 #: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
 DECODERS = 2

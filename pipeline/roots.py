@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.bucketpaths import meant
 from pipeline.errors import InvalidInput, RetouchError, UsageError
 from pipeline.picture import open_refused
+from pipeline.urls.bucketpaths import meant
 
 _WINDOWS = re.compile(r"[A-Za-z]:/|//")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from tests import objectstores
 from tests.objectstores import Bucket
-from workers.connection import connect
+from workers.shared.connection import connect
 
 #: May replace the embedded server; a database that is not empty is refused.
 REDIS_OF_TESTS = os.environ.get("RETOUCH_TEST_REDIS_URL")

@@ -16,9 +16,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError
-from workers.board import Hint
-from workers.connection import REACH
-from workers.keys import BROKER_PREFIX, ORDINARY, QUEUE, URGENT
+from workers.shared.board import Hint
+from workers.shared.connection import REACH
+from workers.shared.keys import BROKER_PREFIX, ORDINARY, QUEUE, URGENT
 from workers.transport import TRANSPORT
 
 #: The one task: settle a shard of a job.

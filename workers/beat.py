@@ -19,7 +19,7 @@ from celery.beat import Scheduler, Service
 from redis.asyncio import Redis
 
 from workers.app import make_app
-from workers.connection import check, connect
+from workers.shared.connection import check, connect
 
 log = logging.getLogger("retouch.scheduler")
 

@@ -9,9 +9,9 @@ from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
-from workers.board import Board
-from workers.lease import RedisLease
-from workers.status import ENDED, look, read_status
+from workers.shared.board import Board
+from workers.shared.lease import RedisLease
+from workers.shared.status import ENDED, look, read_status
 
 #: Seconds between two writings of report.json: so much may a reader without Redis be behind.
 FRESH = 10.0

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from pipeline.edit import State
 from pipeline.errors import BrokerError, RetouchError
-from workers.board import Card, Hint, News
 from workers.finishing import FRESH, freshen
 from workers.jobhere import JobHere
 from workers.mark import ELSEWHERE
+from workers.shared.board import Card, Hint, News
 from workers.station import Station
 from workers.sweep import sweep
 from workers.watch import Watch

@@ -6,24 +6,24 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
-from pipeline.brake import CANCELLED, PAUSED, Brake
 from pipeline.edit import State
+from pipeline.engine.brake import CANCELLED, PAUSED, Brake
+from pipeline.engine.jobrun import JobRun
+from pipeline.engine.progress import LocalProgress, Observed
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.limits import limits_of
 from pipeline.job.spec import Spec
-from pipeline.jobrun import JobRun
 from pipeline.models import catalogue
 from pipeline.ports import Wanted
-from pipeline.progress import LocalProgress, Observed
-from workers.board import Held, News
-from workers.budget import Purse, RedisBudget
-from workers.lease import RedisLease
-from workers.pace import RedisPace
 from workers.placing import REASONS
-from workers.progress import ShardProgress
-from workers.slots import JobSlots
+from workers.shared.board import Held, News
+from workers.shared.budget import Purse, RedisBudget
+from workers.shared.lease import RedisLease
+from workers.shared.pace import RedisPace
+from workers.shared.progress import ShardProgress
+from workers.shared.slots import JobSlots
 from workers.tools import Tools
 
 #: A hold that is shorter is not worth a word.

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
-from workers.board import Board
 from workers.finishing import FRESH
+from workers.shared.board import Board
 
 #: In the job folder: the name of the Redis and, so that it is seen to be fresh, a word that is new at each renewal.
 MARK = ".retouch/redis"

@@ -12,8 +12,8 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import JOBS, find_exact, last_status
 from pipeline.store import open_store
 from workers.placing import place_again
+from workers.shared.status import ENDED
 from workers.station import Station
-from workers.status import ENDED
 
 log = logging.getLogger("retouch.worker")
 

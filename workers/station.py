@@ -11,17 +11,17 @@ from functools import partial
 import msgspec
 
 from pipeline.edit import State, Totals
-from pipeline.engine import run_shard
+from pipeline.engine.scope import Scope, within
+from pipeline.engine.shards import run_shard
 from pipeline.errors import BrokerError, JobError, RetouchError, StoreError
-from pipeline.scope import Scope, within
-from workers.board import Claim, Held
 from workers.finishing import finish, tell
 from workers.jobhere import Holding, JobHere
-from workers.keys import FINISH
-from workers.lease import RedisLease
 from workers.mark import Marks
-from workers.patience import persistently
-from workers.progress import ShardProgress
+from workers.shared.board import Claim, Held
+from workers.shared.keys import FINISH
+from workers.shared.lease import RedisLease
+from workers.shared.patience import persistently
+from workers.shared.progress import ShardProgress
 from workers.solitude import Solitude
 from workers.suspicion import GUILTY, SET_ASIDE, SUSPECT, weighed
 from workers.tools import Tools

@@ -17,10 +17,10 @@ from pipeline.job.limits import limited, limits_asked
 from pipeline.job.spec import Spec
 from pipeline.ports import Wanted
 from workers.app import make_app, publish
-from workers.board import Board
-from workers.connection import check, connect
 from workers.placing import REASONS, place
-from workers.status import read_status, workers_alive
+from workers.shared.board import Board
+from workers.shared.connection import check, connect
+from workers.shared.status import read_status, workers_alive
 from workers.sweep import sweep
 
 

@@ -8,11 +8,11 @@ import logging
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.job.folder import JobFolder
 from pipeline.notify.teller import Teller
-from pipeline.public import PublicClients
-from workers.connection import reaching
-from workers.keys import TELLER, TOLD
-from workers.scripts import Scripts
-from workers.status import read_status
+from pipeline.urls.public import PublicClients
+from workers.shared.connection import reaching
+from workers.shared.keys import TELLER, TOLD
+from workers.shared.scripts import Scripts
+from workers.shared.status import read_status
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")

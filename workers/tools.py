@@ -10,18 +10,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.fetch import Fetcher
+from pipeline.engine.jobrun import Caller
 from pipeline.gemini.client import Client
-from pipeline.jobrun import Caller
 from pipeline.local import DECODERS
 from pipeline.ports import Observer
 from pipeline.reuse import Reuse
 from pipeline.store import open_store
-from workers.board import Board, worker_name
-from workers.budget import Purse
-from workers.claims import RedisClaims
-from workers.connection import connect
+from pipeline.urls.fetch import Fetcher
 from workers.settings import Settings
+from workers.shared.board import Board, worker_name
+from workers.shared.budget import Purse
+from workers.shared.claims import RedisClaims
+from workers.shared.connection import connect
 
 
 @dataclass(kw_only=True)

@@ -18,21 +18,21 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.worker import state
 
+from pipeline.engine.traces import tracing
 from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
 from pipeline.notify.command import words_of
 from pipeline.notify.settings import secret_key
 from pipeline.ports import Observer
-from pipeline.traces import tracing
 from workers.app import make_app, publish
-from workers.board import Hint
 from workers.cancelling import cancelled
-from workers.connection import check
 from workers.consumer import Worker
 from workers.heart import Heart, sweep_for_ever
 from workers.loop import LoopThread
 from workers.recovery import Recovery
 from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
+from workers.shared.board import Hint
+from workers.shared.connection import check
 from workers.shutdown import end_in_time
 from workers.station import Station
 from workers.tasks import add_shard_task

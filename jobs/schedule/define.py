@@ -18,7 +18,7 @@ from jobs.schedule.shown import Shown, lines, the_schedule
 from jobs.schedule.values import Cron, Missed, Overlap, Schedule, When
 from jobs.standing import registry
 from pipeline.errors import BrokerError, UsageError
-from workers.schedules import Schedules
+from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")

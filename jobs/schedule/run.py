@@ -13,7 +13,7 @@ from jobs.schedule.shown import the_schedule
 from jobs.schedule.values import Ended, Outcome
 from jobs.standing import registry
 from pipeline.errors import JobError
-from workers.schedules import Schedules
+from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 
 #: Seconds for a scheduler that is at work on the same schedule, and between two looks whether it is.

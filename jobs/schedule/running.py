@@ -27,6 +27,7 @@ from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, 
 from jobs.telling import notify_asked
 from jobs.words import ENDED
 from pipeline.edit import State, utc
+from pipeline.engine.steps import reached
 from pipeline.errors import JobError, ManifestError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.hold import held
@@ -37,14 +38,13 @@ from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest, open_selection
 from pipeline.notify.settings import ask
 from pipeline.report.words import money, plural
-from pipeline.steps import reached
 from pipeline.store import open_store, prove
-from workers.status import NO_WORKER
+from workers.shared.status import NO_WORKER
 from workers.submitting import announce, hand_over, status_at
 
 log = logging.getLogger("retouch.scheduler")
 
-#: How the reason begins for which a job's own budget has stopped it (pipeline.row).
+#: How the reason begins for which a job's own budget has stopped it (pipeline.engine.row).
 _BUDGET = "budget:"
 
 

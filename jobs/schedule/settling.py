@@ -16,8 +16,8 @@ import msgspec
 
 from jobs.schedule.book import Book
 from jobs.schedule.values import Claim, Ended, Missed, Outcome, Schedule, slot_at
-from pipeline.steps import reached
-from workers.schedules import Schedules
+from pipeline.engine.steps import reached
+from workers.shared.schedules import Schedules
 
 log = logging.getLogger("retouch.scheduler")
 

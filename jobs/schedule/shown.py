@@ -19,7 +19,7 @@ from jobs.standing import Standings, registry, standings
 from pipeline.edit import Status, utc
 from pipeline.errors import BrokerError, JobError, RetouchError
 from pipeline.job.registry import find_exact
-from workers.schedules import Schedules
+from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 
 _UPCOMING = 3

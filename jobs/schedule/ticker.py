@@ -21,7 +21,7 @@ from jobs.schedule.settling import Begin, new_claim, settle_open, take
 from jobs.schedule.timing import due, upcoming
 from jobs.schedule.values import Schedule
 from pipeline.errors import BrokerError, RetouchError
-from workers.schedules import Schedules
+from workers.shared.schedules import Schedules
 
 log = logging.getLogger("retouch.scheduler")
 

@@ -13,18 +13,18 @@ from urllib.parse import quote
 
 import msgspec
 
-from pipeline.bucketpaths import bucket_of
 from pipeline.edit import Edit
+from pipeline.engine.jobrun import Inputs
 from pipeline.errors import InvalidInput
-from pipeline.fetch import Fetcher
 from pipeline.inputs import gathered
 from pipeline.job.folder import UPLOADED_INPUTS, JobFolder
 from pipeline.job.spec import Spec
-from pipeline.jobrun import Inputs
 from pipeline.picture import SentPicture
 from pipeline.roots import Roots, is_url, locate, root_map
 from pipeline.store import is_bucket_url
 from pipeline.store.bucket import parted
+from pipeline.urls.bucketpaths import bucket_of
+from pipeline.urls.fetch import Fetcher
 
 #: Pictures that are copied at once.
 _COPIES = 16

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from pipeline.brake import PAUSED
 from pipeline.edit import Outcome, State, Status
+from pipeline.engine.brake import PAUSED
 
 #: Seconds for which a job must have waited before it is told: most waits are over before anybody could act.
 PATIENCE = 300.0

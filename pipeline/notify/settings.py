@@ -16,10 +16,10 @@ from enum import StrEnum
 
 import msgspec
 
-from pipeline.addresses import check_url
 from pipeline.errors import InvalidInput, StoreError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.notify.event import Bound
+from pipeline.urls.addresses import check_url
 
 SECRET = "RETOUCH_NOTIFY_SECRET"  # noqa: S105 - the name of the variable
 _FILE = ".retouch/notify"

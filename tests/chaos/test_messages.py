@@ -9,7 +9,7 @@ from tests.chaos.judge import judge
 from tests.chaos.processes import Process
 from tests.chaos.server import Server
 from tests.chaos.waiting import until
-from workers.keys import QUEUE_LISTS
+from workers.shared.keys import QUEUE_LISTS
 
 
 def repeat(server: Server, seen: list[tuple[str, str]], chance: random.Random) -> None:

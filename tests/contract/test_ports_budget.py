@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.brake import Brake
-from pipeline.budget import LocalBudget
+from pipeline.engine.brake import Brake
+from pipeline.limits.budget import LocalBudget
 from pipeline.ports import Budget, Wanted
-from workers.board import Board, Card, Place
-from workers.budget import Purse, RedisBudget
+from workers.shared.board import Board, Card, Place
+from workers.shared.budget import Purse, RedisBudget
 
 BudgetOf = Callable[[float | None], Budget]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.brake import Brake
-from pipeline.pace import LocalPace
+from pipeline.engine.brake import Brake
+from pipeline.limits.pace import LocalPace
 from pipeline.ports import Pace
-from workers.board import Board
-from workers.pace import RedisPace
+from workers.shared.board import Board
+from workers.shared.pace import RedisPace
 
 PaceAt = Callable[[float | None], Pace]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.edit import Attempt, Outcome, Record, Totals, Variant, Verdict
-from pipeline.progress import LocalProgress
-from workers.progress import ShardProgress
+from pipeline.engine.progress import LocalProgress
+from workers.shared.progress import ShardProgress
 
 
 def attempt(verdict: Verdict = Verdict.IMAGE, **fields) -> Attempt:

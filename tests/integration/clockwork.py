@@ -15,7 +15,7 @@ from jobs.schedule.settling import outcome_of
 from jobs.schedule.ticker import Ticker
 from jobs.schedule.values import Ended, Schedule, When
 from pipeline.store import open_store
-from workers.schedules import Schedules
+from workers.shared.schedules import Schedules
 
 START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 END = datetime(2027, 1, 1, tzinfo=UTC).timestamp()

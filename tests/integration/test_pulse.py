@@ -11,14 +11,14 @@ import pytest
 
 from pipeline.ports import Wanted
 from workers.app import make_app, publish
-from workers.board import Place
 from workers.cancelling import cancelled
 from workers.jobhere import Holding
-from workers.keys import FINISH
-from workers.lease import RedisLease
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
 from workers.settings import Settings
+from workers.shared.board import Place
+from workers.shared.keys import FINISH
+from workers.shared.lease import RedisLease
 from workers.station import Station
 from workers.sweep import sweep
 from workers.tools import opened

@@ -10,8 +10,8 @@ from jobs.schedule.ticker import AGAIN, Ticker
 from jobs.schedule.values import Ended, Every, Missed
 from pipeline.store import open_store
 from tests.integration.clockwork import DAY, START, World
-from workers.connection import connect
-from workers.schedules import Schedules
+from workers.shared.connection import connect
+from workers.shared.schedules import Schedules
 
 
 @pytest.fixture

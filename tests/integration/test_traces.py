@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engine.traces import wanted
 from pipeline.gemini.emulator import rule
-from pipeline.traces import wanted
 from tests.integration.crew import Crew
 from tests.integration.shop import KEY, Shop
 

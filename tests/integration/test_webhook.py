@@ -13,7 +13,7 @@ from tenacity import wait_none
 from pipeline.notify import command
 from pipeline.notify.settings import Notify
 from pipeline.notify.webhook import TRIES, post
-from pipeline.public import PublicClients
+from pipeline.urls.public import PublicClients
 from tests.integration.receiver import HANG, receiving
 
 

@@ -9,12 +9,12 @@ import pytest
 from pipeline.edit import State, Totals
 from pipeline.errors import BrokerError
 from pipeline.ports import Wanted
-from workers import board as board_module
 from workers.app import make_app, publish
-from workers.board import AHEAD, FEWEST, Board, Card, Held, Place
-from workers.connection import check, connect
-from workers.keys import FINISH, HINTED, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
-from workers.status import NO_WORKER, look, read_status, workers_alive
+from workers.shared import board as board_module
+from workers.shared.board import AHEAD, FEWEST, Board, Card, Held, Place
+from workers.shared.connection import check, connect
+from workers.shared.keys import FINISH, HINTED, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
+from workers.shared.status import NO_WORKER, look, read_status, workers_alive
 
 LEASE = 10.0
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from tests.integration.crew import LEASE, Crew, wait_for
-from workers.keys import QUEUE_LISTS
-from workers.status import NO_WORKER
+from workers.shared.keys import QUEUE_LISTS
+from workers.shared.status import NO_WORKER
 
 
 @pytest.fixture

@@ -12,19 +12,19 @@ import pytest
 from celery.app.defaults import DEFAULTS
 from celery.app.task import Task
 
-from pipeline.brake import Brake
 from pipeline.edit import State
+from pipeline.engine.brake import Brake
 from pipeline.errors import BrokerError, UsageError
-from workers import lease as lease_module
 from workers import solitude as solitude_module
 from workers import watch as watch_module
 from workers.app import SETTINGS, TASK_OPTIONS, make_app
-from workers.budget import Purse
-from workers.lease import RedisLease
 from workers.loop import LoopThread
-from workers.patience import patiently
 from workers.settings import Settings, lease_seconds
-from workers.slots import JobSlots
+from workers.shared import lease as lease_module
+from workers.shared.budget import Purse
+from workers.shared.lease import RedisLease
+from workers.shared.patience import patiently
+from workers.shared.slots import JobSlots
 from workers.solitude import Solitude
 from workers.tasks import add_shard_task
 from workers.transport import Transport, Unacknowledged

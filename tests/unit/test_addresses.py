@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.addresses import check_url, is_public, shown
 from pipeline.errors import InvalidInput
+from pipeline.urls.addresses import check_url, is_public, shown
 
 
 @pytest.mark.parametrize(

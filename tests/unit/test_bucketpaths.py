@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.bucketpaths import bucket_of, meant
 from pipeline.errors import InvalidInput
+from pipeline.urls.bucketpaths import bucket_of, meant
 
 ROOT = "s3://shop/in"
 

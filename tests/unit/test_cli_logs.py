@@ -12,7 +12,7 @@ import pytest
 from jobs import logs
 from jobs.logs import LogOptions
 from jobs.masking import masked
-from pipeline.scope import Scope, concerning
+from pipeline.engine.scope import Scope, concerning
 
 KEY = "AIzaSy-not-a-real-key"
 

@@ -10,9 +10,9 @@ from jobs.doctor.finding import Grade
 from pipeline.edit import Verdict
 from pipeline.gemini.description import Description
 from pipeline.gemini.judgement import Judgement
-from workers.board import Card
-from workers.inspection import Force, Server
 from workers.monitoring.backlog import Backlog
+from workers.shared.board import Card
+from workers.shared.inspection import Force, Server
 
 
 def graded(findings) -> dict[str, Grade]:

@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from tenacity import wait_none
 
-from pipeline.addresses import is_public
 from pipeline.errors import InvalidInput, StoreError
-from pipeline.fetch import MAX_REDIRECTS, TRIES, Fetcher
+from pipeline.urls.addresses import is_public
+from pipeline.urls.fetch import MAX_REDIRECTS, TRIES, Fetcher
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5000
 

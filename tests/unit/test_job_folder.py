@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Totals, Variant, Verdict, utc
+from pipeline.engine.progress import status_of
 from pipeline.errors import JobError, ManifestError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held, is_held
@@ -14,7 +15,6 @@ from pipeline.job.shard import Intent
 from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
-from pipeline.progress import status_of
 from pipeline.store import open_store
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.brake import PAUSED
 from pipeline.edit import State, Status
+from pipeline.engine.brake import PAUSED
 from pipeline.notify.event import PATIENCE, Bound, Event, Kind, due
 
 

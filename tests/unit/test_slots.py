@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.slots import AdjustableSlots
+from pipeline.engine.slots import AdjustableSlots
 
 
 async def taken(slots: AdjustableSlots, place: int = 0) -> asyncio.Task[bool]:

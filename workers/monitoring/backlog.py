@@ -6,9 +6,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from pipeline.edit import Outcome
-from workers.connection import reaching
-from workers.keys import ACTIVE, QUEUE_LISTS, of_job
-from workers.status import workers_alive
+from workers.shared.connection import reaching
+from workers.shared.keys import ACTIVE, QUEUE_LISTS, of_job
+from workers.shared.status import workers_alive
 
 _OUTCOMES = tuple(f"outcome:{outcome}" for outcome in Outcome)
 

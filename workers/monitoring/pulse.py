@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pipeline.edit import Attempt, Record
 from pipeline.errors import BrokerError
 from workers.jobhere import JobHere
-from workers.keys import FINISH
 from workers.monitoring.backlog import Backlog, backlog
 from workers.monitoring.binding import Limit, Pressure, binding
 from workers.monitoring.health import Vitals
+from workers.shared.keys import FINISH
 from workers.station import Station
 
 #: Seconds between two looks here, and between two at what lies before all workers.

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from pipeline.brake import Brake
-from pipeline.keeper import GRACE
+from pipeline.engine.brake import Brake
+from pipeline.engine.keeper import GRACE
 
 #: Part of a lease that is not used: two machines' clocks never run at quite the same speed.
 _MARGIN = 0.1

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from redis.exceptions import NoPermissionError, ResponseError
 
-from workers.board import Board, Card
-from workers.connection import connect, reaching
 from workers.monitoring.backlog import Backlog, backlog
-from workers.status import living_workers
+from workers.shared.board import Board, Card
+from workers.shared.connection import connect, reaching
+from workers.shared.status import living_workers
 
 #: Seconds for which a message may lie in the queue before it counts as not taken.
 OVERDUE = 30.0

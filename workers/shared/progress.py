@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.edit import Attempt, Record, Totals
-from pipeline.progress import LocalProgress
+from pipeline.engine.progress import LocalProgress
 
 
 class ShardProgress:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from pipeline.brake import Brake
-from workers.board import Board
-from workers.patience import patiently
+from pipeline.engine.brake import Brake
+from workers.shared.board import Board
+from workers.shared.patience import patiently
 
 
 class RedisPace:

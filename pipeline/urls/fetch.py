@@ -1,6 +1,6 @@
 """Pictures that the manifest names by URL: downloaded to a file, from public addresses only.
 
-Every address is judged (:mod:`pipeline.public`), and anew on every redirect.
+Every address is judged (:mod:`pipeline.urls.public`), and anew on every redirect.
 
 No key, no cookie and no netrc is ever sent; credentials in a URL go to that URL's host alone.
 """
@@ -18,11 +18,11 @@ from aiohttp.abc import AbstractResolver
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from tenacity.wait import wait_base
 
-from pipeline.addresses import Judge, check_url, shown
 from pipeline.errors import InvalidInput, StoreError
-from pipeline.public import PublicClients
 from pipeline.store import is_bucket_url
 from pipeline.store.bucket import Bucket, Missing, TooLarge, parted
+from pipeline.urls.addresses import Judge, check_url, shown
+from pipeline.urls.public import PublicClients
 
 #: Hops after the first request.
 MAX_REDIRECTS = 5

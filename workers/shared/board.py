@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 
 from pipeline.edit import State, Totals
 from pipeline.ports import Wanted
-from workers.connection import reaching
-from workers.keys import MONTH, NAME, of_job, shard_name
-from workers.scripts import Scripts
-from workers.sums import sums_of
+from workers.shared.connection import reaching
+from workers.shared.keys import MONTH, NAME, of_job, shard_name
+from workers.shared.scripts import Scripts
+from workers.shared.sums import sums_of
 
 #: Seconds without a heartbeat after which a worker counts as gone; people hear of it within ten.
 PRESENCE = 6.0

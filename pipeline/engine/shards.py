@@ -6,16 +6,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from pipeline.call import LeaseLost
 from pipeline.edit import Edit, Outcome, OutputPicture, Record, Totals
+from pipeline.engine.call import LeaseLost
+from pipeline.engine.jobrun import JobRun
+from pipeline.engine.record import output, record_of
+from pipeline.engine.row import Row, take
+from pipeline.engine.scope import Scope, within
 from pipeline.errors import StoreError
 from pipeline.job.shard import OpenShard, adopted, found
-from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
-from pipeline.record import output, record_of
-from pipeline.row import Row, take
-from pipeline.scope import Scope, within
 
 log = logging.getLogger("retouch.engine")
 

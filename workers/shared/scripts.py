@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from workers.keys import for_lua
+from workers.shared.keys import for_lua
 
 NAMES = (
     "open",
@@ -49,4 +49,4 @@ class Scripts:
 
 
 def _source(name: str) -> str:
-    return files("workers").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return files("workers.shared").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

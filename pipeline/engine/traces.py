@@ -19,8 +19,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pipeline.edit import Attempt, Outcome, Record, Tokens, Verdict
+from pipeline.engine.scope import Scope, current
 from pipeline.ports import Observer
-from pipeline.scope import Scope, current
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

@@ -20,8 +20,8 @@ import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from pipeline.addresses import Judge, is_public, private
 from pipeline.gemini.transport import Transport, certificates, proxy_for
+from pipeline.urls.addresses import Judge, is_public, private
 
 _TIMEOUT = httpx.Timeout(connect=10, read=20, write=10, pool=None)
 

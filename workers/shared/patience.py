@@ -14,7 +14,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from pipeline.brake import Brake
+from pipeline.engine.brake import Brake
 from pipeline.errors import BrokerError
 
 T = TypeVar("T")

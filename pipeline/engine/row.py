@@ -10,20 +10,20 @@ from datetime import UTC, datetime
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from pipeline.call import Calls, LeaseLost, Received
 from pipeline.edit import Edit, History, Outcome, Record, State, Verdict
+from pipeline.engine.call import Calls, LeaseLost, Received
+from pipeline.engine.jobrun import JobRun
+from pipeline.engine.record import record_of
+from pipeline.engine.steps import reached
 from pipeline.errors import InvalidInput
 from pipeline.inputs import column_of
 from pipeline.job.planning import price_of
-from pipeline.jobrun import JobRun
-from pipeline.pace import seconds_to_new_day
+from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
-from pipeline.record import record_of
 from pipeline.reuse import fingerprint
 from pipeline.roots import RootUnseen
-from pipeline.steps import reached
 
 log = logging.getLogger("retouch.row")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.brake import Brake
-from workers.board import Board
-from workers.patience import patiently
-from workers.sums import billionths
+from pipeline.engine.brake import Brake
+from workers.shared.board import Board
+from workers.shared.patience import patiently
+from workers.shared.sums import billionths
 
 #: Seconds after which it is asked again whether calls of other workers turned out cheaper.
 _ASK_AGAIN = 0.5

@@ -1,6 +1,6 @@
 """One call of a row: intent put, request sent, answer judged, picture verified and stored.
 
-What follows from it is :mod:`pipeline.policy`'s to decide and :mod:`pipeline.row`'s to do.
+What follows from it is :mod:`pipeline.policy`'s to decide and :mod:`pipeline.engine.row`'s to do.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 import msgspec
 
 from pipeline.edit import Attempt, Edit, History, OutputPicture, Variant, Verdict, utc
+from pipeline.engine.jobrun import JobRun
+from pipeline.engine.record import output
+from pipeline.engine.steps import reached
 from pipeline.errors import InvalidInput
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
 from pipeline.job.shard import Intent
-from pipeline.jobrun import JobRun
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
 from pipeline.picture import unchanged as is_unchanged
 from pipeline.policy import variant
 from pipeline.ports import Lease
 from pipeline.price import charged
-from pipeline.record import output
-from pipeline.steps import reached
 from pipeline.store import Bytes
 
 log = logging.getLogger("retouch.call")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from pipeline.errors import BrokerError
-from workers.board import Board
-from workers.connection import reaching
-from workers.keys import EDIT
+from workers.shared.board import Board
+from workers.shared.connection import reaching
+from workers.shared.keys import EDIT
 
 log = logging.getLogger("retouch.redis")
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from pipeline.brake import Brake
+from pipeline.engine.brake import Brake
 from pipeline.errors import StoreError
 from pipeline.ports import Progress
 

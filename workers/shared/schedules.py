@@ -24,8 +24,8 @@ from redis.asyncio import Redis
 from redis.exceptions import LockError
 
 from workers.cancelling import cancelled
-from workers.connection import reaching
-from workers.keys import PREFIX
+from workers.shared.connection import reaching
+from workers.shared.keys import PREFIX
 
 #: Seconds after which a scheduler that says nothing is dead.
 ALIVE = 30

@@ -8,14 +8,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pipeline.brake import Brake
 from pipeline.edit import Edit, State
+from pipeline.engine.brake import Brake
+from pipeline.engine.keeper import Keeper
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.verdict import Judgement
 from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
-from pipeline.keeper import Keeper
 from pipeline.models import Catalogue
 from pipeline.picture import SentPicture
 from pipeline.policy import SAME_FAULTS

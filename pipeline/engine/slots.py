@@ -9,7 +9,7 @@ from typing import Any
 
 
 class AdjustableSlots:
-    """:class:`pipeline.jobrun.Slots` whose number can be changed.
+    """:class:`pipeline.engine.jobrun.Slots` whose number can be changed.
 
     Of those that wait for a slot, the lowest *place* has the next; of equal places the first. With fewer slots than
     calls in flight, none is begun until as many have come back.

@@ -6,12 +6,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from pipeline.edit import State, Status, utc
+from pipeline.engine.progress import status_of
 from pipeline.ports import Wanted
-from pipeline.progress import status_of
-from workers.board import Card
-from workers.connection import reaching
-from workers.keys import WORKERS, of_job
-from workers.sums import totals_in
+from workers.shared.board import Card
+from workers.shared.connection import reaching
+from workers.shared.keys import WORKERS, of_job
+from workers.shared.sums import totals_in
 
 NO_WORKER = "no worker is consuming: start `retouch worker`"
 

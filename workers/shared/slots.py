@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import count
 
-from pipeline.slots import AdjustableSlots
+from pipeline.engine.slots import AdjustableSlots
 
 #: A shard's place among those of its job: whether it was begun here, not left by a dead worker; when it was taken.
 Place = tuple[bool, int]
@@ -65,7 +65,7 @@ class JobSlots:
 
 
 class ShardSlots:
-    """:class:`pipeline.jobrun.Slots` of one shard, which has its place among those of its job."""
+    """:class:`pipeline.engine.jobrun.Slots` of one shard, which has its place among those of its job."""
 
     def __init__(self, job: JobSlots, place: Place, begin: Callable[[], Awaitable[None]]) -> None:
         self._job = job

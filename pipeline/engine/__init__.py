@@ -1,0 +1,1 @@
+"""The way of a row, and of a job's rows through one pool of slots."""

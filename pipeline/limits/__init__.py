@@ -1,0 +1,1 @@
+"""What a job may do at most: calls a minute, and dollars."""
