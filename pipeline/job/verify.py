@@ -65,7 +65,8 @@ class Verifier:
         self._found = found
         self._totals = Totals()
         self._records = self._pictures = self._bytes = 0
-        self._next_row: int | None = 1
+        #: The row whose record should come next; ``None``: rows may still be missing.
+        self._next_row: int | None = None
 
     async def run(self) -> Verified:
         """Compare everything; of a job that has not ended, what is settled, for the rest is still on its way."""
@@ -74,6 +75,7 @@ class Verifier:
         shards = await folder.shards_planned()
         status = await last_status(folder)
         ended = status is not None and status.state in (State.FINISHED, State.CANCELLED)
+        self._next_row = 1 if ended else None
         with (
             tempfile.TemporaryDirectory(prefix="retouch-") as scratch,
             contextlib.closing(_Names(Path(scratch, "names"))) as recorded,
@@ -117,34 +119,36 @@ class Verifier:
         self._records += len(records)
         together = asyncio.Semaphore(_TOGETHER)
 
-        async def one(row: int, picture: OutputPicture) -> None:
+        async def one(row: int, picture: OutputPicture) -> Flaw | None:
             async with together:
-                await self._picture(row, picture)
+                return await self._picture(row, picture)
 
         for record in records:
             self._record(record)
             recorded.add(picture.path for picture in record.images)
-        await asyncio.gather(*(one(record.row, picture) for record in records for picture in record.images))
+        pictures = (one(record.row, picture) for record in records for picture in record.images)
+        for flaw in await asyncio.gather(*pictures):
+            if flaw:
+                self._found(flaw)
 
     def _record(self, record: Record) -> None:
         if record.outcome is Outcome.DONE and not record.images:
             self._flaw("no_picture", _RESULTS, "is done, and its record names no picture", record.row)
         if self._next_row is not None and record.row != self._next_row:
             self._flaw("rows", _RESULTS, f"comes where row {self._next_row} should", record.row)
-        self._next_row = record.row + 1
+        self._next_row = self._next_row and record.row + 1
 
-    async def _picture(self, row: int, picture: OutputPicture) -> None:
+    async def _picture(self, row: int, picture: OutputPicture) -> Flaw | None:
+        def flaw(code: str, message: str) -> Flaw:
+            return Flaw(code=code, path=picture.path, message=message, row=row)
+
         path = PurePosixPath(picture.path)
         if path.parent != PurePosixPath(_IMAGES) or path.name == "..":
-            self._flaw(
-                "outside", picture.path, f"is not directly inside {_IMAGES}/: it is not looked at", row
-            )
-            return
+            return flaw("outside", f"is not directly inside {_IMAGES}/: it is not looked at")
         data = await self._folder.store.get(picture.path)
         self._pictures += 1
         if data is None:
-            self._flaw("missing", picture.path, "is not there", row)
-            return
+            return flaw("missing", "is not there")
         self._bytes += len(data)
         digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
         for code, there, said in (
@@ -153,8 +157,8 @@ class Verifier:
             ("type", sniff(data[:64]) or "unknown", picture.mime_type),
         ):
             if there != said:
-                self._flaw(code, picture.path, f"is {there}, and its record says {said}", row)
-                return
+                return flaw(code, f"is {there}, and its record says {said}")
+        return None
 
     async def _whole(self) -> None:
         """What can be said of a job that has ended alone: that all its rows are there, and the report counts them."""
