@@ -61,7 +61,7 @@ def tracing() -> Iterator[tuple[Observer, ...]]:
 def _possible() -> bool:
     """Whether spans can be sent as they are asked for; jobs are done all the same."""
     if importlib.util.find_spec("opentelemetry") is None or not _exporter_is_there():
-        log.warning("traces_off: the environment asks for spans; `pip install 'retouch[traces]'` makes them")
+        log.warning("traces_off: the environment asks for spans; install retouch[traces] to have them")
         return False
     protocol = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), _HTTP)
     if protocol != _HTTP:
