@@ -156,6 +156,7 @@ class DiskStore:
         if folder in self._known_folders:
             return
         if not folder.is_dir():
+            self._look_for_anchor()
             self._make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
             _sync_folder(folder.parent)

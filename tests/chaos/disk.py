@@ -53,7 +53,8 @@ class Disk:
         assert not subprocess.run(["umount", "--lazy", str(kept)], check=False).returncode
 
     def close(self) -> None:
-        subprocess.run(["umount", "--lazy", str(self.folder)], check=False, capture_output=True)
+        for folder in (self.folder, self.folder.with_name("kept")):
+            subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)
 
     def _remount(self, how: str) -> bool:
         return not self._mount("-o", f"remount,{how}").returncode
