@@ -14,7 +14,7 @@ _INTRO = """# Exit codes
 | code | |
 | --- | --- |
 | 0 | every row is done; a command that reads has read |
-| 1 | finished or cancelled, and some rows are not done; `check`: faults were found; `doctor`: something is at fault; `probe`: no progress |
+| 1 | finished or cancelled, and some rows are not done; `check`: faults were found; `doctor`: something is at fault; `probe`: no progress; `verify`: a file is not as its record says |
 | 2 | bad usage, a manifest that cannot be read, Redis or the store out of reach at the start, an unknown job, or a question without a terminal and without `--yes`: nothing was called |
 | 3 | a person is needed: the job is halted (key, billing, model), paused (by its budget or by `retouch pause`), or waits |
 """
