@@ -6,7 +6,10 @@ so that a script never takes a fault of the program for the state of a job.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,7 +22,7 @@ from jobs.command import WIDTH, log_params, write_examples
 from jobs.commands import COMMANDS
 from jobs.exits import INTERNAL, INTERRUPTED
 from jobs.masking import masked
-from pipeline.errors import RetouchError
+from pipeline.errors import RetouchError, UsageError
 
 log = logging.getLogger("retouch.cli")
 
@@ -49,7 +52,19 @@ Completion: eval "$(_RETOUCH_COMPLETE=bash_source retouch)" in ~/.bashrc; zsh_so
 def main() -> NoReturn:
     """The console script ``retouch``."""
     output.open_what_is_closed()
-    sys.exit(command_line(sys.argv[1:]))
+    _leave(command_line(sys.argv[1:]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End with *code*, as ``sys.exit`` does, but for tearing the interpreter down.
+
+    An answer of an object store that nobody waits for any more (a command that was ended, say) may come at any
+    moment to a thread of obstore's, which aborts the process when the interpreter is half gone.
+    """
+    with contextlib.suppress(OSError, UsageError):
+        output.flush()
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def command_line(arguments: Sequence[str]) -> int:

@@ -29,6 +29,7 @@ from pipeline.job.registry import (
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest, spool
 from pipeline.models import catalogue, fault_of_id
+from pipeline.price import estimate, no_budget
 from pipeline.store import Store, open_store, prove
 
 log = logging.getLogger("retouch.opening")
@@ -106,6 +107,8 @@ def check_options(asked: Asked) -> None:
     """
     model = catalogue().find(asked.model)
     fault = fault_of_id(asked.model) or (model and model.fault(asked.aspect_ratio, asked.image_size, 0))
+    if not fault and asked.budget is not None and estimate(asked.model, asked.image_size, 1, 0) is None:
+        fault = no_budget(asked.model)
     if fault:
         raise UsageError(fault)
 

@@ -105,5 +105,13 @@ def estimate(
     return cost(known, tokens, lane=lane)
 
 
+def no_budget(model: str) -> str:
+    """Why a budget cannot hold for *model*, whose price is not known: what cannot be set aside cannot be bounded."""
+    return (
+        f"the price of {model} is not known, so that no budget can hold: leave --budget out, or choose a model with "
+        "a price (`retouch models`)"
+    )
+
+
 def _known(model: Model | str | None) -> Model | None:
     return catalogue().find(model) if isinstance(model, str) else model

@@ -6,6 +6,7 @@ that turns out not to be there counts too: it was looked for.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import runpy
@@ -26,13 +27,15 @@ def main(notes: str, folder: str, words: list[str]) -> None:
             opened.append((f"{details[0]}/", True))
 
     sys.addaudithook(hear)
-    sys.argv = ["retouch", *words]
-    try:
-        runpy.run_module("jobs", run_name="__main__", alter_sys=True)
-    finally:
+
+    def note() -> None:
         found = list(opened)
         with open(notes, "w") as file:
             json.dump(found, file)
+
+    atexit.register(note)
+    sys.argv = ["retouch", *words]
+    runpy.run_module("jobs", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
+from pipeline.price import no_budget
 from pipeline.reuse import fingerprint
 from pipeline.roots import RootUnseen
 
@@ -124,6 +125,8 @@ class Row:
         faults = model.faults(self.aspect_ratio, self.image_size, len(self.edit.images)) if model else {}
         for column, fault in faults.items():
             raise InvalidInput("option", fault, column)
+        if self.job.spec.budget is not None and price_of(self.edit, self.job.spec) is None:
+            raise InvalidInput("option", no_budget(self.model), "model")
 
     async def _edited(self) -> Record | None:
         """The record of a row that can be sent: by calls, or by an equal edit that was paid for before."""

@@ -473,3 +473,18 @@ def test_a_folder_of_pictures_is_a_manifest(shop, emulator):
 
     assert done.returncode == 0, done.stderr
     assert status_of(done)["outcomes"]["done"] == 3
+
+
+def test_a_budget_takes_no_model_whose_price_is_not_known(shop, emulator):
+    shop.manifest(1)
+    refused = shop.retouch("run", "shop.csv", "--budget", "5", "--model", "gemini-9-image")
+    assert refused.returncode == 2
+    assert "no budget can hold" in refused.stderr
+
+    (shop.folder / "own.csv").write_text(
+        "image,prompt,model\np1.png,x [[1]],gemini-9-image\np1.png,y [[2]],\n"
+    )
+    ended = shop.retouch("run", "own.csv", "--budget", "5", "--out", "own", "--json")
+    outcomes = json.loads(ended.stdout)["outcomes"]
+    assert (outcomes["invalid"], outcomes["done"]) == (1, 1)
+    assert [call.model for call in emulator.ledger.calls()] == ["gemini-nano-banana-2.1"]
