@@ -23,7 +23,7 @@ BASE_URL = "https://generativelanguage.googleapis.com"
 ANSWERS = 16
 #: Requests that are sent at the same time: each holds half a megabyte, and the line is full long before. The wait
 #: for it is before the connection, under no deadline.
-SENDING = 64
+SENDING = 32
 #: Seconds; see :class:`pipeline.gemini.exchange.Deadlines`.
 CONNECT, IDLE = 10.0, 60.0
 #: The server refuses shorter deadlines than this (gemini-api.md 0.8), so they are ours alone.
