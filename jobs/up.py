@@ -182,6 +182,8 @@ class Stack:
             codes["worker"] = self._worker_ends(running["worker"])
         if "server" in running:
             codes["server"] = running["server"].end(_END)
+        # Told before it could listen, a part is ended by the signal itself, and has begun nothing.
+        codes = {name: 0 if code == -signal.SIGTERM else code for name, code in codes.items()}
         for name, code in codes.items():
             if code != 0:
                 output.say(f"The {name} did not end in order ({ending(code)}).")

@@ -78,8 +78,9 @@ def test_a_budget_that_is_used_up_and_failures_are_told(shop, emulator):
         options = ("--notify", receiver.url, "--notify-private", "--notify-failures", "0", "--attempts", "1")
         assert shop.run("--budget", "0.2", "--max-in-flight", "1", *options).returncode == 3
 
-    assert receiver.types == ["job.failures", "job.paused"]
-    assert "budget" in receiver.posts[1].json["data"]["state_reason"]
+    assert sorted(receiver.types) == ["job.failures", "job.paused"]
+    paused = next(post.json for post in receiver.posts if post.json["type"] == "job.paused")
+    assert "budget" in paused["data"]["state_reason"]
 
 
 def test_slack_is_sent_text(shop):
