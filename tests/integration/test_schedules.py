@@ -158,7 +158,10 @@ def test_a_scheduler_killed_at_any_step_leaves_one_job(crew, step):
     assert edited == (["a.png", "b.png", "c.png"] if step == "slot_claimed" else ["a.png", "b.png"])
     assert len(json.loads(crew.retouch("status", "--json").stdout)) == 1
     assert calls(crew) == len(edited)
-    assert crew.run_now()["ended"] == ("nothing-new" if step == "slot_claimed" else "started")
+    last = crew.run_now()
+    assert last["ended"] == ("nothing-new" if step == "slot_claimed" else "started")
+    if last["job"]:
+        assert crew.finished(last) == ["c.png"]
 
 
 def test_a_run_edits_what_is_new_or_changed_and_says_what_it_skipped(crew):
@@ -190,7 +193,9 @@ def test_a_run_edits_what_is_new_or_changed_and_says_what_it_skipped(crew):
     assert crew.run_now()["ended"] == "nothing-new"
 
     crew.said("edit", "nightly", "--json", "--", "--prompt", "make it red")
-    assert crew.run_now()["picked"]["new"] == 5, "another edit of every picture"
+    edited_anew = crew.run_now()
+    assert edited_anew["picked"]["new"] == 5, "another edit of every picture"
+    assert len(crew.finished(edited_anew)) == 5
 
 
 def test_what_failed_is_taken_up_by_the_next_run_and_what_was_refused_is_not(crew):
