@@ -13,13 +13,15 @@ from pathlib import Path
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Bound, Figure, Result
 from benchmarks.stage import Stage
-from pipeline.edit import Totals, Variant, utc
+from pipeline.attempt import Variant
 from pipeline.job.folder import JobFolder
 from pipeline.job.shard import Intent
 from pipeline.job.spec import SHARD_ROWS
 from pipeline.picture import prepare
 from pipeline.ports import Wanted
 from pipeline.reuse import fingerprint
+from pipeline.status import Totals
+from pipeline.timestamp import utc
 from workers.shared.board import Board, Card, Held, Place, worker_name
 from workers.shared.connection import connect
 from workers.shared.lease import RedisLease

@@ -14,14 +14,13 @@ from jobs.live import View, open_view
 from jobs.standing import Standings, registry, spec_of, standings, the_job
 from jobs.telling import hook, telling
 from jobs.watch import follow
-from jobs.words import ENDED
-from pipeline.edit import State, Status
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.registry import Entry
 from pipeline.job.spec import Spec
 from pipeline.local import cancel_rest
+from pipeline.status import ENDED, State, Status
 from workers.submitting import announce, withdraw
 
 #: Seconds beyond a call's own timeout in which a job must have come to rest.

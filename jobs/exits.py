@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.edit import State, Status
+from pipeline.status import State, Status
 
 #: A process that was told to end.
 INTERRUPTED = 130

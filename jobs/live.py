@@ -14,8 +14,8 @@ from typing import Protocol
 from jobs import output, words
 from jobs.masking import masked
 from jobs.question import Question
-from pipeline.edit import State, Status
 from pipeline.errors import UsageError
+from pipeline.status import State, Status
 
 #: Seconds between two plain lines of a job whose state does not change.
 LINES_EVERY = 10.0

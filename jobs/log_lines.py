@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from jobs.masking import masked
-from pipeline.edit import utc
 from pipeline.engine.scope import current
+from pipeline.timestamp import utc
 
 #: What a line may concern, in the order in which it is told.
 _SCOPE = ("job", "shard", "row")

@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 from jobs.asked import Asked
-from pipeline.edit import State, utc
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.registry import (
@@ -30,7 +29,9 @@ from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest, spool
 from pipeline.models import catalogue, fault_of_id
 from pipeline.price import estimate, no_budget
+from pipeline.status import ENDED
 from pipeline.store import Store, open_store, prove
+from pipeline.timestamp import utc
 
 log = logging.getLogger("retouch.opening")
 
@@ -116,7 +117,7 @@ def check_options(asked: Asked) -> None:
 async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
     """A job is in the hands of the workers or of one run, never of both."""
     status = await last_status(folder)
-    ended = status is not None and status.state in (State.FINISHED, State.CANCELLED)
+    ended = status is not None and status.state in ENDED
     if known is not None and known.submitted and not submitted and not ended:
         raise JobError(
             f"job {known.job} was handed to the workers: watch it with `retouch watch {known.job}`, "

@@ -10,13 +10,13 @@ import msgspec
 from jobs import environment
 from jobs.live import View, open_view
 from jobs.standing import LEFT, Standings, spec_of, standings, the_job
-from jobs.words import ENDED, STOPPED
-from pipeline.edit import State, Status
+from jobs.words import STOPPED
 from pipeline.engine.brake import PAUSED
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
 from pipeline.job.results import write_status
+from pipeline.status import ENDED, State, Status
 from workers.submitting import announce, hand_over
 
 #: Seconds in which a process hears of it, and between two looks whether it has; a `run` looks every two.

@@ -8,13 +8,11 @@ import msgspec
 
 from jobs import output
 from jobs.standing import spec_of, standings, the_job
-from jobs.words import ENDED
-from pipeline.edit import Status
-from pipeline.engine.progress import status_of
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
 from pipeline.job.results import write_results
 from pipeline.job.totals import exact_totals
+from pipeline.status import ENDED, Status, status_of
 
 
 def rewrite(*, job: str, json: bool) -> None:

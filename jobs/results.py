@@ -15,10 +15,10 @@ import msgspec
 from jobs import output
 from jobs.standing import spec_of, the_job
 from jobs.words import printable
-from pipeline.edit import Outcome, Record
 from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import records_in
+from pipeline.record import Outcome, Record
 from pipeline.report import write_csv
 
 #: Shards that are read ahead: enough to hide the way to an object store.

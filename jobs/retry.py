@@ -15,7 +15,6 @@ from jobs.live import View, open_view
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
 from jobs.telling import hook
-from pipeline.edit import State
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
@@ -25,6 +24,7 @@ from pipeline.job.rounds import open_round, plan_round
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
 from pipeline.report.words import plural
+from pipeline.status import State
 from pipeline.store.leftovers import remove_leftovers
 from workers.submitting import hand_over
 

@@ -16,7 +16,6 @@ from jobs.exits import exit_code
 from jobs.live import View
 from jobs.opening import open_job, opened_manifest
 from jobs.telling import notify_asked, telling
-from pipeline.edit import State, Status
 from pipeline.engine.jobrun import Caller
 from pipeline.engine.traces import tracing
 from pipeline.errors import KeyMissing
@@ -30,6 +29,7 @@ from pipeline.local import LocalJob
 from pipeline.notify.settings import ask
 from pipeline.notify.teller import Teller
 from pipeline.report.words import plural
+from pipeline.status import State, Status
 from pipeline.store import open_store
 from pipeline.store.leftovers import remove_leftovers
 from pipeline.urls.fetch import Fetcher

@@ -15,8 +15,9 @@ from rich.text import Text
 from jobs import words
 from jobs.masking import masked
 from jobs.question import Question
-from pipeline.edit import Outcome, State, Status
+from pipeline.record import Outcome
 from pipeline.report.words import OUTCOMES, number
+from pipeline.status import State, Status
 
 #: Seconds between two drawings: more often nobody reads, and some terminals flicker.
 DRAW_EVERY = 0.25

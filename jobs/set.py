@@ -9,14 +9,13 @@ import msgspec
 from jobs import environment
 from jobs.live import View, open_view
 from jobs.standing import Standing, spec_of, standings, the_job
-from jobs.words import ENDED
-from pipeline.edit import State, Status
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import Limits, limited, limits_of
 from pipeline.job.registry import Entry
 from pipeline.ports import Wanted
 from pipeline.report.words import money, plural
+from pipeline.status import ENDED, State, Status
 from workers.submitting import announce
 
 #: What ``none`` on the command line becomes: no limit.

@@ -13,15 +13,14 @@ import msgspec
 from redis.asyncio import Redis
 
 from jobs import environment
-from jobs.words import ENDED, duration
-from pipeline.edit import State, Status, Totals
-from pipeline.engine.progress import status_of
+from jobs.words import duration
 from pipeline.errors import BrokerError, JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import LOCK, is_held
 from pipeline.job.registry import Entry, find, last_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
+from pipeline.status import ENDED, State, Status, Totals, status_of
 from pipeline.store import Store, open_store
 from workers.shared.connection import connect
 from workers.shared.status import look

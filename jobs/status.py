@@ -8,12 +8,13 @@ import msgspec
 
 from jobs import output, words
 from jobs.standing import Standing, Standings, registry, standings, the_job
-from pipeline.edit import Outcome, Status
 from pipeline.errors import RetouchError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry, entries
 from pipeline.notify.book import Book, Told
+from pipeline.record import Outcome
 from pipeline.report.words import money, number
+from pipeline.status import ENDED, Status
 
 _HEADER: tuple[str, ...] = ("JOB", "STATE", "ROWS", "DONE", "NOT DONE", "PENDING", "COST", "FOLDER")
 
@@ -99,7 +100,7 @@ def _reasons(statuses: list[Status]) -> list[str]:
     return [
         f"{status.job} {words.state_line(status)}"
         for status in statuses
-        if status.state_reason and status.state not in words.ENDED
+        if status.state_reason and status.state not in ENDED
     ]
 
 

@@ -18,7 +18,6 @@ from jobs.opening import open_job, opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Survey
 from jobs.telling import notify_asked
-from pipeline.edit import State, Status
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.hold import held
@@ -29,6 +28,7 @@ from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest
 from pipeline.notify.settings import Notify, ask
 from pipeline.report.words import plural
+from pipeline.status import State, Status
 from workers.shared.connection import check as check_redis
 from workers.shared.status import NO_WORKER
 from workers.submitting import hand_over

@@ -9,9 +9,9 @@ from jobs.exits import INTERRUPTED, exit_code
 from jobs.live import View, open_view
 from jobs.report import rewritten
 from jobs.standing import Standing, Standings, standings, the_job
-from jobs.words import ENDED, STOPPED
-from pipeline.edit import State
+from jobs.words import STOPPED
 from pipeline.job.registry import Entry
+from pipeline.status import ENDED, State
 
 #: Seconds between two looks.
 _EVERY = 0.5

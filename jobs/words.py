@@ -5,11 +5,12 @@ Figures are written as the report writes them (:mod:`pipeline.report.words`).
 
 from __future__ import annotations
 
-from pipeline.edit import Outcome, State, Status, Verdict
+from pipeline.attempt import Verdict
+from pipeline.record import Outcome
 from pipeline.report.words import money, number, plural
+from pipeline.status import ENDED, State, Status
 
 #: States in which nothing more happens by itself.
-ENDED = frozenset({State.FINISHED, State.CANCELLED})
 STOPPED = ENDED | {State.HALTED, State.PAUSED}
 
 #: The outcomes beside done, in the order in which people ask for them.

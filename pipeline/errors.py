@@ -12,7 +12,7 @@
     └── InvalidInput         -       a row that can never be sent; settles the row, never ends the program
 
 Halts (key refused, billing, model gone) are not exceptions: they are a state of the job
-(see :class:`pipeline.edit.State`), because rows in flight must still be settled.
+(see :class:`pipeline.status.State`), because rows in flight must still be settled.
 """
 
 from __future__ import annotations

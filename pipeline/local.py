@@ -8,10 +8,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.edit import State, Status, Totals, utc
 from pipeline.engine.brake import CANCELLED, CANCELLING, PAUSED, Brake
 from pipeline.engine.jobrun import Caller, Inputs, JobRun, NoCalls
-from pipeline.engine.progress import LocalProgress, Observed, status_of
+from pipeline.engine.progress import LocalProgress, Observed
 from pipeline.engine.shards import run_shards
 from pipeline.engine.slots import AdjustableSlots
 from pipeline.errors import ManifestError, RetouchError, StoreError
@@ -31,7 +30,9 @@ from pipeline.models import catalogue
 from pipeline.ports import Observer, Wanted
 from pipeline.price import estimate
 from pipeline.reuse import LocalClaims, Reuse
+from pipeline.status import ENDED, State, Status, Totals, status_of
 from pipeline.store import Store
+from pipeline.timestamp import utc
 from pipeline.urls.fetch import Fetcher
 
 #: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
@@ -242,7 +243,7 @@ class LocalJob:
         return self._status(State.FINISHED, None)
 
     def _status(self, state: State, reason: str | None) -> Status:
-        ended = state in (State.FINISHED, State.CANCELLED)
+        ended = state in ENDED
         planned = self.planner.planned
         return status_of(
             self.progress.totals,

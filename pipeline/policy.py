@@ -9,8 +9,10 @@ from http import HTTPStatus
 
 import msgspec
 
-from pipeline.edit import History, Outcome, Variant, Verdict
+from pipeline.attempt import Variant, Verdict
 from pipeline.gemini.verdict import Judgement, Scope
+from pipeline.history import History
+from pipeline.record import Outcome
 
 #: Seconds a row may wait in all for what is not its fault (contract.md); a day's quota is exempt.
 PATIENCE = 3600.0

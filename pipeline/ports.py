@@ -11,7 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from pipeline.edit import Attempt, Record, State, Totals
+from pipeline.attempt import Attempt
+from pipeline.record import Record
+from pipeline.status import State, Totals
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

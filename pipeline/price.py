@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from pipeline.edit import Tokens
+from pipeline.attempt import Tokens
 from pipeline.gemini.judgement import Judgement
 from pipeline.models import Model, catalogue
 

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from pipeline.edit import OutputPicture, Record
 from pipeline.job.folder import JobFolder
 from pipeline.picture import SentPicture
+from pipeline.record import OutputPicture, Record
 from pipeline.store import Store, open_store
 
 EDITS = ".retouch/edits"

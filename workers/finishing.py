@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.edit import State, utc
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
+from pipeline.status import ENDED, State
+from pipeline.timestamp import utc
 from workers.shared.board import Board
 from workers.shared.lease import RedisLease
-from workers.shared.status import ENDED, look, read_status
+from workers.shared.status import look, read_status
 
 #: Seconds between two writings of report.json: so much may a reader without Redis be behind.
 FRESH = 10.0

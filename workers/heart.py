@@ -8,8 +8,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from pipeline.edit import State
 from pipeline.errors import BrokerError, RetouchError
+from pipeline.status import State
 from workers.finishing import FRESH, freshen
 from workers.jobhere import JobHere
 from workers.mark import ELSEWHERE

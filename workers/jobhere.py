@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
-from pipeline.edit import State
 from pipeline.engine.brake import CANCELLED, PAUSED, Brake
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.progress import LocalProgress, Observed
@@ -17,6 +16,7 @@ from pipeline.job.limits import limits_of
 from pipeline.job.spec import Spec
 from pipeline.models import catalogue
 from pipeline.ports import Wanted
+from pipeline.status import State
 from workers.placing import REASONS
 from workers.shared.board import Held, News
 from workers.shared.budget import Purse, RedisBudget

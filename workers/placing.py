@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pipeline.edit import State, Status, Totals
 from pipeline.engine.brake import CANCELLING, PAUSED
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import last_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
 from pipeline.ports import Wanted
+from pipeline.status import ENDED, State, Status, Totals
 from workers.finishing import tell
 from workers.settings import lease_seconds
 from workers.shared.board import Board, Place
-from workers.shared.status import ENDED
 
 #: Why a job stands as people want it to.
 REASONS: Mapping[State, str] = MappingProxyType({State.PAUSED: PAUSED, State.CANCELLED: CANCELLING})

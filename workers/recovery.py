@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import JOBS, find_exact, last_status
+from pipeline.status import ENDED
 from pipeline.store import open_store
 from workers.placing import place_again
-from workers.shared.status import ENDED
 from workers.station import Station
 
 log = logging.getLogger("retouch.worker")

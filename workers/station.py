@@ -10,10 +10,10 @@ from functools import partial
 
 import msgspec
 
-from pipeline.edit import State, Totals
 from pipeline.engine.scope import Scope, within
 from pipeline.engine.shards import run_shard
 from pipeline.errors import BrokerError, JobError, RetouchError, StoreError
+from pipeline.status import State, Totals
 from workers.finishing import finish, tell
 from workers.jobhere import Holding, JobHere
 from workers.mark import Marks

@@ -10,12 +10,12 @@ from functools import partial
 import msgspec
 from redis.asyncio import Redis
 
-from pipeline.edit import State, Status
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import limited, limits_asked
 from pipeline.job.spec import Spec
 from pipeline.ports import Wanted
+from pipeline.status import State, Status
 from workers.app import make_app, publish
 from workers.placing import REASONS, place
 from workers.shared.board import Board

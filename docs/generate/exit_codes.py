@@ -7,7 +7,7 @@ import inspect
 from docs.generate.markdown import code, said, table
 from jobs.exits import INTERNAL, INTERRUPTED, exit_code
 from pipeline import errors
-from pipeline.edit import State, Status
+from pipeline.status import State, Status
 
 _INTRO = """# Exit codes
 

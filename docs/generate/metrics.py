@@ -7,7 +7,7 @@ import asyncio
 from prometheus_client.core import Metric
 
 from docs.generate.markdown import code, codes, members, table
-from pipeline.edit import Attempt, Tokens, Variant, Verdict
+from pipeline.attempt import Attempt, Tokens, Variant, Verdict
 from pipeline.gemini.client import BASE_URL
 from workers.monitoring.backlog import Backlog
 from workers.monitoring.binding import Limit

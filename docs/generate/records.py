@@ -11,8 +11,11 @@ import msgspec
 
 from docs.generate.markdown import attributes, code, codes, said, table
 from jobs.doctor.finding import Finding
-from pipeline.edit import Attempt, Fault, InputPicture, OutputPicture, Record, Status, Tokens
+from pipeline.attempt import Attempt, Tokens
+from pipeline.edit import Fault
 from pipeline.ports import Wanted
+from pipeline.record import InputPicture, OutputPicture, Record
+from pipeline.status import Status
 
 _INTRO = """# Records and status
 

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from docs.generate.markdown import code, codes, table
-from pipeline.edit import Attempt, History, Outcome, State, Variant, Verdict
+from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.gemini import reasons
 from pipeline.gemini.answer import Answer, Blob, Failure, Kind
 from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.verdict import bad_picture, judge, unchanged
 from pipeline.gemini.wire import Candidate, Content, Detail, Error, Inline, Part, Reply, Violation
+from pipeline.history import History
 from pipeline.policy import OVERLOADS, PATIENCE, SAME_FAULTS, Halt, Next, Settle, decide, variant
+from pipeline.record import Outcome
 from pipeline.report.words import OUTCOMES, STATES, VERDICTS
+from pipeline.status import State
 
 _ATTEMPTS = 3
 

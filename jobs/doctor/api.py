@@ -10,7 +10,7 @@ import msgspec
 
 from jobs.doctor.finding import Finding, fault, ok, warning
 from jobs.environment import KEYS
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.access import access
 from pipeline.gemini.client import Client

@@ -23,11 +23,11 @@ from jobs.asked import Asked
 from jobs.check import roots_below
 from jobs.schedule.book import Book, pictures_path
 from jobs.schedule.values import Begun, Ended, Picked
-from pipeline.edit import InputPicture, Outcome
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.manifest import Chosen, open_pictures
+from pipeline.record import InputPicture, Outcome
 from pipeline.roots import Roots, locate
 from pipeline.store.bucket import Bucket, parted
 

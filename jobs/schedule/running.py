@@ -25,8 +25,6 @@ from jobs.schedule.pictures import pick
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, Schedule
 from jobs.telling import notify_asked
-from jobs.words import ENDED
-from pipeline.edit import State, utc
 from pipeline.engine.steps import reached
 from pipeline.errors import JobError, ManifestError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
@@ -38,7 +36,9 @@ from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest, open_selection
 from pipeline.notify.settings import ask
 from pipeline.report.words import money, plural
+from pipeline.status import ENDED, State
 from pipeline.store import open_store, prove
+from pipeline.timestamp import utc
 from workers.shared.status import NO_WORKER
 from workers.submitting import announce, hand_over, status_at
 

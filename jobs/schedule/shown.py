@@ -16,9 +16,10 @@ from jobs.schedule.options import as_typed
 from jobs.schedule.timing import upcoming
 from jobs.schedule.values import At, Cron, Ended, Every, Outcome, Picked, Schedule, When
 from jobs.standing import Standings, registry, standings
-from pipeline.edit import Status, utc
 from pipeline.errors import BrokerError, JobError, RetouchError
 from pipeline.job.registry import find_exact
+from pipeline.status import Status
+from pipeline.timestamp import utc
 from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from pipeline.edit import State
+from pipeline.status import State
 
 T = TypeVar("T")
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipeline.edit import Attempt, Edit, History, OutputPicture, Variant, Verdict, utc
+from pipeline.attempt import Attempt, Variant, Verdict
+from pipeline.edit import Edit
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import output
 from pipeline.engine.steps import reached
@@ -21,13 +22,16 @@ from pipeline.errors import InvalidInput
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
+from pipeline.history import History
 from pipeline.job.shard import Intent
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
 from pipeline.picture import unchanged as is_unchanged
 from pipeline.policy import variant
 from pipeline.ports import Lease
 from pipeline.price import charged
+from pipeline.record import OutputPicture
 from pipeline.store import Bytes
+from pipeline.timestamp import utc
 
 log = logging.getLogger("retouch.call")
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pipeline.edit import Edit, State
+from pipeline.edit import Edit
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import Keeper
 from pipeline.gemini.answer import Answer, Failure
@@ -21,6 +21,7 @@ from pipeline.picture import SentPicture
 from pipeline.policy import SAME_FAULTS
 from pipeline.ports import Budget, Pace, Progress
 from pipeline.reuse import Reuse
+from pipeline.status import State
 
 
 class Caller(Protocol):

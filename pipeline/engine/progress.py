@@ -1,4 +1,4 @@
-"""The figures of a running job, and the status object that is made of them."""
+"""The figures of a running job, for those who watch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from pipeline.edit import Attempt, Outcome, Record, State, Status, Totals, Verdict
+from pipeline.attempt import Attempt, Verdict
 from pipeline.ports import Observer, Progress
+from pipeline.record import Outcome, Record
+from pipeline.status import Totals
 
 #: Seconds over which pictures a minute are counted.
 WINDOW = 60.0
@@ -96,56 +98,3 @@ class Observed:
         self._progress.row_settled(record)
         for observer in self._observers:
             observer.row_settled(record)
-
-
-def status_of(
-    totals: Totals,
-    *,
-    job: str,
-    out: str,
-    state: State,
-    state_reason: str | None = None,
-    rows: int | None = None,
-    in_flight: int = 0,
-    images_per_minute: float | None = None,
-    submitted_at: str | None = None,
-    started_at: str | None = None,
-    finished_at: str | None = None,
-) -> Status:
-    """The status object of a job with these *totals*."""
-    ended = state in (State.FINISHED, State.CANCELLED)
-    outcomes: dict[str, int | None] = {outcome.value: totals.outcomes.get(outcome, 0) for outcome in Outcome}
-    pending = None if rows is None else max(0, rows - totals.settled)
-    outcomes["pending"] = pending
-    return Status(
-        job=job,
-        out=out,
-        state=state,
-        state_reason=state_reason,
-        rows=rows,
-        outcomes=outcomes,
-        calls=totals.calls,
-        calls_unknown=totals.calls_unknown,
-        calls_unpriced=totals.calls_unpriced,
-        verdicts=totals.verdicts,
-        in_flight=in_flight,
-        cost_usd=_cost(totals),
-        images_per_minute=None if ended or images_per_minute is None else round(images_per_minute, 1),
-        eta_seconds=_eta(state, pending, images_per_minute),
-        submitted_at=submitted_at,
-        started_at=started_at,
-        finished_at=finished_at,
-    )
-
-
-def _cost(totals: Totals) -> float | None:
-    """The dollars that are known; ``None`` where calls may have been paid for and no price is."""
-    if not totals.cost_usd and (totals.calls_unpriced or totals.calls_unknown):
-        return None
-    return round(totals.cost_usd, 6)
-
-
-def _eta(state: State, pending: int | None, images_per_minute: float | None) -> float | None:
-    if state is not State.RUNNING or pending is None or not images_per_minute:
-        return None
-    return round(pending * 60.0 / images_per_minute, 1)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from pipeline.edit import Edit, History, InputPicture, Outcome, OutputPicture, Record, utc
+from pipeline.edit import Edit
+from pipeline.history import History
 from pipeline.picture import SentPicture, VerifiedPicture
+from pipeline.record import InputPicture, Outcome, OutputPicture, Record
+from pipeline.timestamp import utc
 
 
 def record_of(

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from pipeline.edit import Edit, History, Outcome, Record, State, Verdict
+from pipeline.attempt import Verdict
+from pipeline.edit import Edit
 from pipeline.engine.call import Calls, LeaseLost, Received
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import record_of
 from pipeline.engine.steps import reached
 from pipeline.errors import InvalidInput
+from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.job.planning import price_of
 from pipeline.limits.pace import seconds_to_new_day
@@ -23,8 +25,10 @@ from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
 from pipeline.price import no_budget
+from pipeline.record import Outcome, Record
 from pipeline.reuse import fingerprint
 from pipeline.roots import RootUnseen
+from pipeline.status import State
 
 log = logging.getLogger("retouch.row")
 
@@ -83,7 +87,7 @@ class Row:
             self.job.spec.job,
             record.row,
             record.outcome,
-            _code(record),
+            record.code or "",
         )
         return record
 
@@ -318,10 +322,6 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
 def _seconds(state: RetryCallState) -> float:
     step = state.outcome.result() if state.outcome else None
     return step.seconds if isinstance(step, Again) else 0.0
-
-
-def _code(record: Record) -> str:
-    return (record.reason or "").partition(":")[0]
 
 
 def _wrong_job(step: Next) -> str:

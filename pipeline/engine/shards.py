@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from pipeline.edit import Edit, Outcome, OutputPicture, Record, Totals
+from pipeline.edit import Edit
 from pipeline.engine.call import LeaseLost
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import output, record_of
@@ -16,6 +16,8 @@ from pipeline.errors import StoreError
 from pipeline.job.shard import OpenShard, adopted, found
 from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
+from pipeline.record import Outcome, OutputPicture, Record
+from pipeline.status import Totals
 
 log = logging.getLogger("retouch.engine")
 

@@ -18,9 +18,10 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from pipeline.edit import Attempt, Outcome, Record, Tokens, Verdict
+from pipeline.attempt import Attempt, Tokens, Verdict
 from pipeline.engine.scope import Scope, current
 from pipeline.ports import Observer
+from pipeline.record import Outcome, Record
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -189,7 +190,7 @@ def _usage(tokens: Tokens) -> dict[str, int]:
 def _of_row(record: Record) -> dict[str, Any]:
     said = {
         "retouch.outcome": str(record.outcome),
-        "retouch.reason": (record.reason or "").partition(":")[0] or None,
+        "retouch.reason": record.code,
         "retouch.attempts": len(record.attempts),
         "retouch.reused": record.reused,
         "retouch.cost_usd": record.cost_usd,

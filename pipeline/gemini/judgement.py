@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from pipeline.edit import Tokens, Verdict
+from pipeline.attempt import Tokens, Verdict
 
 
 class Scope(StrEnum):

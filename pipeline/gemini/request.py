@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.edit import Variant
+from pipeline.attempt import Variant
 from pipeline.errors import InvalidInput
 from pipeline.models import fault_of_id
 

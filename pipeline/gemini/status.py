@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini.answer import Answer
 from pipeline.gemini.delay import asked_delay
 from pipeline.gemini.judgement import Judgement, Scope

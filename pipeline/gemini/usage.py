@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.edit import Tokens
+from pipeline.attempt import Tokens
 from pipeline.gemini.wire import ModalityCount, Usage
 
 

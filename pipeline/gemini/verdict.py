@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini.answer import Answer, Blob, Failure, Kind
 from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.reasons import (

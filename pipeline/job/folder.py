@@ -30,14 +30,17 @@ from typing import TypeVar
 
 import msgspec
 
-from pipeline.edit import Edit, History, Record, Totals
+from pipeline.edit import Edit
 from pipeline.engine.steps import reached
 from pipeline.errors import JobError
+from pipeline.history import History
 from pipeline.job.decoded import decoded
 from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
 from pipeline.ports import Wanted
+from pipeline.record import Record
+from pipeline.status import Totals
 from pipeline.store import Bytes, Store, open_store
 
 #: What a verified picture's file may end in, from its bytes; looked for when a picture without a record is adopted.

@@ -6,18 +6,16 @@ import logging
 
 import msgspec
 
-from pipeline.edit import State, Status
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.planning import covers
 from pipeline.job.spec import Spec, differences, identity
+from pipeline.status import ENDED, State, Status
 from pipeline.store import Store, open_store
 
 log = logging.getLogger("retouch.registry")
 
 JOBS = ".retouch/jobs"
-
-_ENDED = (State.FINISHED, State.CANCELLED)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +109,7 @@ async def _can_go_on(entry: Entry, asked: Spec) -> bool:
     if there is None or differences(there, asked):
         return False
     status = await last_status(folder)
-    if status is None or status.state not in _ENDED:
+    if status is None or status.state not in ENDED:
         return True
     # A job that a limit has ended is not at its end for a command that asks for more.
     planned = await folder.planned()

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.edit import Record, Status
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import bucket_inputs, roots_of, uploaded_name
 from pipeline.job.spec import Spec
+from pipeline.record import Record
 from pipeline.report import local_inputs, write_csv, write_html
+from pipeline.status import Status
 from pipeline.store import is_bucket_url
 
 _record = msgspec.json.Decoder(Record)

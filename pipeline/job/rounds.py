@@ -8,12 +8,15 @@ from collections.abc import Collection
 
 import msgspec
 
-from pipeline.edit import Edit, Outcome, Record, State, utc
+from pipeline.edit import Edit
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.planning import price_of
 from pipeline.job.spec import Spec
 from pipeline.manifest import template
+from pipeline.record import Outcome, Record
+from pipeline.status import State
+from pipeline.timestamp import utc
 
 _records = msgspec.json.Decoder(Record)
 
@@ -97,7 +100,7 @@ def _meant(record: Record, reasons: frozenset[str]) -> bool:
 
 
 def _code(record: Record) -> str:
-    return (record.reason or record.outcome).partition(":")[0]
+    return record.code or record.outcome
 
 
 def _reworded(edit: Edit, prompt: str | None) -> Edit:

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pipeline.edit import Attempt, Edit, History, Record, Totals, Variant, Verdict
+from pipeline.attempt import Attempt, Variant, Verdict
+from pipeline.edit import Edit
+from pipeline.history import History
+from pipeline.record import Record
+from pipeline.status import Totals
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +73,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
             return interrupted(self.intents[row])
         if row in self.tried:
             return self.tried[row]
-        return History.of(self.earlier[row]) if row in self.earlier else History()
+        return self.earlier[row].history() if row in self.earlier else History()
 
     def settled(self) -> dict[int, Record]:
         """The records that hold: of this round, and of the one before for the rows that it leaves alone."""

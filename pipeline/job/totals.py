@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from pipeline.edit import Totals
 from pipeline.job.folder import JobFolder
+from pipeline.status import Totals
 
 T = TypeVar("T")
 

@@ -17,12 +17,13 @@ from typing import IO
 
 import msgspec
 
-from pipeline.edit import Outcome, OutputPicture, Record, State, Totals
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import last_status
 from pipeline.job.shard import totals_of
 from pipeline.picture.kind import sniff
+from pipeline.record import Outcome, OutputPicture, Record
+from pipeline.status import ENDED, Totals
 from pipeline.store.bucket import Bucket, Missing, parted
 
 _IMAGES, _RESULTS = "images", "results.jsonl"
@@ -74,7 +75,7 @@ class Verifier:
         await folder.look_for_rounds()
         shards = await folder.shards_planned()
         status = await last_status(folder)
-        ended = status is not None and status.state in (State.FINISHED, State.CANCELLED)
+        ended = status is not None and status.state in ENDED
         self._next_row = 1 if ended else None
         with (
             tempfile.TemporaryDirectory(prefix="retouch-") as scratch,

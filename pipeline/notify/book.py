@@ -13,10 +13,11 @@ from typing import TypeVar
 
 import msgspec
 
-from pipeline.edit import Status, utc
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
 from pipeline.notify.event import Event, Kind
+from pipeline.status import Status
+from pipeline.timestamp import utc
 
 _FOLDER = ".retouch/told"
 

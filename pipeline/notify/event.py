@@ -7,8 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
-from pipeline.edit import Outcome, State, Status
 from pipeline.engine.brake import PAUSED
+from pipeline.record import Outcome
+from pipeline.status import State, Status
 
 #: Seconds for which a job must have waited before it is told: most waits are over before anybody could act.
 PATIENCE = 300.0

@@ -6,10 +6,12 @@ import html
 
 import msgspec
 
-from pipeline.edit import Outcome, Status, utc
 from pipeline.notify.book import Entry
 from pipeline.notify.event import Kind
+from pipeline.record import Outcome
 from pipeline.report.words import money, plural
+from pipeline.status import Status
+from pipeline.timestamp import utc
 
 _ASKS = "a person is needed"
 _SAYS = {

@@ -12,21 +12,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from pipeline.edit import State, Status, utc
 from pipeline.errors import RetouchError, StoreError
 from pipeline.job.folder import JobFolder
 from pipeline.notify import command, message, webhook
 from pipeline.notify.book import Book, Entry, Outcome
 from pipeline.notify.event import Kind, due
 from pipeline.notify.settings import SECRET, Format, Notify, asked
+from pipeline.status import ENDED, State, Status
+from pipeline.timestamp import utc
 from pipeline.urls.public import PublicClients
 
 log = logging.getLogger("retouch.notify")
 
 #: Seconds after which a teller who has not said how it ended is taken to be dead; more than telling can take.
 STALE = 180.0
-
-_ENDED = (State.FINISHED, State.CANCELLED)
 
 
 class Teller:
@@ -66,14 +65,14 @@ class Teller:
         try:
             notify = await asked(self._folder)
             if notify.url is None and not self._words:
-                return status.state in _ENDED
+                return status.state in ENDED
             await self._book.read()
             await self._write(notify, status, float("inf") if at_rest else self._waited(status))
             await self._again(notify)
         except StoreError as error:
             log.warning("not_told job=%s, it is tried again: %s", status.job, error)
             return False
-        return status.state in _ENDED and not self._telling and not self._untold()
+        return status.state in ENDED and not self._telling and not self._untold()
 
     async def rest(self) -> None:
         """Wait until what is being told is told, or cannot be."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.edit import Attempt, InputPicture, Outcome, OutputPicture, Record
+from pipeline.attempt import Attempt
+from pipeline.record import InputPicture, Outcome, OutputPicture, Record
 from pipeline.report import words
 from pipeline.report.links import Inputs, output, shown
 from pipeline.report.markup import Html, Url, join, tag

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from pipeline.edit import InputPicture
+from pipeline.record import InputPicture
 from pipeline.report.markup import Url
 from pipeline.urls.addresses import shown as without_secrets
 

@@ -16,14 +16,15 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pipeline.edit import Outcome, Record, Status
 from pipeline.errors import StoreError
+from pipeline.record import Outcome, Record
 from pipeline.report import words
 from pipeline.report.card import anchor, badge, card
 from pipeline.report.links import Inputs, page
 from pipeline.report.markup import Html, Url, join, tag
 from pipeline.report.summary import summary
 from pipeline.report.tally import Mention, Tally
+from pipeline.status import Status
 
 #: Rows on one page of an outcome.
 PAGE_ROWS = 200

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TextIO, cast
 
 import msgspec
 
-from pipeline.edit import Record
+from pipeline.record import Record
 
 COLUMNS = (
     "id", "row", "line", "outcome", "reason",

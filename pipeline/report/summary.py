@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.edit import Outcome, State, Status
+from pipeline.record import Outcome
 from pipeline.report import words
 from pipeline.report.card import badge
 from pipeline.report.links import page
 from pipeline.report.markup import Html, join, tag
 from pipeline.report.tally import Group, Mention, Tally
+from pipeline.status import State, Status
 
 #: From an outcome and a mention to the address of the row's card.
 Locate = Callable[[Outcome, Mention], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pipeline.edit import Outcome, Record
+from pipeline.record import Outcome, Record
 
 #: Reasons are few; a defect that makes each one unique must not fill the memory.
 MAX_GROUPS = 100

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.edit import Outcome, State, Verdict
+from pipeline.attempt import Verdict
+from pipeline.record import Outcome
+from pipeline.status import State
 
 UNKNOWN = "unknown"
 #: Nothing to speak of: an en dash.

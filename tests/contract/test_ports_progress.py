@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.edit import Attempt, Outcome, Record, Totals, Variant, Verdict
+from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.engine.progress import LocalProgress
+from pipeline.record import Outcome, Record
+from pipeline.status import Totals
 from workers.shared.progress import ShardProgress
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from pipeline.edit import State, Totals
 from pipeline.errors import BrokerError
 from pipeline.ports import Wanted
+from pipeline.status import State, Totals
 from workers.app import make_app, publish
 from workers.shared import board as board_module
 from workers.shared.board import AHEAD, FEWEST, Board, Card, Held, Place

@@ -13,8 +13,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.edit import Outcome, Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
+from pipeline.record import Outcome
 from tests.integration.crew import Crew, free_port, own_redis, wait_for
 
 SLOTS = 8

@@ -12,9 +12,9 @@ import pytest
 from celery.app.defaults import DEFAULTS
 from celery.app.task import Task
 
-from pipeline.edit import State
 from pipeline.engine.brake import Brake
 from pipeline.errors import BrokerError, UsageError
+from pipeline.status import State
 from workers import solitude as solitude_module
 from workers import watch as watch_module
 from workers.app import SETTINGS, TASK_OPTIONS, make_app

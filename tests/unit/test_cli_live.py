@@ -15,7 +15,8 @@ from rich.console import Console
 
 from jobs.live import JsonView, Lines, open_view
 from jobs.screen import Screen, ending, layout
-from pipeline.edit import Outcome, State, Status
+from pipeline.record import Outcome
+from pipeline.status import State, Status
 
 
 class Clock:

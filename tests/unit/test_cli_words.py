@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import words
-from pipeline.edit import Outcome, State, Status
+from pipeline.record import Outcome
+from pipeline.status import State, Status
 
 
 def status(**changes) -> Status:

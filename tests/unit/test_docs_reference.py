@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docs.generate import REFERENCE, commands, pages, records, settings, verdicts
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 
 
 @pytest.mark.parametrize("name", sorted(pages()))

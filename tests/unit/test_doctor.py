@@ -7,7 +7,7 @@ import pytest
 
 from jobs.doctor import api, broker, clock, store, versions, workers
 from jobs.doctor.finding import Grade
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini.description import Description
 from pipeline.gemini.judgement import Judgement
 from workers.monitoring.backlog import Backlog

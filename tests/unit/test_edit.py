@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.edit import UNCOUNTED_KEPT, Attempt, History, Totals, Variant, Verdict, utc
+from pipeline.attempt import Attempt, Variant, Verdict
+from pipeline.history import UNCOUNTED_KEPT, History
+from pipeline.status import Totals
+from pipeline.timestamp import utc
 
 
 def attempt(n: int, *, counted: bool, cost: float | None = 0.0, unknown: bool = False) -> Attempt:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edit import Variant
+from pipeline.attempt import Variant
 from pipeline.errors import InvalidInput
 from pipeline.gemini.request import EXPLICIT, ImageRequest, wording
 from pipeline.gemini.upload import READ, Upload, check

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.edit import Tokens
+from pipeline.attempt import Tokens
 from pipeline.gemini.usage import tokens
 from pipeline.gemini.wire import ModalityCount, Usage
 

@@ -10,7 +10,7 @@ from google.genai import types as sdk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini import reasons
 from pipeline.gemini.answer import Answer, Failure, Kind
 from pipeline.gemini.redact import redacted

@@ -3,9 +3,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Totals, Variant, Verdict, utc
-from pipeline.engine.progress import status_of
+from pipeline.attempt import Attempt, Variant, Verdict
+from pipeline.edit import Edit
 from pipeline.errors import JobError, ManifestError
+from pipeline.history import History
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held, is_held
 from pipeline.job.planning import Planner
@@ -15,7 +16,10 @@ from pipeline.job.shard import Intent
 from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
+from pipeline.record import Outcome, Record
+from pipeline.status import State, Totals, status_of
 from pipeline.store import open_store
+from pipeline.timestamp import utc
 
 
 def spec(**fields) -> Spec:

@@ -3,13 +3,18 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.edit import Attempt, Edit, History, Outcome, Record, State, Variant, Verdict, utc
+from pipeline.attempt import Attempt, Variant, Verdict
+from pipeline.edit import Edit
 from pipeline.errors import JobError
+from pipeline.history import History
 from pipeline.job import rounds
 from pipeline.job.folder import JobFolder
 from pipeline.job.totals import exact_totals
 from pipeline.policy import variant
 from pipeline.ports import Wanted
+from pipeline.record import Outcome, Record
+from pipeline.status import State
+from pipeline.timestamp import utc
 
 
 def edit(row: int) -> Edit:
@@ -128,5 +133,5 @@ async def test_a_retry_lets_a_cancelled_job_go_on(folder):
 
 
 def test_the_history_of_a_record_that_was_never_called():
-    assert History.of(record(1, Outcome.INVALID)).before == 3
-    assert History.of(Record(id="a", row=1, line=2, outcome=Outcome.INVALID, cost_usd=0.0)) == History()
+    assert record(1, Outcome.INVALID).history().before == 3
+    assert Record(id="a", row=1, line=2, outcome=Outcome.INVALID, cost_usd=0.0).history() == History()

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from pipeline.edit import State
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import GRACE, Keeper
 from pipeline.engine.progress import LocalProgress
 from pipeline.errors import StoreError
+from pipeline.status import State
 
 
 class Disk:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.edit import State
 from pipeline.engine.brake import Brake
 from pipeline.limits.budget import LocalBudget, Room, room
 from pipeline.limits.pace import LocalPace, book, seconds_to_new_day
+from pipeline.status import State
 
 
 @given(

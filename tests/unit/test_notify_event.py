@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.edit import State, Status
 from pipeline.engine.brake import PAUSED
 from pipeline.notify.event import PATIENCE, Bound, Event, Kind, due
+from pipeline.status import State, Status
 
 
 def status(

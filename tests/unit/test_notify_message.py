@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
-from pipeline.edit import State, Status
 from pipeline.errors import UsageError
 from pipeline.notify.book import Entry
 from pipeline.notify.command import words_of
 from pipeline.notify.event import Event, Kind
 from pipeline.notify.message import facts, message, slack
 from pipeline.notify.settings import SECRET, Format, Notify, notify_of, secret_key
+from pipeline.status import State, Status
 
 SLACK = "https://hooks.slack.com/services/T0/B0/secret-token"
 STATUS = Status(

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.edit import Attempt, History, Outcome, Variant, Verdict
+from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.gemini.verdict import Judgement, Scope
+from pipeline.history import History
 from pipeline.policy import PATIENCE, Again, Halt, Settle, decide, halt_reason, reason, variant
+from pipeline.record import Outcome
 
 
 def judged(verdict: Verdict, **fields) -> Judgement:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.edit import Tokens, Verdict
+from pipeline.attempt import Tokens, Verdict
 from pipeline.gemini.judgement import Judgement
 from pipeline.models import ModelState, catalogue
 from pipeline.price import ABSURD, charged, cost, estimate

@@ -9,21 +9,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from pipeline.edit import (
-    Attempt,
-    InputPicture,
-    Outcome,
-    OutputPicture,
-    Record,
-    State,
-    Status,
-    Tokens,
-    Variant,
-    Verdict,
-)
+from pipeline.attempt import Attempt, Tokens, Variant, Verdict
 from pipeline.errors import StoreError
+from pipeline.record import InputPicture, Outcome, OutputPicture, Record
 from pipeline.report import local_inputs, words, write_html
 from pipeline.report.pages import FIRST_ROWS, PAGE_ROWS
+from pipeline.status import State, Status
 
 T = "2026-11-22T10:31:04.120Z"
 HOSTILE = (

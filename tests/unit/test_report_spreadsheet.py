@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.edit import Attempt, InputPicture, Outcome, OutputPicture, Record, Variant, Verdict
+from pipeline.attempt import Attempt, Variant, Verdict
+from pipeline.record import InputPicture, Outcome, OutputPicture, Record
 from pipeline.report import write_csv
 from pipeline.report.spreadsheet import _STARTS_FORMULA, CELL_LIMIT, COLUMNS, neutral
 

@@ -13,9 +13,9 @@ from jobs.options import asked_for
 from jobs.schedule.book import Book
 from jobs.schedule.pictures import pick
 from jobs.schedule.values import Begun, Picked
-from pipeline.edit import InputPicture, Outcome, Record
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder, Planned
 from pipeline.job.spec import Spec
+from pipeline.record import InputPicture, Outcome, Record
 from pipeline.store import open_store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from redis.asyncio import Redis
 
-from pipeline.edit import Outcome
+from pipeline.record import Outcome
 from workers.shared.connection import reaching
 from workers.shared.keys import ACTIVE, QUEUE_LISTS, of_job
 from workers.shared.status import workers_alive

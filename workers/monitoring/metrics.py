@@ -26,9 +26,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.edit import Attempt, Outcome, Record, Verdict
+from pipeline.attempt import Attempt, Verdict
 from pipeline.engine.scope import current
 from pipeline.models import ModelState, catalogue
+from pipeline.record import Outcome, Record
 from workers.monitoring.binding import Limit
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse

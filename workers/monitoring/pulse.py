@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from pipeline.edit import Attempt, Record
+from pipeline.attempt import Attempt
 from pipeline.errors import BrokerError
+from pipeline.record import Record
 from workers.jobhere import JobHere
 from workers.monitoring.backlog import Backlog, backlog
 from workers.monitoring.binding import Limit, Pressure, binding

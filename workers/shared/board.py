@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from pipeline.edit import State, Totals
 from pipeline.ports import Wanted
+from pipeline.status import State, Totals
 from workers.shared.connection import reaching
 from workers.shared.keys import MONTH, NAME, of_job, shard_name
 from workers.shared.scripts import Scripts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.edit import Attempt, Record, Totals
+from pipeline.attempt import Attempt
 from pipeline.engine.progress import LocalProgress
+from pipeline.record import Record
+from pipeline.status import Totals
 
 
 class ShardProgress:

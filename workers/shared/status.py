@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from redis.asyncio import Redis
 
-from pipeline.edit import State, Status, utc
-from pipeline.engine.progress import status_of
 from pipeline.ports import Wanted
+from pipeline.status import ENDED, State, Status, status_of
+from pipeline.timestamp import utc
 from workers.shared.board import Card
 from workers.shared.connection import reaching
 from workers.shared.keys import WORKERS, of_job
@@ -15,7 +15,6 @@ from workers.shared.sums import totals_in
 
 NO_WORKER = "no worker is consuming: start `retouch worker`"
 
-ENDED = (State.FINISHED, State.CANCELLED)
 _LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
 
 _card = msgspec.json.Decoder(Card)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.edit import Totals
+from pipeline.status import Totals
 
 _BILLION = 1_000_000_000
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini.answer import Kind
 from pipeline.gemini.verdict import judge
 from pipeline.picture import SentPicture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.errors import InvalidInput, KeyMissing, UsageError
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.client import SENDING, Client

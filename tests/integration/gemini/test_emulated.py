@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.gemini.client import Client
 from pipeline.gemini.emulator import Emulator, Options, Studio, rule
 from pipeline.gemini.emulator.answers import ANSWERS

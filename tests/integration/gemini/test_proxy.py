@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from pipeline.edit import Verdict
+from pipeline.attempt import Verdict
 from pipeline.errors import UsageError
 from pipeline.gemini.answer import Answer, Kind
 from pipeline.gemini.client import Client

@@ -1,0 +1,99 @@
+"""One call for a row: what was tried, what came of it, what it cost; pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Verdict(StrEnum):
+    """What one answer (or its absence) was; the closed set of ``contract.md``, and ``interrupted``."""
+
+    IMAGE = "image"
+    BAD_IMAGE = "bad_image"
+    UNCHANGED = "unchanged"
+    TRUNCATED = "truncated"
+    TEXT_ONLY = "text_only"
+    TEXT = "text"
+    NO_IMAGE = "no_image"
+    BLOCKED = "blocked"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    OVERLOADED = "overloaded"
+    INVALID_REQUEST = "invalid_request"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    #: The process died between the intent and the record: the call may have been paid for.
+    INTERRUPTED = "interrupted"
+
+
+class Variant(StrEnum):
+    """How the prompt was put in a try."""
+
+    PLAIN = "plain"
+    EXPLICIT = "explicit"
+    IMAGE_ONLY = "image_only"
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage of one call by kind, as the API counted it (gemini-api.md 3.5).
+
+    Attributes:
+        input: the prompt and the pictures that were sent.
+        output_text: text that came back.
+        output_image: pictures that came back, drafts included.
+        thoughts: what the model thought.
+        total: of all kinds, as the API says.
+    """
+
+    input: int = 0
+    output_text: int = 0
+    output_image: int = 0
+    thoughts: int = 0
+    total: int = 0
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, or one that was never begun because the connection failed.
+
+    Attributes:
+        n: number of the attempt in its row, from 1, counted or not.
+        started_at: when the call was begun.
+        seconds: from its begin to the end of the answer.
+        verdict: what came back.
+        counted: whether it used up one of the row's tries.
+        prompt_variant: how the prompt was put.
+        http_status: of the answer; ``None`` where none came.
+        finish_reason: the API's word for why the model stopped, or why it refused the prompt.
+        step: always ``edit``.
+        lane: always ``sync``: an answer at once.
+        tokens: ``None`` where the answer does not say.
+        unknown: the request was sent and its answer never came, so that it may have been paid for.
+        cost_usd: ``None`` where the price or the outcome is unknown; 0 where the API surely charged nothing.
+        begun: the request's body was begun, so that this was a call.
+        detail: what the API said, shortened; never a key, never a prompt.
+    """
+
+    n: int
+    started_at: str
+    seconds: float
+    verdict: Verdict
+    counted: bool
+    prompt_variant: Variant
+    http_status: int | None = None
+    finish_reason: str | None = None
+    step: str = "edit"
+    lane: str = "sync"
+    tokens: Tokens | None = None
+    cost_usd: float | None = None
+    unknown: bool = False
+    begun: bool = True
+    detail: str | None = None
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether it was answered, and nobody knows at what price."""
+        return self.begun and not self.unknown and self.cost_usd is None

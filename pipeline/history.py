@@ -1,0 +1,74 @@
+"""What was tried for one row so far, call by call; pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.attempt import Attempt, Verdict
+
+#: A record holds every counted try, and of the others the last so many.
+UNCOUNTED_KEPT = 10
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tried for one row so far; carried by every intent, so that a crash forgets nothing.
+
+    Attributes:
+        attempts: every counted try and the last :data:`UNCOUNTED_KEPT` others, in order.
+        uncounted: how many were not counted, those that are no longer kept included.
+        cost_usd: sum of the known costs; ``None`` while calls were made and no cost is known.
+        waited: seconds spent on waits that are not counted, except for a day's quota.
+        before: attempts of earlier rounds; they are history, and count against nothing any more.
+        tries_before: those of them that were counted.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    made: int = 0
+    uncounted: int = 0
+    calls: int = 0
+    calls_unknown: int = 0
+    cost_usd: float | None = 0.0
+    waited: float = 0.0
+    before: int = 0
+    tries_before: int = 0
+
+    @property
+    def tries(self) -> int:
+        """Counted tries of this round."""
+        return self.made - self.uncounted - self.tries_before
+
+    @property
+    def recent(self) -> tuple[Attempt, ...]:
+        """The attempts of this round that are kept."""
+        return tuple(attempt for attempt in self.attempts if attempt.n > self.before)
+
+    def after(self, attempt: Attempt) -> History:
+        """This history and one more *attempt*."""
+        known = self.cost_usd if self.calls else None
+        costs = [cost for cost in (known, attempt.cost_usd) if cost is not None]
+        return msgspec.structs.replace(
+            self,
+            attempts=_kept((*self.attempts, attempt)),
+            made=self.made + 1,
+            uncounted=self.uncounted + (not attempt.counted),
+            calls=self.calls + attempt.begun,
+            calls_unknown=self.calls_unknown + attempt.unknown,
+            cost_usd=sum(costs) if costs else None,
+        )
+
+    def in_a_row(self, verdict: Verdict) -> int:
+        """How many of the last attempts in a row came to *verdict*."""
+        count = 0
+        for attempt in reversed(self.recent):
+            if attempt.verdict is not verdict:
+                break
+            count += 1
+        return count
+
+
+def _kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    surplus = sum(not attempt.counted for attempt in attempts) - UNCOUNTED_KEPT
+    if surplus <= 0:
+        return attempts
+    oldest = next(index for index, attempt in enumerate(attempts) if not attempt.counted)
+    return attempts[:oldest] + attempts[oldest + 1 :]

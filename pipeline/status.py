@@ -1,0 +1,156 @@
+"""How a job stands: the shape of ``report.json``, where fields may be added, never changed; pure.
+
+Times are ISO 8601 in UTC with ``Z``; money is US dollars; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from pipeline.record import Outcome
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    HALTED = "halted"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+#: No row of such a job is settled any more, unless it is begun anew.
+ENDED = frozenset({State.FINISHED, State.CANCELLED})
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over settled rows: of one shard, or of a job. Adding and subtracting is all they do.
+
+    *cost_usd* is the sum of what is known; *calls_unpriced* counts answered calls of which nobody knows the price.
+    """
+
+    outcomes: dict[str, int] = {}
+    verdicts: dict[str, int] = {}
+    calls: int = 0
+    calls_unknown: int = 0
+    calls_unpriced: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            outcomes=_added(self.outcomes, other.outcomes),
+            verdicts=_added(self.verdicts, other.verdicts),
+            calls=self.calls + other.calls,
+            calls_unknown=self.calls_unknown + other.calls_unknown,
+            calls_unpriced=self.calls_unpriced + other.calls_unpriced,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+    @property
+    def settled(self) -> int:
+        """How many rows these sums speak of."""
+        return sum(self.outcomes.values())
+
+
+def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
+    return {key: left.get(key, 0) + right.get(key, 0) for key in left | right}
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The status object of ``contract.md``.
+
+    Attributes:
+        job: its id.
+        out: its folder, a path or a URL.
+        state: where it stands.
+        state_reason: why it stands still, in one sentence with its mend.
+        rows: of the manifest; ``None`` until it is read.
+        outcomes: rows by outcome: always all five, and ``pending`` for those that are not settled.
+        calls: requests whose body was begun.
+        calls_unknown: those of them whose answer never came: they may have been paid for.
+        calls_unpriced: those that were answered, and nobody knows at what price.
+        verdicts: attempts by verdict.
+        in_flight: calls that are made just now.
+        cost_usd: the sum of what is known; ``None`` where nothing is.
+        images_per_minute: pictures of the last minute.
+        eta_seconds: until the last row is settled, at that pace.
+        submitted_at: when it was made.
+        started_at: when its first row was begun.
+        finished_at: when it ended.
+    """
+
+    job: str
+    out: str
+    state: State
+    state_reason: str | None = None
+    rows: int | None = None
+    outcomes: dict[str, int | None] = {}
+    calls: int = 0
+    calls_unknown: int = 0
+    calls_unpriced: int = 0
+    verdicts: dict[str, int] = {}
+    in_flight: int = 0
+    cost_usd: float | None = 0.0
+    images_per_minute: float | None = None
+    eta_seconds: float | None = None
+    submitted_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+def status_of(
+    totals: Totals,
+    *,
+    job: str,
+    out: str,
+    state: State,
+    state_reason: str | None = None,
+    rows: int | None = None,
+    in_flight: int = 0,
+    images_per_minute: float | None = None,
+    submitted_at: str | None = None,
+    started_at: str | None = None,
+    finished_at: str | None = None,
+) -> Status:
+    """The status object of a job with these *totals*."""
+    ended = state in ENDED
+    outcomes: dict[str, int | None] = {outcome.value: totals.outcomes.get(outcome, 0) for outcome in Outcome}
+    pending = None if rows is None else max(0, rows - totals.settled)
+    outcomes["pending"] = pending
+    return Status(
+        job=job,
+        out=out,
+        state=state,
+        state_reason=state_reason,
+        rows=rows,
+        outcomes=outcomes,
+        calls=totals.calls,
+        calls_unknown=totals.calls_unknown,
+        calls_unpriced=totals.calls_unpriced,
+        verdicts=totals.verdicts,
+        in_flight=in_flight,
+        cost_usd=_cost(totals),
+        images_per_minute=None if ended or images_per_minute is None else round(images_per_minute, 1),
+        eta_seconds=_eta(state, pending, images_per_minute),
+        submitted_at=submitted_at,
+        started_at=started_at,
+        finished_at=finished_at,
+    )
+
+
+def _cost(totals: Totals) -> float | None:
+    """The dollars that are known; ``None`` where calls may have been paid for and no price is."""
+    if not totals.cost_usd and (totals.calls_unpriced or totals.calls_unknown):
+        return None
+    return round(totals.cost_usd, 6)
+
+
+def _eta(state: State, pending: int | None, images_per_minute: float | None) -> float | None:
+    if state is not State.RUNNING or pending is None or not images_per_minute:
+        return None
+    return round(pending * 60.0 / images_per_minute, 1)

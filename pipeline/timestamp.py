@@ -1,0 +1,10 @@
+"""Times as records, status and logs have them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def utc(moment: float) -> str:
+    """*moment* (seconds since the epoch) as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
