@@ -19,7 +19,7 @@ from pipeline.gemini.redact import hidden, redacted
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.scan import Scanner
 from pipeline.gemini.upload import Upload
-from pipeline.gemini.wire import parse
+from pipeline.gemini.wire import Reply, parse
 
 # What breaks on the wire. The class of an error says nothing of what was sent: the transport reports a connection
 # lost after the body as a failure to connect. Only :class:`Upload` knows.
@@ -139,12 +139,12 @@ class Exchange:
                 deadline.reschedule(min(end, self._clock() + idle))
 
     def _answer(self, response: httpx.Response, scanner: Scanner, seconds: float) -> Answer:
-        skeleton = hidden(scanner.skeleton, self._key)
+        reply = parse(scanner.skeleton)
         announced = "content-length" in response.headers or "transfer-encoding" in response.headers
         return Answer(
             status=response.status_code,
-            reply=parse(skeleton),
-            html=skeleton.lstrip()[:1] == b"<",
+            reply=_concealed(reply, self._key) if reply else None,
+            html=scanner.skeleton.lstrip()[:1] == b"<",
             unfinished=not (announced or scanner.whole or scanner.full),
             too_big=scanner.full,
             blobs=scanner.blobs,
@@ -190,14 +190,9 @@ def _untrusted(error: BaseException) -> bool:
     return isinstance(_first(error), ssl.SSLCertVerificationError)
 
 
-def _unescaped(skeleton: bytearray) -> bytes | bytearray:
-    """*skeleton* without escapes that JSON does not need: an echoed key must not hide behind them."""
-    if b"\\" not in skeleton:
-        return skeleton
-    try:
-        return msgspec.json.encode(msgspec.json.decode(skeleton))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return skeleton
+def _concealed(reply: Reply, key: str) -> Reply:
+    """*reply* without the *key*, however the answer had spelt it: escapes are gone once it was read."""
+    return msgspec.json.decode(hidden(msgspec.json.encode(reply), key), type=Reply)
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 A real answer is 2.6 to 4.2 MB of which the program reads two things: the picture, and a kilobyte around it.
 So the bytes are looked at only where a string begins or ends (``bytes.find``, at memory speed):
 
-* the value of ``data`` within ``inlineData`` is decoded as it comes and leaves its index behind: ``"@0"``;
+* the value of ``data`` within a part's ``inlineData`` is decoded as it comes and leaves its index behind: ``"@0"``;
 * the value of ``thoughtSignature`` leaves ``""`` behind;
 * every other string is kept, cut to a bound; long white space between tokens is folded.
 
@@ -30,6 +30,9 @@ _LONGEST_NAME = 120  # "thought_signature" with every character written as \u007
 _FOLD_FROM = 256
 _BRACKETS = re.compile(rb"[{}\[\]]")
 _WHOLE_CHARACTERS = re.compile(rb"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*", re.DOTALL)
+# A part's picture, by the names of what is open around it; items of lists have none. Elsewhere (in a function's
+# response, in fields yet unknown) an ``inlineData`` is not what the model painted.
+_AROUND = [b"", b"candidates", b"", b"content", b"parts", b""]
 _INLINE = (b"inlineData", b"inline_data")
 _SIGNATURE = (b"thoughtSignature", b"thought_signature")
 
@@ -188,7 +191,7 @@ class _Parts:
         self.name = b""
         self.depth = 0
         self._is_value = False  # the string that begins is the value of *name*
-        self._inline: set[int] = set()  # depths of open objects that are an inlineData
+        self._path = [b""] * (len(_AROUND) + 1)  # names of the outermost that are open, and of some that were
         self._thought: set[int] = set()  # depths of open objects that hold "thought": true
         self._open: list[tuple[int, int]] = []  # pictures whose part is open: index, depth of the part
         self._best: tuple[int, bool] | None = None  # picture to keep of the closed parts: index, is a thought
@@ -201,9 +204,9 @@ class _Parts:
         superseded: list[int] = []
         for bracket in _BRACKETS.finditer(tokens):
             if bracket.group() in b"{[":
+                if self.depth < len(self._path):
+                    self._path[self.depth] = self.name if bracket.start() == 1 and tokens[:1] == b":" else b""
                 self.depth += 1
-                if bracket.start() == 1 and tokens.startswith(b":{") and self.name in _INLINE:
-                    self._inline.add(self.depth)
             else:
                 superseded += self._close()
                 self.depth -= 1
@@ -214,12 +217,16 @@ class _Parts:
         """What the string is that begins here."""
         if self._is_value and self.name in _SIGNATURE:
             return _Role.SIGNATURE
-        picture = self._is_value and self.name == b"data" and self.depth in self._inline
+        picture = self._is_value and self.name == b"data" and self._in_a_picture()
         return _Role.PICTURE if picture else _Role.TEXT
 
     def picture(self, index: int) -> None:
         """Picture *index* begins here."""
         self._open.append((index, self.depth - 1))
+
+    def _in_a_picture(self) -> bool:
+        *around, name = self._path
+        return self.depth == len(self._path) and name in _INLINE and around == _AROUND
 
     def _close(self) -> list[int]:
         closing = [index for index, part in self._open if part == self.depth]
@@ -227,7 +234,6 @@ class _Parts:
             loser for index in closing for loser in self._settle(index, self.depth in self._thought)
         ]
         self._open = [(index, part) for index, part in self._open if part != self.depth]
-        self._inline.discard(self.depth)
         self._thought.discard(self.depth)
         return superseded
 

@@ -23,6 +23,7 @@ NAMES = st.sampled_from(
         "thought_signature",
         "text",
         "parts",
+        "candidates",
         'q"\\',
     ]
 )
@@ -45,11 +46,20 @@ PARTS = st.fixed_dictionaries(
         "inline_data": PICTURES,
     },
 )
-DOCUMENTS = st.recursive(
+ANYTHING = st.recursive(
     VALUES | PARTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
+CANDIDATES = st.fixed_dictionaries(
+    {"content": st.fixed_dictionaries({"parts": st.lists(PARTS | ANYTHING, max_size=4)})},
+    optional={"unknown": ANYTHING, "finishReason": STRINGS},
+)
+ANSWERS = st.fixed_dictionaries(
+    {"candidates": st.lists(CANDIDATES, max_size=2)}, optional={"unknown": ANYTHING, "content": ANYTHING}
+)
+DOCUMENTS = ANSWERS | ANYTHING
+PART = ("", "candidates", "", "content", "parts", "")
 
 
 def scanned(body: bytes, cuts: list[int] | None = None, **bounds: int) -> Scanner:
@@ -61,6 +71,10 @@ def scanned(body: bytes, cuts: list[int] | None = None, **bounds: int) -> Scanne
     return scanner
 
 
+def answer(*parts: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": list(parts)}}]}
+
+
 class Expected:
     """What the scanner must leave of a document, found the slow way."""
 
@@ -69,23 +83,24 @@ class Expected:
         self.kept: dict[bool, int] = {}
         self.skeleton = self.walk(document)
 
-    def walk(self, value: Any, name: str = "") -> Any:
+    def walk(self, value: Any, path: tuple[str, ...] = ("",)) -> Any:
         if isinstance(value, list):
-            return [self.walk(item) for item in value]
+            return [self.walk(item, (*path, "")) for item in value]
         if not isinstance(value, dict):
             return value
-        inside = {key: self.member(key, item, name) for key, item in value.items()}
-        for index in self.own(inside):
+        inside = {key: self.member(key, item, path) for key, item in value.items()}
+        for index in self.own(inside) if path == PART else ():
             self.settle(index, thought=value.get("thought") is True)
         return inside
 
-    def member(self, key: str, value: Any, parent: str) -> Any:
+    def member(self, key: str, value: Any, path: tuple[str, ...]) -> Any:
         if isinstance(value, str) and key in ("thoughtSignature", "thought_signature"):
             return ""
-        if isinstance(value, str) and key == "data" and parent in ("inlineData", "inline_data"):
+        inline = path in ((*PART, "inlineData"), (*PART, "inline_data"))
+        if isinstance(value, str) and key == "data" and inline:
             self.pictures.append(decoded(value))
             return f"@{len(self.pictures) - 1}"
-        return self.walk(value, key)
+        return self.walk(value, (*path, key))
 
     def own(self, inside: dict[str, Any]) -> list[int]:
         """Pictures whose part is this very object."""
@@ -116,11 +131,11 @@ def decoded(text: str) -> bytes | None:
     st.booleans(),
 )
 @settings(max_examples=600, deadline=None)
-@example({"inlineData": {"data": "QQ==QQ=="}}, [], None, True, True)
-@example({"inlineData": {"data": "Q==="}}, [], None, True, True)
-@example({"inlineData": {"data": "===="}}, [], None, True, True)
-@example({"inlineData": {"data": "=QQ="}}, [], None, True, True)
-@example({"inlineData": {"data": "QQ="}}, [20, 21], None, True, True)
+@example(answer({"inlineData": {"data": "QQ==QQ=="}}), [], None, True, True)
+@example(answer({"inlineData": {"data": "Q==="}}), [], None, True, True)
+@example(answer({"inlineData": {"data": "===="}}), [], None, True, True)
+@example(answer({"inlineData": {"data": "=QQ="}}), [], None, True, True)
+@example(answer({"inlineData": {"data": "QQ="}}), [20, 21], None, True, True)
 def test_any_cutting_of_any_document(document, cuts, indent, ascii_only, slashes) -> None:
     """Skeleton and pictures are those of a parser that holds everything."""
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
@@ -143,8 +158,8 @@ def test_any_bytes(body, cuts) -> None:
 def test_every_single_cut() -> None:
     """Escapes, names and base64 may be cut at any byte, or arrive byte by byte."""
     body = (
-        b'{"parts":[{"text":"a\\"\\\\","\\u0069nlineData":{"mimeType":"image\\/png","data":"\\u0051Uk\\/Kys\\u003d"},'
-        b'"thought":true,"thought\\u0053ignature":"xx\\"yy"}]}'
+        b'{"candidates":[{"content":{"p\\u0061rts":[{"text":"a\\"\\\\","\\u0069nlineData":{"mimeType":"image\\/png","data":"\\u0051Uk\\/Kys\\u003d"},'
+        b'"thought":true,"thought\\u0053ignature":"xx\\"yy"}]}}]}'
     )
     whole = scanned(body)
     assert bytes(whole.blobs[0].data) == b"AI?++"
@@ -160,7 +175,7 @@ def test_every_single_cut() -> None:
 )
 def test_unsound_however_cut(data: str) -> None:
     """What is not base64 is not base64 in pieces either."""
-    body = f'{{"inlineData":{{"data":"{data}"}}}}'.encode()
+    body = json.dumps(answer({"inlineData": {"data": "…"}})).replace("\\u2026", data).encode()
     for cut in range(len(body)):
         assert not scanned(body, [cut]).blobs[0].sound
     assert not scanned(body, list(range(len(body)))).blobs[0].sound
@@ -178,7 +193,7 @@ def image(name: bytes, raw: bytes, *, thought: bool = False) -> dict[str, Any]:
 def test_keeps_one_picture(thoughts: str, kept: bytes) -> None:
     """The last that is not a thought, else the last; the others are let go as they are superseded."""
     parts = [image(b"inline_data", b"%d" % n, thought=mark == "t") for n, mark in enumerate(thoughts)]
-    scanner = scanned(json.dumps({"candidates": [{"content": {"parts": parts}}]}).encode())
+    scanner = scanned(json.dumps(answer(*parts)).encode())
     assert [bytes(blob.data) for blob in scanner.blobs.values()] == [kept]
 
 
@@ -203,7 +218,7 @@ def test_long_text_is_cut_between_characters(text: str) -> None:
 
 def test_bounds() -> None:
     """An answer beyond its bounds is reported, not kept."""
-    big = json.dumps({"inlineData": {"data": base64.b64encode(bytes(1000)).decode()}}).encode()
+    big = json.dumps(answer(image(b"inlineData", bytes(1000)))).encode()
     scanner = scanned(big, list(range(0, 1000, 100)), most_decoded=500)
     assert scanner.full
     assert not scanner.blobs[0].sound
@@ -220,7 +235,23 @@ def test_a_cut_body_is_not_whole() -> None:
 
 def test_only_inline_data_is_a_picture() -> None:
     """``data`` elsewhere, or in an object within inlineData, stays text."""
-    body = b'{"data":"QUJD","inlineData":{"x":{"data":"QUJD"},"data":["QUJD"]},"inlineData2":{"data":"QUJD"}}'
-    scanner = scanned(body)
+    document = answer(
+        {
+            "data": "QUJD",
+            "inlineData": {"x": {"data": "QUJD"}, "data": ["QUJD"]},
+            "inlineData2": {"data": "QUJD"},
+        }
+    )
+    scanner = scanned(json.dumps(document).encode())
     assert not scanner.blobs
-    assert loads(scanner.skeleton) == json.loads(body)
+    assert loads(scanner.skeleton) == document
+
+
+def test_a_picture_elsewhere_is_not_the_answer() -> None:
+    """What a function gave, or a field that nobody knows yet, takes no part in which picture is the last."""
+    document = answer(
+        {"functionResponse": {"parts": [image(b"inlineData", b"tool")]}},
+        image(b"inlineData", b"edited"),
+        {"functionResponse": {"parts": [image(b"inlineData", b"tool")]}},
+    ) | {"unknown": answer(image(b"inlineData", b"other"))}
+    assert [bytes(blob.data) for blob in scanned(json.dumps(document).encode()).blobs.values()] == [b"edited"]

@@ -296,9 +296,10 @@ async def test_the_key_is_nowhere(caplog: pytest.LogCaptureFixture, large: SentP
         await reader.readexactly(1000)
         reset(writer)
 
-    echo = http(json.dumps({"error": {"code": 403, "message": f"Consumer {odd} is suspended"}}).encode(), 403)
+    said = json.dumps({"error": {"code": 403, "message": f"Consumer {odd} is suspended"}}).encode()
+    echo, escaped = http(said, 403), http(said.replace(b"oddly", b"\\u006fddly"), 403)
     shown = []
-    for handler in (answering(echo), lost):
+    for handler in (answering(echo), answering(escaped), lost):
         async with (
             serving(handler) as port,
             Client(key=f" {odd}\n", base_url=f"http://127.0.0.1:{port}") as client,
@@ -306,7 +307,8 @@ async def test_the_key_is_nowhere(caplog: pytest.LogCaptureFixture, large: SentP
             shown.append(repr(client))
             async with client.call(asking(large), timeout=20) as reply:
                 shown += [repr(reply), repr(judge(reply))]
-    assert "suspended" in "".join(shown)
+    assert "suspended" in shown[1]
+    assert "suspended" in shown[4]
     assert odd not in "".join(shown) + caplog.text
 
 
