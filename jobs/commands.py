@@ -9,13 +9,10 @@ from typing import NamedTuple
 import click
 
 from jobs.command import Command, json_option, option, switch
-from jobs.options import answer_params, command_option, job_params, place_params, slots_option
-from jobs.schedule.declared import schedule_group
+from jobs.declared import edit
+from jobs.declared.schedule import schedule_group
+from jobs.options import JOB, command_option, job_argument, place_params, slots_option
 from jobs.values import Number, Rule, Text, YesNo
-
-_JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
-_MANIFEST = """MANIFEST is a CSV, TSV, JSONL or Parquet file, a folder of images, a glob, or - for JSONL on
-    standard input."""
 
 _OUTCOMES = ("done", "blocked", "failed", "invalid", "cancelled")
 
@@ -25,63 +22,6 @@ class Listed(NamedTuple):
 
     text: str
     declare: Callable[[], click.Command]
-
-
-def _run() -> Command:
-    return Command(
-        "run",
-        "jobs.run_command:run_here",
-        [*job_params(), command_option(), json_option("the status at the end")],
-        text=f"""Edit a whole manifest in this process; no Redis, no worker.
-
-    {_MANIFEST} The same command goes on where it was stopped, and calls only for rows that are not settled.
-    """,
-        examples=(
-            "retouch run shop.csv",
-            "retouch run shop.csv --limit 5 --out trial",
-            "retouch run 'photos/*.jpg' --prompt 'remove the background' --budget 20",
-            "retouch run shop.csv --max-in-flight 200 --rpm 500 --yes --json > status.json",
-        ),
-    )
-
-
-def _check() -> Command:
-    return Command(
-        "check",
-        "jobs.check:check",
-        [*job_params(), command_option(), json_option("faults and estimates")],
-        text=f"""Find everything that can be known before money is spent: every fault with its line, the number
-    of calls, their cost and time. Changes nothing, calls nothing, fetches no URL.
-
-    {_MANIFEST} Exit code: 0 no faults, 1 some, 2 the manifest cannot be read.
-    """,
-        examples=(
-            "retouch check shop.csv",
-            "retouch check photos/ --prompt 'white background' --model gemini-3-pro-image",
-            "retouch check shop.csv --json | jq '.faults[] | .message'",
-        ),
-    )
-
-
-def _submit() -> Command:
-    return Command(
-        "submit",
-        "jobs.submit:submit",
-        [
-            *job_params(),
-            switch("upload", help="Copy the pictures into the job folder, for workers that cannot see them."),
-            json_option("job, out and rows"),
-        ],
-        text=f"""Hand a job to the workers, and print its id. Submitting to a folder that is there resumes it.
-
-    {_MANIFEST} Exit code: 0 once it is queued.
-    """,
-        examples=(
-            "retouch submit shop.csv --out s3://bucket/spring",
-            "retouch watch $(retouch submit shop.csv --yes)",
-            "retouch submit shop.csv --upload --budget 50 --json",
-        ),
-    )
 
 
 def _worker() -> Command:
@@ -144,8 +84,8 @@ def _status() -> Command:
     return Command(
         "status",
         "jobs.status:show",
-        [_job(required=False), json_option("one status object, or a list of all")],
-        text=f"Show how one job stands, or all of them, the newest last.\n\n{_JOB}",
+        [job_argument(required=False), json_option("one status object, or a list of all")],
+        text=f"Show how one job stands, or all of them, the newest last.\n\n{JOB}",
         examples=("retouch status", "retouch status 20260801-120000-ab12cd --json"),
     )
 
@@ -154,10 +94,10 @@ def _watch() -> Command:
     return Command(
         "watch",
         "jobs.watch:watch",
-        [_job(), json_option("the status at the end")],
+        [job_argument(), json_option("the status at the end")],
         text=f"""Watch a job to its end. Ctrl-C ends the watching alone, and not the job.
 
-    {_JOB} Exit code: as `retouch run`.
+    {JOB} Exit code: as `retouch run`.
     """,
         examples=("retouch watch 20260801-120000-ab12cd", "retouch watch s3://bucket/spring"),
     )
@@ -168,12 +108,12 @@ def _results() -> Command:
         "results",
         "jobs.results:show",
         [
-            _job(),
+            job_argument(),
             option("--outcome", type=click.Choice(_OUTCOMES), help="Rows of this outcome alone."),
             switch("json", help="Print whole records, a line of JSON each."),
             switch("csv", help="Print the table of results.csv."),
         ],
-        text=f"Print what came of each row, in the manifest's order, as far as it is settled.\n\n{_JOB}",
+        text=f"Print what came of each row, in the manifest's order, as far as it is settled.\n\n{JOB}",
         examples=(
             "retouch results JOB --outcome failed",
             "retouch results JOB --json | jq -r 'select(.cost_usd > 0.1) | .id'",
@@ -186,8 +126,8 @@ def _cancel() -> Command:
     return Command(
         "cancel",
         "jobs.cancel:cancel",
-        [_job(), json_option("the status afterwards")],
-        text=f"Cancel a job: calls in flight are let finish, all other rows are settled as cancelled.\n\n{_JOB}",
+        [job_argument(), json_option("the status afterwards")],
+        text=f"Cancel a job: calls in flight are let finish, all other rows are settled as cancelled.\n\n{JOB}",
         examples=("retouch cancel 20260801-120000-ab12cd",),
     )
 
@@ -196,8 +136,8 @@ def _pause() -> Command:
     return Command(
         "pause",
         "jobs.pause:pause",
-        [_job(), json_option("the status afterwards")],
-        text=f"Pause a job: calls in flight are let finish, no new one is begun, and it stays so.\n\n{_JOB}",
+        [job_argument(), json_option("the status afterwards")],
+        text=f"Pause a job: calls in flight are let finish, no new one is begun, and it stays so.\n\n{JOB}",
         examples=("retouch pause 20260801-120000-ab12cd",),
     )
 
@@ -206,8 +146,8 @@ def _resume() -> Command:
     return Command(
         "resume",
         "jobs.pause:resume",
-        [_job(), json_option("the status afterwards")],
-        text=f"Let a paused job go on; one that Redis has lost is built again from its folder.\n\n{_JOB}",
+        [job_argument(), json_option("the status afterwards")],
+        text=f"Let a paused job go on; one that Redis has lost is built again from its folder.\n\n{JOB}",
         examples=("retouch resume 20260801-120000-ab12cd",),
     )
 
@@ -218,7 +158,7 @@ def _set() -> Command:
         "set",
         "jobs.set:change",
         [
-            _job(),
+            job_argument(),
             option(
                 "--rpm",
                 type=Number(float, above=0, none=True, nothing=math.inf),
@@ -253,45 +193,9 @@ def _set() -> Command:
     A job that its budget has paused goes on with a new one; one that a person has paused, or that is halted, is for
     `retouch resume`. The next `retouch run` or `retouch submit` of the job says its own limits.
 
-    {_JOB}
+    {JOB}
     """,
         examples=("retouch set JOB --rpm 30", "retouch set JOB --budget 100 --max-in-flight 128"),
-    )
-
-
-def _retry() -> Command:
-    return Command(
-        "retry",
-        "jobs.retry:retry",
-        [
-            _job(),
-            option(
-                "--reason",
-                metavar="WORDS",
-                type=Text(),
-                env="RETOUCH_RETRY_REASON",
-                help="Only these: reasons or outcomes, separated by commas.",
-            ),
-            # Not RETOUCH_PROMPT: that is for rows without a prompt, this replaces those that rows have.
-            option(
-                "--prompt",
-                type=Text(),
-                env="RETOUCH_RETRY_PROMPT",
-                help="What to do instead; may hold {column}.",
-            ),
-            *answer_params(),
-            json_option("the status at the end"),
-        ],
-        text=f"""Settle again what is not done; what is done is never touched, and no history is lost. A job that
-    was handed to the workers goes back to them, any other is run here and now.
-
-    {_JOB}
-    """,
-        examples=(
-            "retouch retry JOB",
-            "retouch retry JOB --reason text_only,timeout",
-            "retouch retry JOB --reason blocked --prompt 'Brighten the background of this photograph.'",
-        ),
     )
 
 
@@ -299,8 +203,8 @@ def _report() -> Command:
     return Command(
         "report",
         "jobs.report:rewrite",
-        [_job(), json_option("the status")],
-        text=f"Write results.jsonl, results.csv and report.html anew from what is settled.\n\n{_JOB}",
+        [job_argument(), json_option("the status")],
+        text=f"Write results.jsonl, results.csv and report.html anew from what is settled.\n\n{JOB}",
         examples=("retouch report 20260801-120000-ab12cd",),
     )
 
@@ -337,11 +241,11 @@ def _verify() -> Command:
     return Command(
         "verify",
         "jobs.verify:verify",
-        [_job(), json_option("what was compared, and every flaw")],
+        [job_argument(), json_option("what was compared, and every flaw")],
         text=f"""Compare a job's files with its records: is each picture there, with its bytes, its hash and its type;
     is there none that no record knows; do results and report say what the records say. Changes nothing.
 
-    {_JOB} Exit code: 0 all is as the records say, 1 it is not.
+    {JOB} Exit code: 0 all is as the records say, 1 it is not.
     """,
         examples=("retouch verify JOB", "retouch verify s3://bucket/spring --json | jq '.flaws[] | .path'"),
     )
@@ -423,14 +327,10 @@ def _emulator_params() -> list[click.Parameter]:
     ]
 
 
-def _job(*, required: bool = True) -> click.Argument:
-    return click.Argument(["job"], required=required, type=Text())
-
-
 COMMANDS = {
-    "run": Listed("Edit a whole manifest in this process.", _run),
-    "check": Listed("Find every fault, the cost and the time, before money is spent.", _check),
-    "submit": Listed("Hand a job to the workers.", _submit),
+    "run": Listed("Edit a whole manifest in this process.", edit.run),
+    "check": Listed("Find every fault, the cost and the time, before money is spent.", edit.check),
+    "submit": Listed("Hand a job to the workers.", edit.submit),
     "worker": Listed("Start a worker, which takes jobs from Redis.", _worker),
     "probe": Listed("Ask the worker on this machine whether it makes progress.", _probe),
     "status": Listed("Show how one job stands, or all of them.", _status),
@@ -440,7 +340,7 @@ COMMANDS = {
     "resume": Listed("Let a paused job go on.", _resume),
     "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
     "set": Listed("Change pace, budget, slots or timeout of a running job.", _set),
-    "retry": Listed("Settle again what is not done.", _retry),
+    "retry": Listed("Settle again what is not done.", edit.retry),
     "report": Listed("Write results and report anew from what is settled.", _report),
     "schedule": Listed("Bulk edits by the clock.", schedule_group),
     "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),

@@ -1,4 +1,4 @@
-"""The options of ``run``, ``check`` and ``submit``, and what is asked for with them."""
+"""Options and arguments that several commands take, and what is asked for with those of a job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from jobs.values import FailureBound, Number, Text
 #: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
 DEFAULT_MODEL = "gemini-nano-banana-2.1"
 
+#: Said in the help of every command that takes one.
+JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
+
 _DEFAULTS = Asked(manifest="", model=DEFAULT_MODEL)
+
+
+def job_argument(*, required: bool = True) -> click.Argument:
+    """JOB, of commands about a job that is there."""
+    return click.Argument(["job"], required=required, type=Text())
 
 
 def job_params() -> list[click.Parameter]:

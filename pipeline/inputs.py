@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ from pipeline.urls.fetch import BucketRefused, Fetcher
 DOWNLOAD_SECONDS = 60.0
 
 _HEAD = 64
+
+#: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
+Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
 
 
 class Seen(NamedTuple):

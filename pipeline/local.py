@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.engine.brake import CANCELLED, CANCELLING, PAUSED, Brake
-from pipeline.engine.jobrun import Caller, Inputs, JobRun, NoCalls
+from pipeline.engine.jobrun import Caller, JobRun, NoCalls
 from pipeline.engine.progress import LocalProgress, Observed
 from pipeline.engine.shards import run_shards
 from pipeline.engine.slots import AdjustableSlots
 from pipeline.errors import ManifestError, RetouchError, StoreError
 from pipeline.gemini.transport import room_for
+from pipeline.inputs import Inputs
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.limits import Limits, limits_of

@@ -6,8 +6,8 @@ import msgspec
 
 from jobs.doctor.finding import Finding, fault, ok, warning
 from pipeline.errors import BrokerError
+from workers.monitoring.inspection import Server, inspect_server
 from workers.shared.connection import without_password
-from workers.shared.inspection import Server, inspect_server
 
 #: What Celery 5.7 needs.
 _OLDEST = (6, 2)

@@ -16,8 +16,8 @@ from jobs.doctor.finding import Finding, Grade, fault
 from jobs.masking import masked
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.gemini.client import BASE_URL
+from workers.monitoring.inspection import Force, Server, inspect_force
 from workers.settings import lease_seconds
-from workers.shared.inspection import Force, Server, inspect_force
 
 T = TypeVar("T")
 

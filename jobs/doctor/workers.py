@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.doctor.finding import Finding, fault, ok, warning
-from workers.shared.inspection import OVERDUE, Force
+from workers.monitoring.inspection import OVERDUE, Force
 
 
 def judge(force: Force) -> list[Finding]:

@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from jobs.asked import Asked
 from jobs.check import opened
-from jobs.commands import COMMANDS
+from jobs.declared.edit import submit
 from jobs.opening import check_options
 from jobs.options import asked_for
 from jobs.telling import notify_asked
@@ -41,7 +41,7 @@ def given(words: Sequence[str]) -> dict[str, Any]:
         click.ClickException: as ``submit`` does.
         UsageError: they cannot be meant by a schedule.
     """
-    return _kept(_submit(), words, _GIVEN)
+    return _kept(submit(), words, _GIVEN)
 
 
 def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
@@ -51,10 +51,10 @@ def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
         click.ClickException: as ``submit`` does.
         UsageError: they cannot be meant by a schedule.
     """
-    submit = _submit()
-    for param in submit.params:
+    parser = submit()
+    for param in parser.params:
         param.required = False
-    return options | _kept(submit, words, _TYPED)
+    return options | _kept(parser, words, _TYPED)
 
 
 def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
@@ -90,9 +90,9 @@ def asked_of(options: dict[str, Any]) -> Asked:
     Raises:
         UsageError: an option that was kept is none of this version's, or means nothing to it.
     """
-    submit = _submit()
-    context = click.Context(submit, info_name="retouch submit")
-    params = {param.name: param for param in submit.params}
+    parser = submit()
+    context = click.Context(parser, info_name="retouch submit")
+    params = {param.name: param for param in parser.params}
     strange = sorted(options.keys() - params.keys())
     if strange:
         raise UsageError(
@@ -107,7 +107,7 @@ def asked_of(options: dict[str, Any]) -> Asked:
 def as_typed(options: dict[str, Any]) -> str:
     """*options* as one would type them after ``submit``; of a webhook, which may be a secret, its host alone."""
     words = [str(options["manifest"])]
-    for param in _submit().params:
+    for param in submit().params:
         if isinstance(param, click.Option) and param.name in options:
             words += _typed(param, options[param.name])
     return shlex.join(words)
@@ -115,7 +115,7 @@ def as_typed(options: dict[str, Any]) -> str:
 
 def _typed(param: click.Option, value: Any) -> list[str]:
     if param.is_flag:
-        yes = param.type_cast_value(click.Context(_submit()), value)
+        yes = param.type_cast_value(click.Context(submit()), value)
         return [param.opts[0] if yes else param.secondary_opts[0]]
     if param.name == _WEBHOOK:
         parts = urlsplit(value)
@@ -124,15 +124,11 @@ def _typed(param: click.Option, value: Any) -> list[str]:
     return [word for one in values for word in (param.opts[0], str(one))]
 
 
-def _submit() -> click.Command:
-    return COMMANDS["submit"].declare()
-
-
-def _kept(submit: click.Command, words: Sequence[str], sources: frozenset[ParameterSource]) -> dict[str, Any]:
+def _kept(parser: click.Command, words: Sequence[str], sources: frozenset[ParameterSource]) -> dict[str, Any]:
     # Says what is wrong with any of them; what is kept is what was typed, which any parser can read again.
-    context = submit.make_context("retouch submit", list(words))
-    typed, _, _ = submit.make_parser(context).parse_args(list(words))
-    found = {param.name: param.consume_value(context, typed) for param in submit.params if param.name}
+    context = parser.make_context("retouch submit", list(words))
+    typed, _, _ = parser.make_parser(context).parse_args(list(words))
+    found = {param.name: param.consume_value(context, typed) for param in parser.params if param.name}
     kept = {
         name: value
         for name, (value, source) in found.items()

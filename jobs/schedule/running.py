@@ -25,8 +25,8 @@ from jobs.schedule.pictures import pick
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, Schedule
 from jobs.telling import notify_asked
-from pipeline.engine.steps import reached
 from pipeline.errors import JobError, ManifestError, UsageError
+from pipeline.failpoints import reached
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.hold import held
 from pipeline.job.inputs import upload

@@ -16,7 +16,7 @@ import msgspec
 
 from jobs.schedule.book import Book
 from jobs.schedule.values import Claim, Ended, Missed, Outcome, Schedule, slot_at
-from pipeline.engine.steps import reached
+from pipeline.failpoints import reached
 from workers.shared.schedules import Schedules
 
 log = logging.getLogger("retouch.scheduler")

@@ -17,8 +17,8 @@ from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.edit import Edit
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import output
-from pipeline.engine.steps import reached
 from pipeline.errors import InvalidInput
+from pipeline.failpoints import reached
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged

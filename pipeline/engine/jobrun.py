@@ -8,16 +8,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pipeline.edit import Edit
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import Keeper
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.verdict import Judgement
+from pipeline.inputs import Inputs
 from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
 from pipeline.models import Catalogue
-from pipeline.picture import SentPicture
 from pipeline.policy import SAME_FAULTS
 from pipeline.ports import Budget, Pace, Progress
 from pipeline.reuse import Reuse
@@ -62,10 +61,6 @@ class Slots(Protocol):
     def release(self) -> None:
         """Give a slot back."""
         ...
-
-
-#: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
-Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
 
 
 @dataclass

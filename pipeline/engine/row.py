@@ -15,8 +15,8 @@ from pipeline.edit import Edit
 from pipeline.engine.call import Calls, LeaseLost, Received
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import record_of
-from pipeline.engine.steps import reached
 from pipeline.errors import InvalidInput
+from pipeline.failpoints import reached
 from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.job.planning import price_of

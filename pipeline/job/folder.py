@@ -31,8 +31,8 @@ from typing import TypeVar
 import msgspec
 
 from pipeline.edit import Edit
-from pipeline.engine.steps import reached
 from pipeline.errors import JobError
+from pipeline.failpoints import reached
 from pipeline.history import History
 from pipeline.job.decoded import decoded
 from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of

@@ -14,9 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from pipeline.edit import Edit
-from pipeline.engine.jobrun import Inputs
 from pipeline.errors import InvalidInput
-from pipeline.inputs import gathered
+from pipeline.inputs import Inputs, gathered
 from pipeline.job.folder import UPLOADED_INPUTS, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.picture import SentPicture

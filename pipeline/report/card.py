@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pipeline.attempt import Attempt
 from pipeline.record import InputPicture, Outcome, OutputPicture, Record
 from pipeline.report import words
-from pipeline.report.links import Inputs, output, shown
+from pipeline.report.links import InputLinks, output, shown
 from pipeline.report.markup import Html, Url, join, tag
 from pipeline.report.tally import parted
 
@@ -15,7 +15,7 @@ PROMPT_LIMIT = 2_000
 NOTE_LIMIT = 600
 
 
-def card(record: Record, inputs: Inputs, up: str) -> Html:
+def card(record: Record, inputs: InputLinks, up: str) -> Html:
     """The card of *record*, for a page from which *up* leads to the job folder."""
     told = tag("div", _told(record), _attempts(record), _columns(record), class_="told")
     before = _before(record, inputs, up)
@@ -54,7 +54,7 @@ def _cost(record: Record) -> str:
     return "cost unknown" if record.cost_usd is None else words.money(record.cost_usd)
 
 
-def _before(record: Record, inputs: Inputs, up: str) -> Html:
+def _before(record: Record, inputs: InputLinks, up: str) -> Html:
     pictures = [_input(picture, inputs, up) for picture in record.inputs]
     return _side("Before", pictures or [_empty("from the prompt alone")])
 
@@ -68,7 +68,7 @@ def _side(caption: str, pictures: Iterable[Html]) -> Html:
     return tag("figure", tag("figcaption", caption), *pictures)
 
 
-def _input(picture: InputPicture, inputs: Inputs, up: str) -> Html:
+def _input(picture: InputPicture, inputs: InputLinks, up: str) -> Html:
     place = shown(picture, inputs, up)
     label = tag("bdi", words.clipped(place.label, 160))
     if place.src and place.href:

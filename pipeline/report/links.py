@@ -18,7 +18,7 @@ from pipeline.report.markup import Url
 from pipeline.urls.addresses import shown as without_secrets
 
 #: From the name of an input, as the record holds it, to where it lies; ``None``: nowhere that can be shown.
-Inputs = Callable[[str], str | None]
+InputLinks = Callable[[str], str | None]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _FILE = re.compile(r"file:///[^\s\\<>\"'?#]+\Z")
@@ -49,7 +49,7 @@ def page(path: str) -> Url:
     return Url(path)
 
 
-def shown(picture: InputPicture, inputs: Inputs, up: str) -> Shown:
+def shown(picture: InputPicture, inputs: InputLinks, up: str) -> Shown:
     """What may be shown of *picture*: drawn when local and drawable, linked when remote, else its name."""
     remote = _remote(picture.path)
     if remote:
@@ -73,7 +73,7 @@ def checked(reference: str | None, up: str) -> Url | None:
     return Url(reference if reference.startswith("/") else up + reference)
 
 
-def local_inputs(root: Path, folder: Path, *, outside: bool = False) -> Inputs:
+def local_inputs(root: Path, folder: Path, *, outside: bool = False) -> InputLinks:
     """Find inputs on this machine, for :func:`pipeline.report.write_html`.
 
     The address is relative where *root* and *folder* have a folder in common, so that both can be moved or

@@ -20,7 +20,7 @@ from pipeline.errors import StoreError
 from pipeline.record import Outcome, Record
 from pipeline.report import words
 from pipeline.report.card import anchor, badge, card
-from pipeline.report.links import Inputs, page
+from pipeline.report.links import InputLinks, page
 from pipeline.report.markup import Html, Url, join, tag
 from pipeline.report.summary import summary
 from pipeline.report.tally import Mention, Tally
@@ -36,7 +36,7 @@ _OURS = re.compile(rf"(?:{'|'.join(Outcome)})-\d{{5,}}\.html\Z")
 
 
 def write_html(
-    status: Status, records: Iterable[Record], folder: Path, *, inputs: Inputs, note: str | None = None
+    status: Status, records: Iterable[Record], folder: Path, *, inputs: InputLinks, note: str | None = None
 ) -> list[Path]:
     """Write ``report.html`` into *folder*, and pages into ``report/`` where an outcome has many rows.
 
@@ -81,7 +81,7 @@ class _Shelf:
 
     outcome: Outcome
     folder: Path
-    inputs: Inputs
+    inputs: InputLinks
     first: list[Record] = field(default_factory=list)
     filling: list[Record] = field(default_factory=list)
     ranges: list[tuple[int, int]] = field(default_factory=list)

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from pipeline.engine.steps import STEPS
+from pipeline.failpoints import STEPS
 from tests.chaos.ground import Ground
 from tests.chaos.judge import judge
 from tests.chaos.waiting import until

@@ -16,7 +16,7 @@ from PIL import Image
 
 from jobs.schedule.book import Book
 from jobs.schedule.values import At, Outcome
-from pipeline.engine.steps import SLOT_STEPS
+from pipeline.failpoints import SLOT_STEPS
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.store import open_store
 from tests.integration.crew import Crew, own_redis, wait_for

@@ -11,8 +11,8 @@ from pipeline.attempt import Verdict
 from pipeline.gemini.description import Description
 from pipeline.gemini.judgement import Judgement
 from workers.monitoring.backlog import Backlog
+from workers.monitoring.inspection import Force, Server
 from workers.shared.board import Card
-from workers.shared.inspection import Force, Server
 
 
 def graded(findings) -> dict[str, Grade]:

@@ -1,4 +1,4 @@
-"""The named steps of a row, at each of which the chaos suite kills the process to see that nothing is lost.
+"""Failpoints: the named steps of a row, at each of which the chaos suite kills the process: nothing may be lost.
 
 ``RETOUCH_KILL_AT=kept:3`` kills it, as ``kill -9`` does, when the step *kept* is reached for the third time.
 Without the variable a step costs one comparison.
