@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PACKAGES := pipeline workers jobs
+# As pip does: the certificates of this machine, a company's own among them.
+export UV_SYSTEM_CERTS ?= true
 PATHS  := $(PACKAGES) tests benchmarks docs
 # Not --quiet, which would hide what --strict finds. The warning is of another version of MkDocs than the locked one.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -12,14 +12,15 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from jobs import environment, logs, output
-from jobs.command import WIDTH, log_params, write_examples
-from jobs.commands import COMMANDS
+from jobs.command import WIDTH, log_params, write_examples, write_sections
+from jobs.commands import COMMANDS, SECTIONS
 from jobs.exits import INTERNAL, INTERRUPTED
 from jobs.masking import masked
 from pipeline.errors import RetouchError, UsageError
@@ -125,9 +126,19 @@ class _Retouch(click.Group):
             raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # What it can do comes before how that may be said.
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, listed.text) for name, listed in COMMANDS.items()])
+        write_sections(
+            formatter,
+            {
+                heading: [(name, listed.text) for name, listed in commands.items()]
+                for heading, commands in SECTIONS.items()
+            },
+        )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, _EXAMPLES)
@@ -167,6 +178,10 @@ def _usage(error: click.ClickException) -> str:
     hint = f" (try `{context.command_path} --help`)" if context else ""
     if isinstance(error, click.BadParameter) and error.param is not None and error.message:
         return f"{_source(error)}: {error.message}{hint}"
+    if isinstance(error, click.NoSuchOption):
+        near = get_close_matches(error.option_name, error.possibilities or (), n=1)
+        meant = f". Did you mean '{near[0]}'?" if near else ""
+        return f"No such option '{error.option_name}'{meant}{hint}"
     return f"{error.format_message().rstrip('.')}{hint}"
 
 

@@ -19,9 +19,14 @@ from jobs.values import YesNo
 
 #: Wide enough for a sentence and its variable, narrow enough for a terminal.
 WIDTH = 100
+#: Longer options have a line of their own, as click has it.
+_NAMES = 30
+
+#: The sections of help that several commands have.
+MONEY, EVERYWHERE = "Money", "Everywhere"
 
 
-def option(*declarations: str, env: str | None = None, **settings: Any) -> click.Option:
+def option(*declarations: str, env: str | None = None, **settings: Any) -> _Option:
     """An option that can also be set by its ``RETOUCH_…`` variable, which its help shows.
 
     Args:
@@ -33,6 +38,14 @@ def option(*declarations: str, env: str | None = None, **settings: Any) -> click
     made.envvar = env or PREFIX + made.name.upper()
     made.show_default = made.default is not None and not made.is_flag and "default" in settings
     return made
+
+
+def under(heading: str, params: list[click.Parameter]) -> list[click.Parameter]:
+    """*params*, which help shows in the section *heading*."""
+    for param in params:
+        if isinstance(param, _Option):
+            param.heading = heading
+    return params
 
 
 def switch(name: str, *, env: str | None = None, **settings: Any) -> click.Option:
@@ -82,6 +95,16 @@ class Command(click.Command):
             return 0
         return code
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            shown = param.get_help_record(ctx)
+            if shown and isinstance(param, click.Option):
+                # --help is click's own.
+                heading = param.heading if isinstance(param, _Option) else EVERYWHERE
+                sections.setdefault(heading, []).append(shown)
+        write_sections(formatter, sections)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         write_examples(formatter, self.examples)
 
@@ -120,6 +143,14 @@ class _Late:
         return code
 
 
+def write_sections(formatter: click.HelpFormatter, sections: dict[str, list[tuple[str, str]]]) -> None:
+    """Names and what they mean, by heading; what they mean begins in the same column in all of them."""
+    width = min(_NAMES, max(len(name) for shown in sections.values() for name, _ in shown))
+    for heading, shown in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl([(name.ljust(width), text) for name, text in shown])
+
+
 def write_examples(formatter: click.HelpFormatter, examples: tuple[str, ...]) -> None:
     """A section of command lines, as they are: wrapped ones could not be copied."""
     if examples:
@@ -130,6 +161,10 @@ def write_examples(formatter: click.HelpFormatter, examples: tuple[str, ...]) ->
 
 def log_params() -> list[click.Parameter]:
     """What is accepted before and after the name of every command."""
+    return under(EVERYWHERE, _log_params())
+
+
+def _log_params() -> list[click.Parameter]:
     return [
         option(
             "-v",
@@ -166,6 +201,8 @@ def log_params() -> list[click.Parameter]:
 
 
 class _Option(click.Option):
+    heading = "Options"
+
     def get_help_spec(self, ctx: click.Context) -> str:
         """``--[no-]reuse``: the pair in half its length."""
         spec = super().get_help_spec(ctx)

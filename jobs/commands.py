@@ -327,26 +327,41 @@ def _emulator_params() -> list[click.Parameter]:
     ]
 
 
-COMMANDS = {
-    "run": Listed("Edit a whole manifest in this process.", edit.run),
-    "check": Listed("Find every fault, the cost and the time, before money is spent.", edit.check),
-    "submit": Listed("Hand a job to the workers.", edit.submit),
-    "worker": Listed("Start a worker, which takes jobs from Redis.", _worker),
-    "probe": Listed("Ask the worker on this machine whether it makes progress.", _probe),
-    "status": Listed("Show how one job stands, or all of them.", _status),
-    "watch": Listed("Watch a job to its end.", _watch),
-    "results": Listed("Print what came of each row, as far as it is settled.", _results),
-    "pause": Listed("Begin no new call for a job.", _pause),
-    "resume": Listed("Let a paused job go on.", _resume),
-    "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
-    "set": Listed("Change pace, budget, slots or timeout of a running job.", _set),
-    "retry": Listed("Settle again what is not done.", edit.retry),
-    "report": Listed("Write results and report anew from what is settled.", _report),
-    "schedule": Listed("Bulk edits by the clock.", schedule_group),
-    "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),
-    "up": Listed("Start the whole stack on this machine: server, worker, scheduler.", _up),
-    "verify": Listed("Compare a job's files with its records.", _verify),
-    "models": Listed("Show what each model takes, makes and costs.", _models),
-    "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),
-    "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),
+#: Every command, by the section of the help in which it is listed.
+SECTIONS = {
+    "Edit": {
+        "check": Listed("Find every fault, the cost and the time, before money is spent.", edit.check),
+        "run": Listed("Edit a whole manifest in this process.", edit.run),
+        "submit": Listed("Hand a job to the workers.", edit.submit),
+        "retry": Listed("Settle again what is not done.", edit.retry),
+    },
+    "Look": {
+        "status": Listed("Show how one job stands, or all of them.", _status),
+        "watch": Listed("Watch a job to its end.", _watch),
+        "results": Listed("Print what came of each row, as far as it is settled.", _results),
+        "report": Listed("Write results and report anew from what is settled.", _report),
+        "verify": Listed("Compare a job's files with its records.", _verify),
+    },
+    "Steer a job that runs": {
+        "pause": Listed("Begin no new call for a job.", _pause),
+        "resume": Listed("Let a paused job go on.", _resume),
+        "cancel": Listed("Cancel a job; calls in flight are let finish.", _cancel),
+        "set": Listed("Change pace, budget, slots or timeout of a running job.", _set),
+    },
+    "Edit by the clock": {
+        "schedule": Listed("Bulk edits by the clock.", schedule_group),
+        "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", _scheduler),
+    },
+    "Start what does the work": {
+        "up": Listed("Start the whole stack on this machine: server, worker, scheduler.", _up),
+        "worker": Listed("Start a worker, which takes jobs from Redis.", _worker),
+        "probe": Listed("Ask the worker on this machine whether it makes progress.", _probe),
+    },
+    "Find out": {
+        "models": Listed("Show what each model takes, makes and costs.", _models),
+        "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", _doctor),
+        "emulator": Listed("Start a local stand-in for the API, with faults to order.", _emulator),
+    },
 }
+
+COMMANDS = {name: listed for section in SECTIONS.values() for name, listed in section.items()}

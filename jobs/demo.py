@@ -57,8 +57,10 @@ def _commands(environment: dict[str, str]) -> int:
     _say("")
     _say("Open the report to see every picture before and after:")
     _say(f"  {Path(job['out'], 'report.html')}")
-    _say("The same job in one process, without server or worker:")
-    _say(f"  retouch run {MANIFEST}")
+    _say(
+        "The same job in one process, with a key of yours (https://aistudio.google.com/apikey), for real money:"
+    )
+    _say(f"  GEMINI_API_KEY=… .venv/bin/retouch run {MANIFEST} --budget 1")
     return watched.returncode
 
 

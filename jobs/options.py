@@ -9,7 +9,7 @@ import msgspec
 
 from jobs import environment
 from jobs.asked import Asked
-from jobs.command import option, switch
+from jobs.command import MONEY, option, switch, under
 from jobs.values import FailureBound, Number, Text
 
 #: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
@@ -18,36 +18,41 @@ DEFAULT_MODEL = "gemini-nano-banana-2.1"
 #: Said in the help of every command that takes one.
 JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
 
+#: The section of help that says who is told.
+_TELL = "Be told"
+
 _DEFAULTS = Asked(manifest="", model=DEFAULT_MODEL)
 
 
 def job_argument(*, required: bool = True) -> click.Argument:
     """JOB, of commands about a job that is there."""
-    return click.Argument(["job"], required=required, type=Text())
+    return click.Argument(["job"], required=required, type=Text(completed="dir"))
 
 
 def job_params() -> list[click.Parameter]:
     """MANIFEST and the options of ``contract.md``, in the order in which help shows them."""
     return [
-        click.Argument(["manifest"], type=Text()),
-        *_what(),
-        *_how_fast(),
-        *_how_far(),
-        *_allowed(),
-        *_told(),
+        click.Argument(["manifest"], type=Text(completed="file")),
+        *under("What to edit", [*_what(), *_which()]),
+        *under("Pace", _how_fast()),
+        *under(MONEY, _how_far()),
         *answer_params(),
+        *under("What a manifest may reach", _allowed()),
+        *under(_TELL, _told()),
     ]
 
 
 def command_option(what: str = "the job", note: str = "") -> click.Option:
     """``--notify-command``, of those who run it: ``run`` and ``worker``; no job folder can hold one."""
-    return option(
+    made = option(
         "--notify-command",
         type=Text(),
         metavar="COMMAND",
         help=f"Run this when {what} ends, halts, is paused by its budget, or waits: without a shell, the facts in "
         f"JOB_EVENT, JOB_ID and others, and as JSON on its standard input.{note}",
     )
+    made.heading = _TELL
+    return made
 
 
 def place_params() -> list[click.Parameter]:
@@ -71,7 +76,7 @@ def _what() -> list[click.Parameter]:
     return [
         option(
             "--out",
-            type=Text(),
+            type=Text(completed="dir"),
             metavar="FOLDER",
             help="The job folder itself, a path or a URL (s3://…, gs://…). Without it: <RETOUCH_STORE>/<job>.",
         ),
@@ -96,17 +101,8 @@ def _how_fast() -> list[click.Parameter]:
     ]
 
 
-def _how_far() -> list[click.Parameter]:
+def _which() -> list[click.Parameter]:
     return [
-        option(
-            "--budget", type=Number(float, least=0, none=True), metavar="USD", help="Never pass this cost."
-        ),
-        option(
-            "--attempts",
-            type=Number(int, least=1),
-            default=_DEFAULTS.attempts,
-            help="Tries for each row; waits for a busy API are not counted.",
-        ),
         option("--limit", type=Number(int, least=1, none=True), metavar="N", help="The first N rows alone."),
         option(
             "--repeat",
@@ -116,6 +112,21 @@ def _how_far() -> list[click.Parameter]:
             help="N variations of each row, named <id>-1 to <id>-N.",
         ),
         switch("reuse", help="Take equal edits from earlier jobs of the store, and merge equal rows."),
+    ]
+
+
+def _how_far() -> list[click.Parameter]:
+    return [
+        option(
+            "--budget", type=Number(float, least=0, none=True), metavar="USD", help="Never pass this cost."
+        ),
+        option(
+            "--attempts",
+            type=Number(int, least=1),
+            default=_DEFAULTS.attempts,
+            metavar="N",
+            help="Tries for each row; waits for a busy API are not counted.",
+        ),
     ]
 
 
@@ -152,13 +163,16 @@ def _told() -> list[click.Parameter]:
 
 def answer_params() -> list[click.Parameter]:
     """How a question about money is answered, and from which sum on it is asked."""
-    return [
-        option(
-            "--confirm-above",
-            type=Number(float, least=0),
-            default=_DEFAULTS.confirm_above,
-            metavar="USD",
-            help="Ask before a job that costs more.",
-        ),
-        switch("yes", help="The answer to every question."),
-    ]
+    return under(
+        MONEY,
+        [
+            option(
+                "--confirm-above",
+                type=Number(float, least=0),
+                default=_DEFAULTS.confirm_above,
+                metavar="USD",
+                help="Ask before a job that costs more.",
+            ),
+            switch("yes", help="The answer to every question."),
+        ],
+    )

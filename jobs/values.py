@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Number(click.ParamType[Any]):
@@ -69,9 +70,23 @@ class YesNo(click.types.BoolParamType):
 
 
 class Text(click.ParamType[str]):
-    """Text that is not empty: an empty one is a shell variable that was not set."""
+    """Text that is not empty: an empty one is a shell variable that was not set.
+
+    Args:
+        completed: what a shell completes it to: ``file`` or ``dir``; ``None``: it cannot know.
+    """
 
     name = "text"
+
+    def __init__(self, completed: str | None = None) -> None:
+        self.completed = completed
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        if self.completed is None:
+            return super().shell_complete(ctx, param, incomplete)
+        return [CompletionItem(incomplete, type=self.completed)]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)

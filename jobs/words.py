@@ -122,7 +122,7 @@ def next_steps(status: Status) -> list[str]:
     """What a person can do now."""
     look = f"`retouch results {status.job} --outcome"
     steps = {
-        Outcome.FAILED: f"{look} failed` says why",
+        Outcome.FAILED: f"{look} failed` says why, `retouch retry {status.job}` asks again",
         Outcome.BLOCKED: f"{look} blocked` says why",
         Outcome.INVALID: f"{look} invalid` names line and fault",
         Outcome.CANCELLED: f"`retouch retry {status.job} --reason cancelled` settles them after all",

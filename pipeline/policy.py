@@ -46,7 +46,8 @@ _MENDS = {
     Verdict.NETWORK: "name the authority that your network's proxy signs with in SSL_CERT_FILE=/path/to/it.pem, "
     "and see that this machine's clock is right, then run the same command again",
     Verdict.DENIED: "check the key, the project's billing and its region, then run the same command again",
-    Verdict.NOT_FOUND: "choose a model that `retouch models` lists and start a job with it",
+    Verdict.NOT_FOUND: "choose a model that `retouch models` lists and start a job with it, "
+    "or mend GOOGLE_GEMINI_BASE_URL if it is set",
     Verdict.INVALID_REQUEST: "mend the options or the manifest and start the job anew",
 }
 

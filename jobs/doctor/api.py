@@ -79,7 +79,7 @@ def judge(api: Api) -> list[Finding]:
     if api.unusable or api.described is None:
         check, text = ("key", "no API key") if api.missing else ("api", api.unusable or "it was not asked")
         mend = (
-            "make a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY; `make demo` needs none"
+            "make a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY; `retouch emulator` needs none"
             if api.missing
             else "mend what is named, then run `retouch doctor` again"
         )

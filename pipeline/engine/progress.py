@@ -42,7 +42,10 @@ class LocalProgress:
         if attempt.begun:
             self.unreachable = None
         elif attempt.verdict is Verdict.NETWORK:
-            self.unreachable = f"the API cannot be reached ({attempt.detail}); it is tried again"
+            self.unreachable = (
+                f"the API cannot be reached ({attempt.detail}): look at the network, at HTTPS_PROXY and at "
+                "GOOGLE_GEMINI_BASE_URL; it is tried again"
+            )
         self.totals += Totals(
             verdicts={attempt.verdict: 1},
             calls=int(attempt.begun),

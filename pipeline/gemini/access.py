@@ -33,6 +33,6 @@ def access(environment: Mapping[str, str] = os.environ) -> Access:
     if not key:
         raise KeyMissing(
             "no API key: set GEMINI_API_KEY (a key comes from https://aistudio.google.com/apikey), "
-            "or try everything without one by `make demo`"
+            "or try everything without one with `retouch emulator`"
         )
     return Access(key, environment.get("GOOGLE_GEMINI_BASE_URL", "").strip() or BASE_URL)

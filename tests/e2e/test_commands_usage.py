@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from jobs.commands import COMMANDS
+from jobs.commands import COMMANDS, SECTIONS
 from tests.e2e.typed import KEY, RETOUCH, Shell
 
 
@@ -22,7 +22,7 @@ def shell(tmp_path) -> Shell:
         (["rnu", "shop.csv"], "No such command 'rnu'. Did you mean 'run'?"),
         (["schedule", "ad"], "No such command 'ad'. Did you mean 'add'?"),
         (["run"], "Missing argument 'MANIFEST'"),
-        (["run", "shop.csv", "--rpmm", "3"], "No such option '--rpmm'"),
+        (["run", "shop.csv", "--rpmm", "3"], "No such option '--rpmm'. Did you mean '--rpm'? (try"),
         (["run", "shop.csv", "--rpm", "many"], "--rpm: 'many' is not a number above 0"),
         (["run", "shop.csv", "--rpm"], "Option '--rpm' requires an argument"),
         (["run", "nowhere.csv"], "nowhere.csv does not exist"),
@@ -66,9 +66,43 @@ def test_version(shell):
 
 
 def test_help_lists_the_commands_and_no_others(shell):
-    listed = shell.type("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    listed = sections(shell.type("--help").out)
 
-    assert [line.split()[0] for line in listed.splitlines()] == list(COMMANDS)
+    assert {heading: [line.split()[0] for line in listed[heading]] for heading in SECTIONS} == {
+        heading: list(commands) for heading, commands in SECTIONS.items()
+    }
+
+
+def test_help_shows_options_in_sections(shell):
+    shown = sections(shell.type("run", "--help").out)
+
+    assert list(shown) == [
+        "What to edit",
+        "Pace",
+        "Money",
+        "What a manifest may reach",
+        "Be told",
+        "Options",
+        "Everywhere",
+        "Examples",
+    ]
+    assert [line.split()[0] for line in shown["Money"] if line.startswith("--")] == [
+        "--budget",
+        "--attempts",
+        "--confirm-above",
+        "--[no-]yes",
+    ]
+    assert shown["Everywhere"][-1].startswith("-h, --help")
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    """The lines of help by their heading, without their indentation."""
+    parts = (part.splitlines() for part in text.split("\n\n"))
+    return {
+        lines[0].removesuffix(":"): [line.strip() for line in lines[1:]]
+        for lines in parts
+        if lines and lines[0].endswith(":") and not lines[0].startswith(" ")
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -92,8 +126,30 @@ def test_commands_and_options_are_completed_in_a_shell(shell):
         env={"_RETOUCH_COMPLETE": "bash_complete", "COMP_WORDS": "retouch run --max", "COMP_CWORD": "2"}
     )
 
-    assert commands.out.split() == ["plain,worker", "plain,watch"]
+    assert commands.out.split() == ["plain,watch", "plain,worker"]
     assert options.out.split() == ["plain,--max-in-flight"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("run sh", "file"),
+        ("submit sh", "file"),
+        ("run --log-file sh", "file"),
+        ("run --out sh", "dir"),
+        ("results sh", "dir"),
+    ],
+)
+def test_files_and_folders_are_completed_where_they_are_meant(shell, words, kind):
+    typed = shell.type(
+        env={
+            "_RETOUCH_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"retouch {words}",
+            "COMP_CWORD": str(len(words.split())),
+        }
+    )
+
+    assert typed.out.split() == [f"{kind},sh"]
 
 
 def test_a_log_file_is_accepted_before_and_after_the_command(shell, tmp_path):

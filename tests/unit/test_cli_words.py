@@ -87,7 +87,10 @@ def test_the_summary_says_where_things_are_and_what_to_do_next():
         "2 done, 1 blocked, 2 failed, 1 invalid, of 6 rows; 4 calls, at least $0.1000",
         "1 call had no answer and may have been paid for",
         "in /jobs/x: results.csv, report.html, images/",
-        "2 failed: `retouch results 20260801-120000-ab12cd --outcome failed` says why",
+        (
+            "2 failed: `retouch results 20260801-120000-ab12cd --outcome failed` says why, "
+            "`retouch retry 20260801-120000-ab12cd` asks again"
+        ),
         "1 blocked: `retouch results 20260801-120000-ab12cd --outcome blocked` says why",
         "1 invalid: `retouch results 20260801-120000-ab12cd --outcome invalid` names line and fault",
     ]
