@@ -11,8 +11,8 @@ import msgspec
 
 from jobs import environment
 from jobs.live import View, open_view
+from jobs.notifying import hook, notifying
 from jobs.standing import Standings, registry, spec_of, standings, the_job
-from jobs.telling import hook, telling
 from jobs.watch import follow
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
@@ -71,8 +71,8 @@ async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         async with held(folder.store):
             status = await cancel_rest(folder, spec, registry(), Path(scratch))
-    async with telling(folder, hook()) as teller:
-        await teller.look(status)
+    async with notifying(folder, hook()) as notifier:
+        await notifier.look(status)
     return status
 
 

@@ -12,9 +12,9 @@ from jobs import environment
 from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.live import View, open_view
+from jobs.notifying import hook
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
-from jobs.telling import hook
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held

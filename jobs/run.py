@@ -14,8 +14,8 @@ from jobs.asked import Asked
 from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.live import View
+from jobs.notifying import notify_asked, notifying
 from jobs.opening import open_job, opened_manifest
-from jobs.telling import notify_asked, telling
 from pipeline.engine.jobrun import Caller
 from pipeline.engine.traces import tracing
 from pipeline.errors import KeyMissing
@@ -26,8 +26,8 @@ from pipeline.job.hold import held
 from pipeline.job.limits import limited, limits_asked, limits_of
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
+from pipeline.notify.notifier import Notifier
 from pipeline.notify.settings import ask
-from pipeline.notify.teller import Teller
 from pipeline.report.words import plural
 from pipeline.status import State, Status
 from pipeline.store import open_store
@@ -99,9 +99,9 @@ class Running:
             RetouchError: the manifest is not the one that the job began with, or nothing of it could be read, or
                 the cost was not confirmed; nothing was called.
         """
-        async with telling(self.job.folder, self.command) as teller:
+        async with notifying(self.job.folder, self.command) as notifier:
             with self._signals():
-                looking = asyncio.create_task(self._look(teller))
+                looking = asyncio.create_task(self._look(notifier))
                 try:
                     await self.job.planner.begin()
                     await self._with(access(), scratch)
@@ -113,7 +113,7 @@ class Running:
                 finally:
                     looking.cancel()
                 status = await self.job.finish()
-            await teller.look(status, at_rest=True)
+            await notifier.look(status, at_rest=True)
         if self.job.fault and not status.calls:
             raise self.job.fault
         return status
@@ -158,10 +158,10 @@ class Running:
         else:
             self.job.brake.stop(State.PAUSED, REFUSED)
 
-    async def _look(self, teller: Teller) -> None:
+    async def _look(self, notifier: Notifier) -> None:
         while True:
             await asyncio.sleep(_NEWS)
-            await teller.look(await self.job.status())
+            await notifier.look(await self.job.status())
 
     async def _watch(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from jobs.schedule.book import Book
 from jobs.schedule.running import Runner
 from jobs.schedule.ticker import Ticker
 from jobs.standing import registry
-from workers.beat import Tick, beat
+from workers.celery.beat import Tick, beat
 from workers.shared.schedules import Schedules
 
 

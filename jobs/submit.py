@@ -14,10 +14,10 @@ from jobs.asked import Asked
 from jobs.check import survey_of, tell_faults
 from jobs.confirm import confirmed
 from jobs.live import View, open_view
+from jobs.notifying import notify_asked
 from jobs.opening import open_job, opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Survey
-from jobs.telling import notify_asked
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.hold import held

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from workers.app import make_app
-from workers.tasks import add_shard_task
+from workers.celery.app import make_app
+from workers.celery.tasks import add_shard_task
 
 
 def _elsewhere(_job: str, _shard: int) -> None:

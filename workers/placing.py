@@ -12,7 +12,7 @@ from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
 from pipeline.ports import Wanted
 from pipeline.status import ENDED, State, Status, Totals
-from workers.finishing import tell
+from workers.reporting import report
 from workers.settings import lease_seconds
 from workers.shared.board import Board, Place
 
@@ -29,7 +29,7 @@ async def place(board: Board, folder: JobFolder, spec: Spec, wanted: Wanted) -> 
     """
     state = {State.PAUSED: State.PAUSED, State.CANCELLED: State.RUNNING}.get(wanted.state, State.QUEUED)
     fresh = await _open(board, folder, spec, wanted, state, REASONS.get(wanted.state, ""))
-    await tell(board, folder, spec.job)
+    await report(board, folder, spec.job)
     return fresh
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 
 from pipeline.errors import BrokerError
-from workers.station import Station
+from workers.shards.station import Station
 
 log = logging.getLogger("retouch.worker")
 

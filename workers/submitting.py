@@ -16,12 +16,12 @@ from pipeline.job.limits import limited, limits_asked
 from pipeline.job.spec import Spec
 from pipeline.ports import Wanted
 from pipeline.status import State, Status
-from workers.app import make_app, publish
+from workers.celery.app import make_app, publish
+from workers.periodic.sweep import sweep
 from workers.placing import REASONS, place
 from workers.shared.board import Board
 from workers.shared.connection import check, connect
 from workers.shared.status import read_status, workers_alive
-from workers.sweep import sweep
 
 
 class HandedOver(msgspec.Struct, frozen=True):

@@ -24,21 +24,21 @@ from pipeline.gemini.access import access
 from pipeline.notify.command import words_of
 from pipeline.notify.settings import secret_key
 from pipeline.ports import Observer
-from workers.app import make_app, publish
-from workers.cancelling import cancelled
-from workers.consumer import Worker
-from workers.heart import Heart, sweep_for_ever
+from workers.celery.app import make_app, publish
+from workers.celery.consumer import Worker
+from workers.celery.tasks import add_shard_task
 from workers.loop import LoopThread
-from workers.recovery import Recovery
+from workers.periodic.heartbeat import Heartbeat
+from workers.periodic.notifying import Notifying
+from workers.periodic.recovery import Recovery
+from workers.periodic.sweep import sweep_for_ever
+from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
+from workers.shards.station import Station
 from workers.shared.board import Hint
-from workers.shared.connection import check
+from workers.shared.connection import cancelled, check
 from workers.shutdown import end_in_time
-from workers.station import Station
-from workers.tasks import add_shard_task
-from workers.telling import Telling
 from workers.tools import opened
-from workers.watch import Watch
 
 if TYPE_CHECKING:
     from workers.monitoring.monitor import Monitor
@@ -168,12 +168,12 @@ async def station_at_work(
         station = Station(tools)
         if monitor:
             await stack.enter_async_context(monitor.watching(station))
-        heart = Heart(station)
+        heartbeat = Heartbeat(station)
         rounds = [
-            asyncio.create_task(heart.run()),
-            asyncio.create_task(sweep_for_ever(station, publish, Watch(station, reconnect, end))),
+            asyncio.create_task(heartbeat.run()),
+            asyncio.create_task(sweep_for_ever(station, publish, Watchdog(station, reconnect, end))),
             asyncio.create_task(Recovery(station).run()),
-            asyncio.create_task(Telling(tools).run()),
+            asyncio.create_task(Notifying(tools).run()),
         ]
         for task in rounds:
             task.add_done_callback(partial(_end_without, end=end))
@@ -186,7 +186,7 @@ async def station_at_work(
             await station.idle.wait()
             await cancelled(*rounds, last)
             with contextlib.suppress(BrokerError, TimeoutError):
-                await heart.beat()
+                await heartbeat.beat()
                 await tools.board.leave()
 
 

@@ -14,7 +14,7 @@ from workers.monitoring.binding import Limit
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.settings import Settings
-from workers.station import Station
+from workers.shards.station import Station
 from workers.tools import opened
 
 _INTRO = """# Metrics

@@ -19,9 +19,9 @@ from click.core import ParameterSource
 from jobs.asked import Asked
 from jobs.check import opened
 from jobs.declared.edit import submit
+from jobs.notifying import notify_asked
 from jobs.opening import check_options
 from jobs.options import asked_for
-from jobs.telling import notify_asked
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_pictures
 

@@ -18,13 +18,13 @@ import msgspec
 
 from jobs.asked import Asked
 from jobs.check import survey_of, tell_faults
+from jobs.notifying import notify_asked
 from jobs.opening import check_options, opened_manifest, spec_for
 from jobs.schedule.book import Book
 from jobs.schedule.options import asked_of
 from jobs.schedule.pictures import pick
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, Schedule
-from jobs.telling import notify_asked
 from pipeline.errors import JobError, ManifestError, UsageError
 from pipeline.failpoints import reached
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder

@@ -9,7 +9,7 @@
     .retouch/manifest.jsonl        standard input, spooled
     .retouch/source                size and hash of the manifest that the job began with
     .retouch/planned               the manifest is read whole: its size, hash, rows, shards
-    .retouch/redis                 by which Redis the job's workers find each other (workers.mark)
+    .retouch/redis                 by which Redis the job's workers find each other (workers.shards.mark)
     .retouch/rounds/<r>            which shards have a round r: `retry` opened it
     .retouch/shards/<n>/r<round>/  the highest round of a shard holds
         plan                       the rows to be settled in it, one Edit a line

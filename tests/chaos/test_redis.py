@@ -14,7 +14,7 @@ from tests.chaos.processes import Process
 from tests.chaos.proxy import Proxy
 from tests.chaos.standing import StandingCrew
 from tests.chaos.waiting import holds_for, lasts, until
-from workers.app import make_app, publish
+from workers.celery.app import make_app, publish
 from workers.shared.board import Hint
 
 SLOTS = 8

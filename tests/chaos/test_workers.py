@@ -212,7 +212,7 @@ def test_two_threads_never_import_celery_at_once():
     script = """
 import sys
 import workers.worker
-from workers.app import make_app, publish
+from workers.celery.app import make_app, publish
 from workers.shared.board import Hint
 app = make_app("memory://")
 app.producer_pool

@@ -10,17 +10,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pipeline.ports import Wanted
-from workers.app import make_app, publish
-from workers.cancelling import cancelled
-from workers.jobhere import Holding
+from workers.celery.app import make_app, publish
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
+from workers.periodic.sweep import sweep
 from workers.settings import Settings
+from workers.shards.job import Holding
+from workers.shards.station import Station
 from workers.shared.board import Place
+from workers.shared.connection import cancelled
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
-from workers.station import Station
-from workers.sweep import sweep
 from workers.tools import opened
 
 

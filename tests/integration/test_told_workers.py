@@ -63,7 +63,7 @@ def test_a_worker_that_dies_while_it_tells_is_stood_in_for(crew):
         entry.write_text(json.dumps(json.loads(entry.read_text()) | {"at": 1.0}))
         crew.worker()
         # Sooner than it would be missed.
-        crew.redis.delete("retouch:teller")
+        crew.redis.delete("retouch:notifier")
         wait_for(lambda: not crew.redis.sismember("retouch:told", job))
 
     assert [post.id for post in receiver.posts] == [f"{job}-1"] * 2
@@ -75,13 +75,13 @@ def test_a_job_that_ended_while_nobody_could_tell_is_told_by_the_next_worker(cre
     with receiving() as receiver:
         job = crew.submit("shop.csv", "--notify", receiver.url, "--notify-private")
         # Another looks for news, and is dead: his time runs out.
-        crew.redis.set("retouch:teller", "nobody", px=600_000)
+        crew.redis.set("retouch:notifier", "nobody", px=600_000)
         worker = crew.worker()
         crew.to_its_end(job)
         worker.kill()
         worker.wait()
         assert receiver.posts == []
-        crew.redis.delete("retouch:teller")
+        crew.redis.delete("retouch:notifier")
         crew.worker()
         wait_for(lambda: receiver.posts)
 

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import BrokerError
 from pipeline.ports import Wanted
 from pipeline.status import State, Totals
-from workers.app import make_app, publish
+from workers.celery.app import make_app, publish
 from workers.shared import board as board_module
 from workers.shared.board import AHEAD, FEWEST, Board, Card, Held, Place
 from workers.shared.connection import check, connect

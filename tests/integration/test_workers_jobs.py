@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from tests.integration.crew import Crew, own_redis, wait_for
-from workers.app import make_app, publish
+from workers.celery.app import make_app, publish
 from workers.shared.board import Hint
 
 SLOTS = 16

@@ -15,20 +15,18 @@ from celery.app.task import Task
 from pipeline.engine.brake import Brake
 from pipeline.errors import BrokerError, UsageError
 from pipeline.status import State
-from workers import solitude as solitude_module
-from workers import watch as watch_module
-from workers.app import SETTINGS, TASK_OPTIONS, make_app
+from workers.celery.app import SETTINGS, TASK_OPTIONS, make_app
+from workers.celery.tasks import add_shard_task
+from workers.celery.transport import Transport, Unacknowledged
 from workers.loop import LoopThread
+from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, lease_seconds
+from workers.shards.quarantine import DRAIN, Quarantine
 from workers.shared import lease as lease_module
 from workers.shared.budget import Purse
 from workers.shared.lease import RedisLease
 from workers.shared.patience import patiently
 from workers.shared.slots import JobSlots
-from workers.solitude import Solitude
-from workers.tasks import add_shard_task
-from workers.transport import Transport, Unacknowledged
-from workers.watch import Watch
 
 
 async def _nothing() -> None:
@@ -297,13 +295,12 @@ class TestPatience:
         assert await asyncio.wait_for(patiently(ask, brake, -1), 1) == -1
 
 
-class TestWatch:
+class TestWatchdog:
     """What is done about a consumer that takes no messages, by the clock."""
 
     @pytest.fixture
-    def scene(self, monkeypatch):
+    def scene(self):
         now = SimpleNamespace(time=1000.0)
-        monkeypatch.setattr(watch_module.time, "monotonic", lambda: now.time)
         done: list[str] = []
 
         async def overdue(seconds: float) -> int:
@@ -313,13 +310,15 @@ class TestWatch:
             settings=Settings(redis_url="", slots=64, stalled=30.0), board=SimpleNamespace(overdue=overdue)
         )
         station = SimpleNamespace(tools=tools, received=0.0, busy=0, stopping=False)
-        watch = Watch(station, lambda: done.append("reconnect"), lambda: done.append("end"))
+        watchdog = Watchdog(
+            station, lambda: done.append("reconnect"), lambda: done.append("end"), lambda: now.time
+        )
         scene = SimpleNamespace(station=station, done=done, messages=1)
 
         async def later(seconds: float) -> list[str]:
             for _ in range(int(seconds)):
                 now.time += 1
-                await watch.look()
+                await watchdog.look()
             return done
 
         scene.later, scene.now = later, now
@@ -347,24 +346,26 @@ class TestWatch:
         assert await scene.later(100) == []
 
 
-class TestSolitude:
+class TestQuarantine:
     def test_a_suspect_is_alone(self):
-        solitude = Solitude()
-        solitude.make_room(("job", 2))
-        assert solitude.lets(("job", 2))
-        assert not solitude.lets(("job", 1)), "room is made for it"
-        solitude.begin(("job", 2))
-        assert not solitude.lets(("job", 1))
-        solitude.end(("job", 1))
-        assert not solitude.lets(("job", 1))
-        solitude.end(("job", 2))
-        assert solitude.lets(("job", 1))
+        quarantine = Quarantine()
+        quarantine.make_room(("job", 2))
+        assert quarantine.lets(("job", 2))
+        assert not quarantine.lets(("job", 1)), "room is made for it"
+        quarantine.begin(("job", 2))
+        assert not quarantine.lets(("job", 1))
+        quarantine.end(("job", 1))
+        assert not quarantine.lets(("job", 1))
+        quarantine.end(("job", 2))
+        assert quarantine.lets(("job", 1))
 
-    def test_it_is_not_waited_for_without_an_end(self, monkeypatch):
-        monkeypatch.setattr(solitude_module, "_DRAIN", 0.0)
-        solitude = Solitude()
-        solitude.make_room(("job", 2))
-        assert solitude.lets(("job", 1))
+    def test_it_is_not_waited_for_without_an_end(self):
+        now = 0.0
+        quarantine = Quarantine(lambda: now)
+        quarantine.make_room(("job", 2))
+        assert not quarantine.lets(("job", 1))
+        now = DRAIN
+        assert quarantine.lets(("job", 1))
 
 
 class TestPurse:

@@ -33,8 +33,8 @@ from pipeline.record import Outcome, Record
 from workers.monitoring.binding import Limit
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
+from workers.shards.station import Station
 from workers.shared.sums import dollars
-from workers.station import Station
 
 _CALL_SECONDS = (0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

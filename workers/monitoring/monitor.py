@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from pipeline.ports import Observer
-from workers.cancelling import cancelled
 from workers.monitoring.health import fault
 from workers.monitoring.metrics import CountEvents, Metrics
 from workers.monitoring.pulse import Pulse
 from workers.monitoring.server import serving
-from workers.station import Station
+from workers.shards.station import Station
+from workers.shared.connection import cancelled
 
 log = logging.getLogger("retouch.worker")
 

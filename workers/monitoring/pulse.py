@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pipeline.attempt import Attempt
 from pipeline.errors import BrokerError
 from pipeline.record import Record
-from workers.jobhere import JobHere
 from workers.monitoring.backlog import Backlog, backlog
 from workers.monitoring.binding import Limit, Pressure, binding
 from workers.monitoring.health import Vitals
+from workers.shards.job import WorkerJob
+from workers.shards.station import Station
 from workers.shared.keys import FINISH
-from workers.station import Station
 
 #: Seconds between two looks here, and between two at what lies before all workers.
 _LOOK, _ASK = 0.5, 2.0
@@ -113,7 +113,7 @@ class Pulse:
 
     @staticmethod
     def _patience(station: Station) -> float:
-        # The consumer is restarted after half of it (workers.watch), which is to be given a chance.
+        # The consumer is restarted after half of it (workers.periodic.watchdog), which is to be given a chance.
         return 2 * station.tools.settings.stalled
 
 
@@ -126,7 +126,7 @@ def _open_shards(station: Station) -> int:
     return sum(holding.shard != FINISH for holding in list(station.holdings))
 
 
-def _pressure(station: Station, here: JobHere, now: float) -> Pressure:
+def _pressure(station: Station, here: WorkerJob, now: float) -> Pressure:
     return Pressure(
         redis_away=now - station.heard > AWAY,
         waiting=here.figures.waiting_for is not None,

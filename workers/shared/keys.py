@@ -14,7 +14,7 @@ retouch:spared         string  until when no lease is taken away, after an outag
 retouch:name           string  of this Redis; who has known it gives it back when it is lost          a month
 retouch:turn           string  counter that gives the turns of *active*                              a month
 retouch:told           set     jobs of which there may be news to tell; one leaves when its end is told      a month
-retouch:teller         string  worker that looks for news just now                                    15 s
+retouch:notifier       string  worker that looks for news just now                                    15 s
 retouch:edit:<print>   string  worker that makes the edit of this fingerprint (--reuse)               15 min
 retouch:job:<j>:head   hash    where the job stands: out, rows, shards, folded, state, state_reason, a month
                                want, wanted (JSON), submitted_at, started_at, finished_at (ms),
@@ -51,7 +51,7 @@ TURN = PREFIX + "turn"
 NAME = PREFIX + "name"
 EDIT = PREFIX + "edit:"
 TOLD = PREFIX + "told"
-TELLER = PREFIX + "teller"
+NOTIFIER = PREFIX + "notifier"
 SWEPT = PREFIX + "swept"
 SPARED = PREFIX + "spared"
 

@@ -23,8 +23,7 @@ from collections.abc import AsyncIterator
 from redis.asyncio import Redis
 from redis.exceptions import LockError
 
-from workers.cancelling import cancelled
-from workers.shared.connection import reaching
+from workers.shared.connection import cancelled, reaching
 from workers.shared.keys import PREFIX
 
 #: Seconds after which a scheduler that says nothing is dead.

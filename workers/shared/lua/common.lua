@@ -1,4 +1,4 @@
--- What several scripts use. workers/scripts.py puts the names of keys.py and then this before each of them.
+-- What several scripts use. scripts.py puts the names of keys.py and then this before each of them.
 
 -- In todo, a shard that a dead worker has left: it goes before all others.
 local LEFT = -1

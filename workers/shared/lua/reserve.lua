@@ -1,4 +1,4 @@
--- Set money aside, as pipeline.budget.room decides. Answers 'yes', 'later', 'no', or 'again' when what the worker
+-- Set money aside, as pipeline.limits.budget.room decides. Answers 'yes', 'later', 'no', or 'again' when what the worker
 -- says of itself is older than what it has said already. What a dead worker had set aside counts as spent, since
 -- its calls may have been paid for.
 -- ARGV: job, worker, its sums (see money), price, limit; all in billionths of a dollar.

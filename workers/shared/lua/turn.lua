@@ -1,4 +1,4 @@
--- Book the start of a call, as pipeline.pace.book does. Answers the milliseconds until then.
+-- Book the start of a call, as pipeline.limits.pace.book does. Answers the milliseconds until then.
 -- ARGV: job, model, calls a minute or ''.
 local job, model, rpm = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local pace, at = key(job, 'pace'), now()

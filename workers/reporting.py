@@ -51,11 +51,11 @@ async def freshen(board: Board, folder: JobFolder, job: str) -> bool:
     """
     if not await board.reporter(job, FRESH):
         return False
-    await tell(board, folder, job)
+    await report(board, folder, job)
     return True
 
 
-async def tell(board: Board, folder: JobFolder, job: str) -> None:
+async def report(board: Board, folder: JobFolder, job: str) -> None:
     """Write how the job stands now, for readers without Redis; an end is written by :func:`finish` alone.
 
     Raises:

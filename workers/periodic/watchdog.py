@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from workers.station import Station
+from workers.shards.station import Station
 
 log = logging.getLogger("retouch.worker")
 
@@ -18,19 +18,26 @@ STALLED = (
 )
 
 
-class Watch:
+class Watchdog:
     """Counts the seconds for which messages lie in the queue, threads are free here, and none comes.
 
     Celery has had many ways to lose its consumer with its process alive (engineering.md 2.5), so none is looked
     for in particular. First the consumer is restarted; if that does not help, the process ends, for its supervisor.
     """
 
-    def __init__(self, station: Station, reconnect: Callable[[], None], end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        station: Station,
+        reconnect: Callable[[], None],
+        end: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._station = station
         self._seconds = station.tools.settings.stalled
         self._reconnect = reconnect
         self._end = end
-        self._since = time.monotonic()
+        self._clock = clock
+        self._since = clock()
         self._restarted = False
 
     async def look(self) -> None:
@@ -39,7 +46,7 @@ class Watch:
         Raises:
             BrokerError: Redis is out of reach, which nobody is to blame for.
         """
-        station, now = self._station, time.monotonic()
+        station, now = self._station, self._clock()
         if station.received > self._since:
             self._since, self._restarted = station.received, False
         if station.stopping or station.busy >= station.tools.settings.threads:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from kombu.transport import redis
 
 #: As Celery's setting ``broker_transport`` names it.
-TRANSPORT: Final = "workers.transport:Transport"
+TRANSPORT: Final = "workers.celery.transport:Transport"
 
 
 class Unacknowledged(redis.QoS):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
-from workers.finishing import FRESH
+from workers.reporting import FRESH
 from workers.shared.board import Board
 
 #: In the job folder: the name of the Redis and, so that it is seen to be fresh, a word that is new at each renewal.

@@ -14,16 +14,15 @@ from pipeline.engine.scope import Scope, within
 from pipeline.engine.shards import run_shard
 from pipeline.errors import BrokerError, JobError, RetouchError, StoreError
 from pipeline.status import State, Totals
-from workers.finishing import finish, tell
-from workers.jobhere import Holding, JobHere
-from workers.mark import Marks
+from workers.reporting import finish, report
+from workers.shards.job import Holding, WorkerJob
+from workers.shards.mark import Marks
+from workers.shards.quarantine import GUILTY, SET_ASIDE, SUSPECT, Quarantine, weighed
 from workers.shared.board import Claim, Held
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
 from workers.shared.patience import persistently
 from workers.shared.progress import ShardProgress
-from workers.solitude import Solitude
-from workers.suspicion import GUILTY, SET_ASIDE, SUSPECT, weighed
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
@@ -67,7 +66,7 @@ class Station:
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
-        self.jobs: dict[str, JobHere] = {}
+        self.jobs: dict[str, WorkerJob] = {}
         self.marks = Marks(tools.board)
         self.holdings: set[Holding] = set()
         self.more = asyncio.Event()
@@ -80,7 +79,7 @@ class Station:
         self.received = 0.0
         self.heard = time.monotonic()
         self._unseen_until: dict[str, float] = {}
-        self._solitude = Solitude()
+        self._quarantine = Quarantine()
         self._settling: set[asyncio.Task[None]] = set()
         self._most = tools.settings.threads + _SHARDS_WAITING
         self._room = asyncio.Semaphore(self._most)
@@ -93,7 +92,7 @@ class Station:
     @property
     def room(self) -> int:
         """How many shards can be taken beside those that are here."""
-        if self.stopping or not self._solitude.open:
+        if self.stopping or not self._quarantine.open:
             return 0
         return max(0, self._most - len(self._settling))
 
@@ -178,19 +177,19 @@ class Station:
 
     def _takes(self, job: str, shard: int) -> bool:
         seen = self._unseen_until.get(job, 0.0) <= time.monotonic()
-        return seen and not self.stopping and self._solitude.lets((job, shard))
+        return seen and not self.stopping and self._quarantine.lets((job, shard))
 
     def _fits(self, deaths: int, shard: tuple[str, int]) -> bool:
         """Whether a shard that was claimed may be begun beside what is here."""
-        if not self._solitude.lets(shard):
+        if not self._quarantine.lets(shard):
             return False
         if deaths != SUSPECT:
             return True
         if self.holdings:
-            self._solitude.make_room(shard)
+            self._quarantine.make_room(shard)
             return False
         log.warning("shard_alone job=%s shard=%s: two workers have died with it", *shard)
-        self._solitude.begin(shard)
+        self._quarantine.begin(shard)
         return True
 
     async def _hold(self, holding: Holding, claim: Claim) -> None:
@@ -202,14 +201,14 @@ class Station:
             await persistently(lambda: self._hand_over(holding, came_to), self._patience())
         finally:
             self.holdings.discard(holding)
-            self._solitude.end((holding.job, holding.shard))
+            self._quarantine.end((holding.job, holding.shard))
             if not self.holdings:
                 self.idle.set()
 
     def _patience(self) -> float:
         return 0.0 if self.stopping else _HAND_OVER
 
-    async def announce(self, here: JobHere) -> None:
+    async def announce(self, here: WorkerJob) -> None:
         """Tell all workers, once, when a row here has stopped the job.
 
         Raises:
@@ -221,7 +220,7 @@ class Station:
             here.announced = True
             with contextlib.suppress(StoreError):
                 # Whoever builds the board again must find that a person is needed; else it is written by the clock.
-                await tell(self.tools.board, here.folder, here.spec.job)
+                await report(self.tools.board, here.folder, here.spec.job)
 
     async def _hand_over(self, holding: Holding, came_to: Totals | Back | None) -> None:
         board = self.tools.board
@@ -265,7 +264,7 @@ class Station:
         with contextlib.suppress(BrokerError):
             await self.tools.board.begin(holding.job, holding.shard, holding.lease.token)
 
-    async def _rows(self, holding: Holding, here: JobHere, claim: Claim) -> Totals | Back:
+    async def _rows(self, holding: Holding, here: WorkerJob, claim: Claim) -> Totals | Back:
         holding.progress = ShardProgress(here.figures)
         run = here.run(holding.progress, left=claim.left, begin=partial(self._calls_begin, holding))
         if claim.deaths >= GUILTY:
@@ -279,7 +278,7 @@ class Station:
             here.leave(run)
         return totals or await self._back(holding, here)
 
-    async def _back(self, holding: Holding, here: JobHere) -> Back:
+    async def _back(self, holding: Holding, here: WorkerJob) -> Back:
         """How a shard goes back whose rows are not all settled."""
         state, reason = here.brake.state, here.brake.reason
         if state is State.WAITING:
@@ -288,11 +287,11 @@ class Station:
         await self.announce(here)
         return Back(0.0 if state in (State.QUEUED, State.HALTED, State.PAUSED) else _SOON)
 
-    async def _join(self, job: str, claim: Claim) -> JobHere:
+    async def _join(self, job: str, claim: Claim) -> WorkerJob:
         self.known[job] = claim.out
         here = self._usable(job, claim)
         if here is None:
-            opened = await JobHere.open(self.tools, claim.out)
+            opened = await WorkerJob.open(self.tools, claim.out)
             await self.marks.demand(opened.folder)
             if opened.wanted.state is not claim.want:
                 # What was wanted while Redis was away stands in control.json alone.
@@ -305,14 +304,14 @@ class Station:
             here.brake.stop(State.QUEUED, STOPPING)
         return here
 
-    def _usable(self, job: str, claim: Claim) -> JobHere | None:
+    def _usable(self, job: str, claim: Claim) -> WorkerJob | None:
         """The job here, unless it was stopped: one that goes on again gets a new brake, and the old one runs out."""
         here = self.jobs.get(job)
         if here is None or not here.brake.stopped:
             return here
         return here if here.brake.cancelled and claim.want is State.CANCELLED else None
 
-    def _part(self, job: str, here: JobHere) -> None:
+    def _part(self, job: str, here: WorkerJob) -> None:
         here.shards -= 1
         if not here.shards and self.jobs.get(job) is here:
             del self.jobs[job]

@@ -16,10 +16,10 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError
+from workers.celery.transport import TRANSPORT
 from workers.shared.board import Hint
 from workers.shared.connection import REACH
 from workers.shared.keys import BROKER_PREFIX, ORDINARY, QUEUE, URGENT
-from workers.transport import TRANSPORT
 
 #: The one task: settle a shard of a job.
 SHARD_TASK: Final = "retouch.shard"
@@ -33,7 +33,7 @@ SETTINGS: Final = MappingProxyType(
         # A message says (job, shard). What came of it is in the job folder: no result backend, no group, no chord.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
-        # The lease is the only redelivery: no message is acknowledged (workers.transport), no visibility timeout is
+        # The lease is the only redelivery: no message is acknowledged (transport.py), no visibility timeout is
         # waited for, and nothing is delivered again behind the lease's back.
         "task_acks_late": False,
         "task_reject_on_worker_lost": False,
@@ -41,7 +41,7 @@ SETTINGS: Final = MappingProxyType(
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
         # The shards are on an asyncio loop; a thread waits for one shard each. Not forked: one client, one loop.
-        "worker_pool": "workers.pool:TaskPool",
+        "worker_pool": "workers.celery.pool:TaskPool",
         # Direct to one list, without an exchange whose bindings a FLUSHALL would take away with every message.
         "task_default_queue": QUEUE,
         "task_default_exchange": "",
@@ -63,7 +63,7 @@ SETTINGS: Final = MappingProxyType(
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # Ours waits two seconds at most between two tries to reach a Redis that was away, not thirty.
-        "worker_consumer": "workers.consumer:Consumer",
+        "worker_consumer": "workers.celery.consumer:Consumer",
         # Full number of messages at once after a reconnect: a thread that is free is counted by the setting above.
         "worker_enable_prefetch_count_reduction": False,
         # A Redis that is full or being loaded answers, with an error: that is waited for too.

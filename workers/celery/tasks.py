@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from celery import Celery, Task
 
-from workers.app import TASK_OPTIONS
+from workers.celery.app import TASK_OPTIONS
 
 
 def add_shard_task(app: Celery, settle: Callable[[str, int], None]) -> Task:

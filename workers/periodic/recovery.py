@@ -13,7 +13,7 @@ from pipeline.job.registry import JOBS, find_exact, last_status
 from pipeline.status import ENDED
 from pipeline.store import open_store
 from workers.placing import place_again
-from workers.station import Station
+from workers.shards.station import Station
 
 log = logging.getLogger("retouch.worker")
 

@@ -57,7 +57,7 @@ class Holding:
             self.progress.said(held.totals)
 
 
-class JobHere:
+class WorkerJob:
     """The job as this process works on it; built once and shared by its shards here.
 
     Attributes:
@@ -106,7 +106,7 @@ class JobHere:
         self._want(wanted)
 
     @classmethod
-    async def open(cls, tools: Tools, out: str) -> JobHere:
+    async def open(cls, tools: Tools, out: str) -> WorkerJob:
         """The job in the folder *out*.
 
         Raises:

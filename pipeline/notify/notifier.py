@@ -24,11 +24,11 @@ from pipeline.urls.public import PublicClients
 
 log = logging.getLogger("retouch.notify")
 
-#: Seconds after which a teller who has not said how it ended is taken to be dead; more than telling can take.
+#: Seconds after which whoever has not said how telling ended is taken to be dead; more than telling can take.
 STALE = 180.0
 
 
-class Teller:
+class Notifier:
     """Watches how one job stands, and tells what is news.
 
     Args:

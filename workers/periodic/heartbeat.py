@@ -1,33 +1,26 @@
-"""What a worker process does by the clock: the heartbeat, the sweep, a fresh report."""
+"""The heartbeat: every lease of the process is renewed in one round trip; and a fresh report now and then."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
 
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.status import State
-from workers.finishing import FRESH, freshen
-from workers.jobhere import JobHere
-from workers.mark import ELSEWHERE
-from workers.shared.board import Card, Hint, News
-from workers.station import Station
-from workers.sweep import sweep
-from workers.watch import Watch
+from workers.reporting import FRESH, freshen
+from workers.shards.job import WorkerJob
+from workers.shards.mark import ELSEWHERE
+from workers.shards.station import Station
+from workers.shared.board import Card
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds between two sweeps, and between two that freed threads ask for.
-SWEEP, _SOONEST = 1.0, 0.1
-#: Seconds in which a heartbeat is answered, or tried again on a new connection; the longest between two sweeps while
-#: Redis is away.
-_ANSWER, _LONGEST = 2.0, 5.0
+#: Seconds in which a heartbeat is answered, or tried again on a new connection.
+_ANSWER = 2.0
 
 
-class Heart:
+class Heartbeat:
     """Renews every lease of the process in one round trip, says how far it is, and hears what is wanted."""
 
     def __init__(self, station: Station) -> None:
@@ -74,22 +67,19 @@ class Heart:
         if not heard.known or any(heard.news[job].state is None for job in jobs):
             station.lost.set()
         for job, here in jobs.items():
-            await self._tell(here, heard.news[job])
+            here.hear(heard.news[job])
+            await station.announce(here)
 
-    def _money(self, jobs: dict[str, JobHere]) -> dict[str, str]:
+    def _money(self, jobs: dict[str, WorkerJob]) -> dict[str, str]:
         """What is to be said of each job here, and of one that has left with money unsaid."""
         unsaid = {job: purse.news() for job, purse in self._station.tools.purses.items()}
         return {job: sums for job, sums in unsaid.items() if sums or job in jobs}
 
-    def _card(self, jobs: dict[str, JobHere]) -> Card:
+    def _card(self, jobs: dict[str, WorkerJob]) -> Card:
         settings = self._station.tools.settings
         lines = {job: here.line() for job, here in jobs.items()}
         # No threads: if it is killed while it ends, no shard is to blame.
         return Card(0 if self._station.stopping else settings.threads, settings.slots, lines)
-
-    async def _tell(self, here: JobHere, news: News) -> None:
-        here.hear(news)
-        await self._station.announce(here)
 
     def _freshen(self) -> None:
         now = time.monotonic()
@@ -100,7 +90,7 @@ class Heart:
                 self._writing.add(task)
                 task.add_done_callback(self._writing.discard)
 
-    async def _write(self, here: JobHere) -> None:
+    async def _write(self, here: WorkerJob) -> None:
         try:
             await here.correct()
             if not await self._station.marks.ours(here.folder):
@@ -109,23 +99,3 @@ class Heart:
                 await self._station.marks.renew(here.folder)
         except RetouchError as error:
             log.warning("report_not_fresh job=%s: %s", here.spec.job, error)
-
-
-async def sweep_for_ever(station: Station, publish: Callable[[Sequence[Hint]], None], watch: Watch) -> None:
-    """Sweep until cancelled: by the clock, and soon after a thread has become free."""
-    pause = SWEEP
-    while True:
-        station.more.clear()
-        try:
-            for left in await sweep(station.tools.board, publish, station.room):
-                station.take(left.job, left.shard)
-            await watch.look()
-            pause = SWEEP
-        except BrokerError as error:
-            pause = min(2 * pause, _LONGEST)
-            log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
-        await asyncio.sleep(_SOONEST)
-        # Not wait_for(): in Python 3.11 it forgets that it was cancelled when the event comes at the same time.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await station.more.wait()

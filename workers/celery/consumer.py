@@ -52,7 +52,7 @@ class Worker(CeleryWorker):  # type: ignore[misc] # Celery has no types
 
     def on_consumer_ready(self, consumer: Any) -> None:
         """The consumer is there, for the first time or again."""
-        # Said at each reconnect, of a setting that is set on purpose (workers.app); Celery has just asked to see it.
+        # Said at each reconnect, of a setting that is set on purpose (app.py); Celery has just asked to see it.
         warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         super().on_consumer_ready(consumer)
 

@@ -1,4 +1,4 @@
-"""Telling of submitted jobs: one worker at a time looks at each for news (:mod:`pipeline.notify`)."""
+"""Notifications of submitted jobs: one worker at a time looks at each for news (:mod:`pipeline.notify`)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import logging
 
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.job.folder import JobFolder
-from pipeline.notify.teller import Teller
+from pipeline.notify.notifier import Notifier
 from pipeline.urls.public import PublicClients
 from workers.shared.connection import reaching
-from workers.shared.keys import TELLER, TOLD
+from workers.shared.keys import NOTIFIER, TOLD
 from workers.shared.scripts import Scripts
 from workers.shared.status import read_status
 from workers.tools import Tools
@@ -25,7 +25,7 @@ OURS = 15_000
 _TOGETHER = 16
 
 
-class Telling:
+class Notifying:
     """Looks for news of every job that was handed to the workers, until its end is told.
 
     That one worker does it saves work and nothing else: what is told once is decided by files in the job folder.
@@ -37,7 +37,7 @@ class Telling:
         self._scripts = Scripts(self._redis)
         self._settings = tools.settings
         self._clients = PublicClients()
-        self._tellers: dict[str, Teller] = {}
+        self._notifiers: dict[str, Notifier] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -55,10 +55,10 @@ class Telling:
     async def _is_ours(self) -> bool:
         """Whether we are the one who looks; two at once do no harm."""
         with reaching(self._redis):
-            if not await self._redis.set(TELLER, self._worker, nx=True, px=OURS):
-                if await self._redis.get(TELLER) != self._worker:
+            if not await self._redis.set(NOTIFIER, self._worker, nx=True, px=OURS):
+                if await self._redis.get(NOTIFIER) != self._worker:
                     return False
-                await self._redis.pexpire(TELLER, OURS)
+                await self._redis.pexpire(NOTIFIER, OURS)
             return True
 
     async def _look(self) -> None:
@@ -80,15 +80,15 @@ class Telling:
     async def _look_at(self, job: str) -> None:
         status = await read_status(self._redis, job)
         # One that Redis has lost is put back with its news; one that was taken away is told of by who took it.
-        if status is None or await self._teller(job, status.out).look(status):
-            self._tellers.pop(job, None)
+        if status is None or await self._notifier(job, status.out).look(status):
+            self._notifiers.pop(job, None)
             with reaching(self._redis):
                 await self._scripts.run("told", job)
 
-    def _teller(self, job: str, out: str) -> Teller:
-        if job not in self._tellers:
+    def _notifier(self, job: str, out: str) -> Notifier:
+        if job not in self._notifiers:
             folder = JobFolder.at(out)
-            self._tellers[job] = Teller(
+            self._notifiers[job] = Notifier(
                 folder, self._clients, self._settings.hook, self._settings.signing_key
             )
-        return self._tellers[job]
+        return self._notifiers[job]

@@ -1,4 +1,4 @@
-"""Telling of a job from the process that runs it; submitted ones are told of by workers."""
+"""Notifications of a job from the process that runs it; of submitted ones workers notify."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jobs.asked import Asked
 from jobs.environment import PREFIX
 from pipeline.job.folder import JobFolder
 from pipeline.notify.command import words_of
+from pipeline.notify.notifier import Notifier
 from pipeline.notify.settings import Notify, notify_of, secret_key
-from pipeline.notify.teller import Teller
 from pipeline.urls.public import PublicClients
 
 
@@ -36,16 +36,16 @@ def hook() -> str | None:
 
 
 @asynccontextmanager
-async def telling(folder: JobFolder, command: str | None) -> AsyncIterator[Teller]:
+async def notifying(folder: JobFolder, command: str | None) -> AsyncIterator[Notifier]:
     """Who tells of the job in *folder*; at the end of the block all is told that can be.
 
     Raises:
         UsageError: *command*, or the secret in the environment, cannot be used.
     """
     clients = PublicClients()
-    teller = Teller(folder, clients, words_of(command), secret_key())
+    notifier = Notifier(folder, clients, words_of(command), secret_key())
     try:
-        yield teller
-        await teller.rest()
+        yield notifier
+        await notifier.rest()
     finally:
         await clients.aclose()

@@ -18,7 +18,7 @@ from typing import Any
 from celery.beat import Scheduler, Service
 from redis.asyncio import Redis
 
-from workers.app import make_app
+from workers.celery.app import make_app
 from workers.shared.connection import check, connect
 
 log = logging.getLogger("retouch.scheduler")

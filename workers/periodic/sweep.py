@@ -1,0 +1,57 @@
+"""The sweep: what has neither lease nor message gets a message; what a dead worker has left is taken at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BrokerError
+from workers.shared.board import Board, Hint
+
+if TYPE_CHECKING:
+    # Who submits a job sweeps once, and has no station.
+    from workers.periodic.watchdog import Watchdog
+    from workers.shards.station import Station
+
+log = logging.getLogger("retouch.worker")
+
+#: Seconds between two sweeps, and between two that freed threads ask for; the longest while Redis is away.
+SWEEP, _SOONEST, _LONGEST = 1.0, 0.1, 5.0
+
+
+async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None], room: int = 0) -> list[Hint]:
+    """Publish what has neither lease nor message; the shards that are to be taken here, at most *room*.
+
+    Raises:
+        BrokerError: Redis is out of reach.
+    """
+    found = await board.sweep(room)
+    hints = [hint for hint in found if not hint.here]
+    if hints:
+        await asyncio.to_thread(publish, hints)
+    return [hint for hint in found if hint.here]
+
+
+async def sweep_for_ever(
+    station: Station, publish: Callable[[Sequence[Hint]], None], watchdog: Watchdog
+) -> None:
+    """Sweep until cancelled: by the clock, and soon after a thread has become free."""
+    pause = SWEEP
+    while True:
+        station.more.clear()
+        try:
+            for left in await sweep(station.tools.board, publish, station.room):
+                station.take(left.job, left.shard)
+            await watchdog.look()
+            pause = SWEEP
+        except BrokerError as error:
+            pause = min(2 * pause, _LONGEST)
+            log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
+        await asyncio.sleep(_SOONEST)
+        # Not wait_for(): in Python 3.11 it forgets that it was cancelled when the event comes at the same time.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await station.more.wait()
