@@ -15,6 +15,7 @@ import msgspec
 from jobs.asked import Asked
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
+from pipeline.job.planning import rows_beyond
 from pipeline.job.registry import (
     Entry,
     claim_id,
@@ -29,6 +30,7 @@ from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
 from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest, spool
 from pipeline.models import catalogue, fault_of_id
 from pipeline.price import estimate, no_budget
+from pipeline.report.words import plural
 from pipeline.status import ENDED
 from pipeline.store import Store, open_store, prove
 from pipeline.timestamp import utc
@@ -89,6 +91,7 @@ async def open_job(
         folder, spec = await _at(asked.out, wanted, registry)
     else:
         folder, spec = await _newest_or_new(registry, wanted, manifest, tell)
+    await _check_limit(folder, wanted)
     entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
     known = await find_exact(registry, spec.job)
     if known != entry:
@@ -112,6 +115,17 @@ def check_options(asked: Asked) -> None:
         fault = no_budget(asked.model)
     if fault:
         raise UsageError(fault)
+
+
+async def _check_limit(folder: JobFolder, wanted: Spec) -> None:
+    """What is planned cannot be taken back: who asks for less of it is not to pay for all of it."""
+    beyond = await rows_beyond(folder, wanted)
+    status = await last_status(folder) if beyond else None
+    if beyond and (status is None or status.state not in ENDED):
+        raise JobError(
+            f"{folder.store.url} is a job of {plural(beyond, 'row')} more than --limit {wanted.limit} asks for: leave "
+            "--limit out to go on with it (--budget bounds its cost), or give another --out for the first rows alone"
+        )
 
 
 async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:

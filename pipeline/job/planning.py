@@ -177,3 +177,12 @@ def covers(planned: Planned, asked: Spec) -> bool:
     if planned.limit is None or planned.rows < planned.limit * asked.repeat:
         return True
     return asked.limit is not None and asked.limit <= planned.limit
+
+
+async def rows_beyond(folder: JobFolder, asked: Spec) -> int:
+    """How many rows of *folder* are planned already, though *asked* has a limit that leaves them out."""
+    if asked.limit is None:
+        return 0
+    planned = await folder.planned()
+    rows = planned.rows if planned else await folder.shards_planned() * asked.shard_rows
+    return max(0, rows - asked.limit * asked.repeat)

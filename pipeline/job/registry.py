@@ -8,8 +8,9 @@ import msgspec
 
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
-from pipeline.job.planning import covers
+from pipeline.job.planning import covers, rows_beyond
 from pipeline.job.spec import Spec, differences, identity
+from pipeline.job.totals import exact_totals
 from pipeline.status import ENDED, State, Status
 from pipeline.store import Store, open_store
 
@@ -110,10 +111,15 @@ async def _can_go_on(entry: Entry, asked: Spec) -> bool:
         return False
     status = await last_status(folder)
     if status is None or status.state not in ENDED:
-        return True
+        # One that nobody confirmed, say, and of which a few rows are wanted now: they are a job of their own.
+        return not await rows_beyond(folder, asked) or await _was_called_for(folder)
     # A job that a limit has ended is not at its end for a command that asks for more.
     planned = await folder.planned()
     return status.state is State.FINISHED and planned is not None and not covers(planned, asked)
+
+
+async def _was_called_for(folder: JobFolder) -> bool:
+    return (await exact_totals(folder, await folder.shards_planned())).calls > 0
 
 
 async def last_status(folder: JobFolder) -> Status | None:

@@ -76,6 +76,29 @@ def test_a_trial_of_the_first_rows_is_gone_on_with_and_not_paid_for_again(shop, 
     assert status_of(again)["job"] != status_of(first)["job"]
 
 
+def test_a_smaller_limit_never_pays_for_more(shop, emulator):
+    shop.manifest(6)
+    refused = shop.retouch("run", "shop.csv", "--confirm-above", "0.01")
+    assert (refused.returncode, emulator.ledger.summary()["calls"]) == (2, 0)
+
+    trial = shop.retouch("run", "shop.csv", "--limit", "2", "--yes", "--json")
+
+    assert (status_of(trial)["rows"], emulator.ledger.summary()["calls"]) == (2, 2)
+
+
+def test_a_job_that_is_under_way_is_not_cut_by_a_smaller_limit(shop, emulator):
+    shop.manifest(6)
+    assert shop.run("--budget", "0.1").returncode == 3
+    calls = emulator.ledger.summary()["calls"]
+
+    cut = shop.run("--limit", "1")
+
+    assert cut.returncode == 2
+    assert "5 rows more than --limit 1 asks for" in cut.stderr
+    assert emulator.ledger.summary()["calls"] == calls
+    assert shop.run("--limit", "6").returncode == 0
+
+
 def test_each_variant_of_the_prompt_has_its_try(shop, emulator):
     emulator.order(rule("text_only", times_per_token=2))
     shop.manifest(3)
