@@ -123,8 +123,9 @@ async def _check_limit(folder: JobFolder, wanted: Spec) -> None:
     status = await last_status(folder) if beyond else None
     if beyond and (status is None or status.state not in ENDED):
         raise JobError(
-            f"{folder.store.url} is a job of {plural(beyond, 'row')} more than --limit {wanted.limit} asks for: leave "
-            "--limit out to go on with it (--budget bounds its cost), or give another --out for the first rows alone"
+            f"{folder.store.url} is a job of {plural(beyond, 'row')} more than --limit {wanted.limit} asks for: "
+            "leave --limit out to go on with it (--budget bounds its cost), or give another --out for the first rows"
+            " alone"
         )
 
 

@@ -24,7 +24,7 @@ def summary(status: Status, tally: Tally, locate: Locate, note: str | None = Non
         _banner(status),
         _figures(status, tally),
         tag("div", _outcomes(status, tally), _verdicts(status), class_="halves"),
-        _reasons(tally, locate),
+        _reasons(status.job, tally, locate),
     )
 
 
@@ -202,7 +202,7 @@ def _verdicts(status: Status) -> Html:
     return tag("section", tag("h2", "What calls came to"), body)
 
 
-def _reasons(tally: Tally, locate: Locate) -> Html | None:
+def _reasons(job: str, tally: Tally, locate: Locate) -> Html | None:
     lines = [
         _group(outcome, group, locate)
         for outcome in Outcome
@@ -214,7 +214,16 @@ def _reasons(tally: Tally, locate: Locate) -> Html | None:
     names = {"outcome": None, "reason": None, "rows": "count", "where": None}
     head = tag("tr", *[tag("th", name, scope="col", class_=kind) for name, kind in names.items()])
     table = tag("table", tag("thead", head), tag("tbody", *lines), class_="reasons")
-    return tag("section", tag("h2", "Why rows are not done"), tag("div", table, class_="wide"))
+    again = tag(
+        "p",
+        "Ask again: ",
+        tag("code", f"retouch retry {job}"),
+        ". For one of these alone, in other words: add ",
+        tag("code", "--reason text_only --prompt '…'"),
+        ". What is done is never touched.",
+        class_="quiet",
+    )
+    return tag("section", tag("h2", "Why rows are not done"), tag("div", table, class_="wide"), again)
 
 
 def _group(outcome: Outcome, group: Group, locate: Locate) -> Html:

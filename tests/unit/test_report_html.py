@@ -199,6 +199,7 @@ def test_reasons_are_grouped_counted_and_ranked(tmp_path):
     assert "text_only said 1 12 r1 r2 r3 r4 r5 r6 r7 r8 and 4 more" in page.text
     assert "timeout no answer 1 r13" in page.text
     assert "other what? 1 r14" in page.text
+    assert "Ask again: retouch retry job-1 ." in page.text
     assert page.text.index("text_only said 1 12") < page.text.index("timeout no answer 1")
     ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
     assert {href[1:] for href in page.all("a", "href") if href.startswith("#")} <= ids
