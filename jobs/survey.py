@@ -15,7 +15,7 @@ from pipeline.inputs import glance
 from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
 from pipeline.picture import SEVERAL
-from pipeline.price import estimate
+from pipeline.price import estimate_again
 from pipeline.report.words import plural
 from pipeline.roots import Roots
 
@@ -140,7 +140,7 @@ class Survey:
             if self.asked.reuse:
                 return
         self.calls += 1
-        price = _price(model, size, len(edit.images), len(edit.prompt))
+        price = estimate_again(model, size, len(edit.images), len(edit.prompt))
         self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
 
     def _equals_another(self, edit: Edit, model: str, size: str | None) -> bool:
@@ -164,11 +164,6 @@ def _options_said(
         return (("model", nonsense),)
     known = catalogue().find(model)
     return tuple(known.faults(ratio, size, inputs).items()) if known else ()
-
-
-@lru_cache(maxsize=4096)
-def _price(model: str, size: str | None, inputs: int, prompt_chars: int) -> float | None:
-    return estimate(model, size, inputs, prompt_chars)
 
 
 def _note_on(model: str) -> str | None:

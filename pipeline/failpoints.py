@@ -17,6 +17,9 @@ STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded
 #: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.
 SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
 
+#: The plan of a shard is put; others are under way.
+PLAN_STEP = "planned"
+
 _STEP, _, _TIMES = os.environ.get("RETOUCH_KILL_AT", "").partition(":")
 _reached = count(1)
 

@@ -7,6 +7,7 @@ rounded to :data:`DECIMALS`, and sums of a million such numbers are right to far
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 
 from pipeline.attempt import Tokens
 from pipeline.gemini.judgement import Judgement
@@ -103,6 +104,12 @@ def estimate(
         output_image=known.image_tokens.get(size) or max(known.image_tokens.values()),
     )
     return cost(known, tokens, lane=lane)
+
+
+@lru_cache(maxsize=4096)
+def estimate_again(model: str, image_size: str | None, inputs: int, prompt_chars: int) -> float | None:
+    """:func:`estimate`, kept: the rows of a manifest are much alike."""
+    return estimate(model, image_size, inputs, prompt_chars)
 
 
 def no_budget(model: str) -> str:

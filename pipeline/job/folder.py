@@ -32,7 +32,7 @@ import msgspec
 
 from pipeline.edit import Edit
 from pipeline.errors import JobError
-from pipeline.failpoints import reached
+from pipeline.failpoints import PLAN_STEP, reached
 from pipeline.history import History
 from pipeline.job.decoded import decoded
 from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
@@ -48,6 +48,10 @@ EXTENSIONS = ("png", "jpg", "webp", "gif", "avif", "heic")
 
 SPOOLED_MANIFEST = ".retouch/manifest.jsonl"
 UPLOADED_INPUTS = ".retouch/inputs"
+
+#: Plans that are written at the same time, at most. So far below the highest shard a crash may have left gaps: a
+#: smaller number would not find those of an earlier version.
+PLANNED_TOGETHER = 32
 
 T = TypeVar("T")
 
@@ -159,20 +163,46 @@ class JobFolder:
         await self.store.put(".retouch/planned", _encode(planned))
 
     async def add_plan(self, shard: int, edits: Iterable[Edit]) -> None:
-        """Write the rows of *shard*; one that is there already stays."""
-        await self.store.put_new(f"{_shard(shard)}/r1/plan", b"\n".join(map(_encode, edits)))
+        """Write the rows of *shard*, when all but the last :data:`PLANNED_TOGETHER` before it are written.
+
+        Raises:
+            JobError: other rows are planned for it.
+        """
+        path, plan = f"{_shard(shard)}/r1/plan", b"\n".join(map(_encode, edits))
+        if not await self.store.put_new(path, plan) and await self.store.get(path) != plan:
+            raise JobError(
+                f"{self.store.url}: another process has planned shard {shard} with other rows; see that one alone "
+                "works on this job, and run the same command again"
+            )
+        reached(PLAN_STEP)
 
     async def shards_planned(self) -> int:
         """How many shards have a plan, without a gap from the first."""
-        names = await self.store.names(".retouch/shards")
-        numbers = sorted(int(name) for name in names if name.isdecimal())
+        numbers = await self._shards_there()
         whole = 0
         while whole < len(numbers) and numbers[whole] == whole + 1:
             whole += 1
-        # The folder of the last may have been made without its plan being put.
-        while whole and await self.store.get(f"{_shard(whole)}/r1/plan", 1) is None:
-            whole -= 1
-        return whole
+        # Folders of the last may have been made without their plans being put.
+        last = range(max(1, numbers[-1] - PLANNED_TOGETHER + 1), whole + 1) if numbers else range(0)
+        heads = await asyncio.gather(*(self.store.get(f"{_shard(shard)}/r1/plan", 1) for shard in last))
+        return next((shard - 1 for shard, head in zip(last, heads, strict=True) if head is None), whole)
+
+    async def drop_plans(self, whole: int) -> None:
+        """Remove the plans of all shards but the first *whole*: a crash has left them behind a gap.
+
+        They may be of another version of the manifest, and nobody has worked on them.
+
+        Raises:
+            JobError: somebody has, so that the gap is a loss.
+        """
+        behind = [shard for shard in await self._shards_there() if shard > whole]
+        if any(await asyncio.gather(*map(self.begun, behind))):
+            raise self._no_plan(whole + 1)
+        await self.store.delete([f"{_shard(shard)}/r1/plan" for shard in behind], durable=True)
+
+    async def _shards_there(self) -> list[int]:
+        names = await self.store.names(".retouch/shards")
+        return sorted(int(name) for name in names if name.isdecimal())
 
     async def plan(self, shard: int) -> list[Edit]:
         """The rows of *shard*."""
@@ -185,10 +215,13 @@ class JobFolder:
     async def _plan(self, shard: int, number: int) -> list[Edit]:
         data = await self.store.get(f"{_shard(shard)}/r{number}/plan")
         if data is None:
-            raise JobError(
-                f"{self.store.url}: the plan of shard {shard} is gone; start the job anew in a new folder"
-            )
+            raise self._no_plan(shard)
         return _edits.decode_lines(data)
+
+    def _no_plan(self, shard: int) -> JobError:
+        return JobError(
+            f"{self.store.url}: the plan of shard {shard} is gone; start the job anew in a new folder"
+        )
 
     async def edits_of(self, shard: int) -> list[Edit]:
         """All rows of *shard*, each as the newest round that it was part of has it."""

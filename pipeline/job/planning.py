@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
 
 from pipeline.edit import Edit
 from pipeline.errors import JobError
-from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.folder import PLANNED_TOGETHER, JobFolder, Planned
 from pipeline.job.spec import Spec
+from pipeline.job.totals import over_shards
 from pipeline.manifest import Fingerprint, Manifest
 from pipeline.manifest.shards import cut
-from pipeline.price import estimate
+from pipeline.price import estimate_again
+
+
+class Tally(NamedTuple):
+    """What some rows come to; *cost_usd* is ``None`` where the price of one is unknown."""
+
+    rows: int
+    cost_usd: float | None
 
 
 class Planner:
@@ -20,7 +30,7 @@ class Planner:
     Without a *manifest* it takes what is planned already.
 
     Attributes:
-        shards: how many shards have a plan.
+        shards: how many shards have a plan, and all before them too.
         rows: how many rows those have.
         cost_usd: the estimate for one try of each of them; ``None`` where a price is unknown.
         planned: what the whole manifest came to, once it is read.
@@ -35,6 +45,7 @@ class Planner:
         self.cost_usd: float | None = 0.0
         self.planned: Planned | None = None
         self._source: Fingerprint | None = None
+        self._written: dict[int, Tally] = {}
         self._more = asyncio.Condition()
         self._ended = False
 
@@ -75,9 +86,8 @@ class Planner:
         try:
             await self._read()
         finally:
-            async with self._more:
-                self._ended = True
-                self._more.notify_all()
+            self._ended = True
+            await self._announce()
         assert self.planned is not None  # noqa: S101 - _read() has set it
         return self.planned
 
@@ -106,11 +116,14 @@ class Planner:
         there = await self.folder.planned()
         if there is not None and covers(there, self.spec):
             self.rows, self.cost_usd = there.rows, there.cost_usd
-            await self._progress(there.shards)
-            self.planned = there
+            self.shards, self.planned = there.shards, there
+            await self._announce()
             return
         assert self.manifest is not None and self._source is not None  # noqa: S101, PT018 - begin() has seen to it
-        await self._write(self.manifest, await self.folder.shards_planned())
+        whole = await self.folder.shards_planned()
+        await self._recount(whole)
+        await self.folder.drop_plans(whole)
+        await self._write(cut(self.manifest.edits(after=self.rows), self.spec.shard_rows))
         self.planned = Planned(
             bytes=self._source.bytes,
             sha256=self._source.sha256,
@@ -121,37 +134,66 @@ class Planner:
         )
         await self.folder.finish_plan(self.planned)
 
-    async def _write(self, manifest: Manifest, whole: int) -> None:
-        for shard in range(1, whole + 1):
-            self._add(await self.folder.first_plan(shard))
-        await self._progress(whole)
-        shards = cut(manifest.edits(after=self.rows), self.spec.shard_rows)
-        while edits := await asyncio.to_thread(next, shards, None):
-            await self.folder.add_plan(self.shards + 1, edits)
-            self._add(edits)
-            await self._progress(self.shards + 1)
+    async def _recount(self, whole: int) -> None:
+        """Take the first *whole* shards as an earlier process has planned them."""
+        async for tally in over_shards(whole, self._tally):
+            self._add(tally)
+        self.shards = whole
+        await self._announce()
+
+    async def _tally(self, shard: int) -> Tally:
+        return tally_of(await self.folder.first_plan(shard), self.spec)
+
+    async def _write(self, shards: Iterator[list[Edit]]) -> None:
+        """Plan *shards*, some at a time: while puts wait for the disk or the network, the next ones are read.
+
+        What ends it leaves no put behind, and announces all that is planned without a gap.
+        """
+        number = self.shards
+        writing: deque[asyncio.Task[None]] = deque()
+        try:
+            while edits := await asyncio.to_thread(next, shards, None):
+                number += 1
+                if len(writing) == PLANNED_TOGETHER:
+                    await writing.popleft()
+                writing.append(asyncio.create_task(self._plan(number, edits)))
+            while writing:
+                await writing.popleft()
+        except asyncio.CancelledError:
+            for put in writing:
+                put.cancel()
+            raise
+        finally:
+            await asyncio.gather(*writing, return_exceptions=True)
+
+    async def _plan(self, shard: int, edits: list[Edit]) -> None:
+        await self.folder.add_plan(shard, edits)
+        self._written[shard] = tally_of(edits, self.spec)
+        while (tally := self._written.pop(self.shards + 1, None)) is not None:
+            self._add(tally)
+            self.shards += 1
+        await self._announce()
 
     async def _compare(self, manifest: Manifest) -> None:
         """Raise :class:`JobError` unless *manifest* begins with the rows that are planned."""
         edits = manifest.edits()
-        for shard in range(1, await self.folder.shards_planned() + 1):
-            unlike = await asyncio.to_thread(_first_unlike, await self.folder.first_plan(shard), edits)
+        async for planned in over_shards(await self.folder.shards_planned(), self.folder.first_plan):
+            unlike = await asyncio.to_thread(_first_unlike, planned, edits)
             if unlike is not None:
                 raise JobError(
                     f"{self.spec.manifest} has changed since this job began, in row {unlike.row} (line "
                     f"{unlike.line}), which the job has taken up already{_OTHERWISE}"
                 )
 
-    def _add(self, edits: list[Edit]) -> None:
-        """Count *edits*; the price of all is unknown as soon as that of one is."""
-        self.rows += len(edits)
-        for edit in edits:
-            price = 0.0 if edit.faults else price_of(edit, self.spec)
-            self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
+    def _add(self, tally: Tally) -> None:
+        """Count *tally*; the price of all is unknown as soon as that of one is."""
+        self.rows += tally.rows
+        if self.cost_usd is not None:
+            self.cost_usd = None if tally.cost_usd is None else self.cost_usd + tally.cost_usd
 
-    async def _progress(self, shards: int) -> None:
+    async def _announce(self) -> None:
+        """Let those who wait for shards look at how many there are."""
         async with self._more:
-            self.shards = shards
             self._more.notify_all()
 
 
@@ -166,10 +208,17 @@ def _first_unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
     return next((edit for edit in planned if next(edits, None) != edit), None)
 
 
+def tally_of(edits: list[Edit], spec: Spec) -> Tally:
+    """What *edits* come to; a row at fault costs nothing."""
+    prices = [price_of(edit, spec) for edit in edits if not edit.faults]
+    known = [price for price in prices if price is not None]
+    return Tally(len(edits), sum(known) if len(known) == len(prices) else None)
+
+
 def price_of(edit: Edit, spec: Spec) -> float | None:
     """The estimated dollars of one try of *edit*; ``None`` where the model's price is unknown."""
     size = edit.image_size or spec.image_size
-    return estimate(edit.model or spec.model, size, len(edit.images), len(edit.prompt))
+    return estimate_again(edit.model or spec.model, size, len(edit.images), len(edit.prompt))
 
 
 def covers(planned: Planned, asked: Spec) -> bool:

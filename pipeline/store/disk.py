@@ -48,8 +48,8 @@ class DiskStore:
     async def names(self, prefix: str) -> list[str]:
         return await asyncio.to_thread(self._names, prefix)
 
-    async def delete(self, paths: list[str]) -> None:
-        await asyncio.to_thread(self._delete, paths)
+    async def delete(self, paths: list[str], *, durable: bool = False) -> None:
+        await asyncio.to_thread(self._delete, paths, durable=durable)
 
     def _put_new(self, path: str, data: Bytes) -> bool:
         target = self._root / path
@@ -104,10 +104,12 @@ class DiskStore:
                 self._look_for_anchor()
                 return []
 
-    def _delete(self, paths: list[str]) -> None:
-        for path in paths:
-            with self._sentences("delete", self._root / path):
-                (self._root / path).unlink(missing_ok=True)
+    def _delete(self, paths: list[str], *, durable: bool) -> None:
+        for target in (self._root / path for path in paths):
+            with self._sentences("delete", target):
+                target.unlink(missing_ok=True)
+                if durable and target.parent.is_dir():
+                    _sync_folder(target.parent)
 
     @contextlib.contextmanager
     def _written_to(self, target: Path) -> Iterator[None]:

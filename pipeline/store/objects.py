@@ -151,7 +151,7 @@ class ObjectStore:
         inside = (entry.rstrip("/") for entry in entries if entry.strip("/") != prefix.strip("/"))
         return sorted(entry.rpartition("/")[2] for entry in inside)
 
-    async def delete(self, paths: list[str]) -> None:
+    async def delete(self, paths: list[str], *, durable: bool = False) -> None:  # noqa: ARG002 - it always is
         with self._sentences("delete", paths[0] if paths else ""):
             try:
                 await obstore.delete_async(self._objects, paths)

@@ -42,6 +42,9 @@ class Store(Protocol):
         """Names of the files and folders directly inside the folder *prefix*, sorted."""
         ...
 
-    async def delete(self, paths: list[str]) -> None:
-        """Remove *paths*; those that are not there are passed over."""
+    async def delete(self, paths: list[str], *, durable: bool = False) -> None:
+        """Remove *paths*; those that are not there are passed over.
+
+        What is not *durable* may be there again after a loss of power.
+        """
         ...

@@ -63,6 +63,13 @@ async def test_any_kind_of_bytes(store, kind):
     assert await store.get("a") == b"data"
 
 
+async def test_what_is_deleted_for_good_may_be_made_anew(store):
+    await store.put("a/b", b"one")
+    await store.delete(["a/b", "a/c", "d/e"], durable=True)
+    assert await store.get("a/b") is None
+    assert await store.put_new("a/b", b"two")
+
+
 async def test_an_empty_file_is_a_file(store):
     assert await store.put_new("a", b"")
     assert await store.get("a") == b""

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import gzip
+import secrets
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.edit import Edit
-from pipeline.errors import JobError, ManifestError
+from pipeline.errors import JobError, ManifestError, StoreError
 from pipeline.history import History
-from pipeline.job.folder import JobFolder
+from pipeline.job.folder import PLANNED_TOGETHER, JobFolder
 from pipeline.job.hold import held, is_held
 from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, entries, find, newest_unfinished, register
@@ -18,7 +23,7 @@ from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
 from pipeline.record import Outcome, Record
 from pipeline.status import State, Totals, status_of
-from pipeline.store import open_store
+from pipeline.store import Bytes, DiskStore, open_store
 from pipeline.timestamp import utc
 
 
@@ -193,6 +198,138 @@ async def test_a_changed_manifest_is_refused(tmp_path, folder):
 
     with pytest.raises(JobError, match="has changed since"):
         await planner(tmp_path, 0, folder).read()
+
+
+def lines(first: int, last: int, prompt: str) -> list[str]:
+    return [f"{n}.png,{prompt} {n}" for n in range(first, last + 1)]
+
+
+def write_manifest(tmp_path, *rows: str) -> None:
+    (tmp_path / "m.csv").write_text("\n".join(["image,prompt", *rows]) + "\n")
+
+
+async def prompts_of(folder: JobFolder, shards: int) -> list[str]:
+    return [row.prompt for shard in range(1, shards + 1) for row in await folder.plan(shard)]
+
+
+async def leave_a_gap(tmp_path, folder: JobFolder, shard: int) -> None:
+    """What a process leaves that was killed while it planned: *shard* is not planned, those behind it are."""
+    write_manifest(tmp_path, *lines(1, 95, "first"))
+    await planner(tmp_path, 0, folder).read()
+    await folder.store.delete([".retouch/planned", f".retouch/shards/{shard:06d}/r1/plan"])
+
+
+async def test_plans_behind_a_gap_are_made_anew_from_the_mended_manifest(tmp_path, folder):
+    await leave_a_gap(tmp_path, folder, 4)
+    assert await folder.shards_planned() == 3
+    write_manifest(tmp_path, *lines(1, 33, "first"), *lines(34, 95, "second"))
+
+    planned = await planner(tmp_path, 0, folder).read()
+
+    assert (planned.rows, planned.shards) == (95, 10)
+    words = [prompt.partition(" ")[0] for prompt in await prompts_of(folder, 10)]
+    assert words == ["first"] * 33 + ["second"] * 62
+
+
+async def test_a_mended_manifest_that_is_shorter_leaves_no_plan_behind_its_end(tmp_path, folder):
+    await leave_a_gap(tmp_path, folder, 4)
+    write_manifest(tmp_path, *lines(1, 38, "first"))
+
+    planned = await planner(tmp_path, 0, folder).read()
+
+    assert (planned.rows, planned.shards) == (38, 4)
+    assert await folder.shards_planned() == 4
+
+
+async def test_a_plan_that_is_gone_though_those_behind_it_were_worked_on_is_told(tmp_path, folder):
+    await leave_a_gap(tmp_path, folder, 4)
+    await folder.put_intent(6, intent(51, 1))
+
+    with pytest.raises(JobError, match="the plan of shard 4 is gone"):
+        await planner(tmp_path, 0, folder).read()
+
+    assert await folder.plan(6)
+
+
+async def test_rows_that_another_has_planned_meanwhile_are_not_taken_for_ours(tmp_path, folder):
+    await folder.add_plan(1, [edit(1)])
+    await folder.add_plan(1, [edit(1)])
+
+    with pytest.raises(JobError, match="another process has planned shard 1 with other rows"):
+        await folder.add_plan(1, [edit(2)])
+
+
+class Gated(DiskStore):
+    """A disk on which the plan of one shard comes late, or never."""
+
+    def __init__(self, folder: Path, shard: int) -> None:
+        super().__init__(folder)
+        self.late = f".retouch/shards/{shard:06d}/r1/plan"
+        self.gate = asyncio.Event()
+        self.fault: StoreError | None = None
+        self.begun: list[str] = []
+        self.made = asyncio.Semaphore(0)
+
+    async def put_new(self, path: str, data: Bytes) -> bool:
+        self.begun.append(path)
+        if path == self.late:
+            await self.gate.wait()
+            if self.fault:
+                raise self.fault
+        made = await super().put_new(path, data)
+        self.made.release()
+        return made
+
+
+async def announced(planning: Planner, seen: list[int]) -> None:
+    async for number in planning.numbers():
+        seen.append(number)  # noqa: PERF401 - somebody looks meanwhile
+
+
+async def test_plans_are_put_some_at_a_time_and_announced_in_order(tmp_path):
+    store, seen = Gated(tmp_path / "job", shard=3), []
+    planning = planner(tmp_path, 1000, JobFolder(store))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(announced(planning, seen))
+        reading = group.create_task(planning.read())
+        for _ in range(1 + 2 + PLANNED_TOGETHER - 1):  # the manifest's mark, and all plans but the late one
+            await store.made.acquire()
+        assert (seen, planning.shards, planning.rows) == ([1, 2], 2, 20)
+        assert sum(path.endswith("/plan") for path in store.begun) == 2 + PLANNED_TOGETHER
+        assert await JobFolder(DiskStore(tmp_path / "job")).shards_planned() == 2
+        store.gate.set()
+    assert seen == list(range(1, 101))
+    assert (reading.result().rows, planning.shards, planning.rows) == (1000, 100, 1000)
+
+
+async def test_what_is_planned_before_the_store_fails_is_not_lost(tmp_path):
+    store, seen = Gated(tmp_path / "job", shard=3), []
+    store.fault = StoreError("no room")
+    store.gate.set()
+    planning = planner(tmp_path, 1000, JobFolder(store))
+
+    with pytest.raises(StoreError, match="no room"):
+        await planning.read()
+
+    await announced(planning, seen)
+    assert (seen, planning.rows, planning.planned) == ([1, 2], 20, None)
+    store.fault = None
+    assert (await planner(tmp_path, 0, JobFolder(store)).read()).rows == 1000
+
+
+async def test_what_is_planned_before_a_manifest_breaks_off_is_not_lost(tmp_path, folder):
+    path = tmp_path / "m.jsonl.gz"
+    rows = (f'{{"id": "r{n}", "prompt": "{secrets.token_hex(99)}"}}\n' for n in range(999))
+    whole = gzip.compress("".join(rows).encode())
+    path.write_bytes(whole[: len(whole) // 2])
+    asked = spec(manifest=str(path), shard_rows=10)
+    planning = Planner(folder, open_manifest(str(path), prompt=None, limit=None), asked)
+
+    with pytest.raises(ManifestError, match="cut off or damaged"):
+        await planning.read()
+
+    assert planning.shards == await folder.shards_planned() > 10
+    assert await numbers_of(planning) == list(range(1, planning.shards + 1))
 
 
 async def test_those_who_wait_for_shards_are_told_when_reading_fails(tmp_path, folder):
