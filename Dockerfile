@@ -32,8 +32,8 @@ RUN groupadd --gid 10001 retouch \
  && useradd --uid 10001 --gid retouch --home-dir /data --no-create-home --shell /usr/sbin/nologin retouch \
  && install -d -o retouch -g retouch /data /data/jobs
 COPY --from=build /opt/retouch /opt/retouch
-# Nothing is written outside /data and /tmp: the root file system may be read-only. Workers serve /metrics and /healthz
-# at the port, to Prometheus beside them, and the health check asks there.
+# Nothing is written outside /data and /tmp: the root file system may be read-only. Workers and
+# schedulers serve /metrics and /healthz at the port, to Prometheus beside them, and the health check asks there.
 ENV PATH=/opt/retouch/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -48,7 +48,7 @@ EXPOSE 9464
 # The first SIGTERM lets calls in flight finish: give it time (`docker stop --time 345`, or less and
 # RETOUCH_GRACE_SECONDS).
 STOPSIGNAL SIGTERM
-# Of a worker: whether it makes progress, not whether there is a process. Other commands have none.
+# Of a worker or scheduler: whether it makes progress, not whether there is a process. Other commands have none.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["retouch", "probe"]
 ENTRYPOINT ["retouch"]
 CMD ["worker"]

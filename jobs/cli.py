@@ -84,7 +84,7 @@ def command_line(arguments: Sequence[str]) -> int:
         return 2
     except RetouchError as error:
         output.say(masked(f"retouch: {error}"))
-        log.debug("where it came from:", exc_info=error)
+        log.debug("command_failed", exc_info=error)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the boundary: a person gets a sentence, never a traceback
         return _internal(error, options)

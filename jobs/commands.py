@@ -60,14 +60,16 @@ def _probe() -> Command:
         "probe",
         "jobs.probe:probe",
         [
-            *_metrics_params("Where the worker serves /healthz."),
-            json_option("what the worker said"),
+            *_metrics_params("Where the worker or scheduler serves /healthz."),
+            json_option("what it said"),
         ],
-        text="""Ask the worker on this machine whether it makes progress: for the health check of a container.
+        text="""Ask the worker or scheduler on this machine whether it makes progress: for the health check of a
+    container.
 
-    Progress is judged, not the process: a worker that holds open rows and begins and ends nothing, whose event loop
-    stands still, or that takes no message though some lie there, is not healthy. One that waits for Redis, for the
-    store or for the API is: another would wait for them, too. Exit code: 0 it makes progress, 1 it does not.
+    Progress is judged, not the process: a worker that holds open rows and begins and ends nothing, or that takes no
+    message though some lie there, is not healthy; nor is a scheduler that does not look what is due, or any whose
+    event loop stands still. One that waits for Redis, for the store or for the API is healthy: another would wait
+    for them, too. Exit code: 0 it makes progress, 1 it does not.
     """,
         examples=("retouch probe --metrics-port 9464", "RETOUCH_METRICS_PORT=9464 retouch probe"),
     )
@@ -213,7 +215,7 @@ def _scheduler() -> Command:
     return Command(
         "scheduler",
         "jobs.scheduler:run",
-        [],
+        _metrics_params("Serve /metrics and /healthz here; 0 takes a free port. Not served unless given."),
         text="""Start a scheduler (Celery beat): it starts the runs of the store's schedules, until it is stopped.
 
     Start two, on two machines, and either may die: a run is started once. Workers do the work.
@@ -355,7 +357,7 @@ SECTIONS = {
     "Start what does the work": {
         "up": Listed("Start the whole stack on this machine: server, worker, scheduler.", _up),
         "worker": Listed("Start a worker, which takes jobs from Redis.", _worker),
-        "probe": Listed("Ask the worker on this machine whether it makes progress.", _probe),
+        "probe": Listed("Ask the worker or scheduler on this machine whether it makes progress.", _probe),
     },
     "Find out": {
         "models": Listed("Show what each model takes, makes and costs.", _models),

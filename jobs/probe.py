@@ -1,4 +1,4 @@
-"""``retouch probe``: whether the worker on this machine makes progress, for the health check of a container."""
+"""``retouch probe``: whether the worker or scheduler here makes progress, for the health check of a container."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def probe(*, metrics_port: int | None, metrics_host: str, json: bool) -> int:
         UsageError: it is not said where to ask.
     """
     if not metrics_port:
-        raise UsageError("give the --metrics-port of the worker, or set RETOUCH_METRICS_PORT for both")
+        raise UsageError(
+            "give the --metrics-port of the worker or scheduler, or set RETOUCH_METRICS_PORT for both"
+        )
     reason = _reason(_EVERYWHERE.get(metrics_host, metrics_host), metrics_port)
     if json:
         output.write_json({"healthy": reason is None, "reason": reason})
     elif reason is None:
-        output.write_line("the worker makes progress")
+        output.write_line("it makes progress")
     else:
-        output.say(f"retouch: the worker is not healthy: {reason}")
+        output.say(f"retouch: not healthy: {reason}")
     return 0 if reason is None else 1
 
 
@@ -41,9 +43,10 @@ def _reason(host: str, port: int) -> str | None:
         return None if said["healthy"] else str(said["reason"])
     except (OSError, HTTPException) as error:
         return (
-            f"nothing answers at {host}:{port} ({error}); is `retouch worker --metrics-port {port}` running?"
+            f"nothing answers at {host}:{port} ({error}); is `retouch worker` or `retouch scheduler` running with "
+            f"--metrics-port {port}?"
         )
     except (msgspec.DecodeError, ValueError, TypeError, KeyError):
-        return f"what answers at {host}:{port} is no worker of retouch; choose another --metrics-port"
+        return f"what answers at {host}:{port} is no part of retouch; choose another --metrics-port"
     finally:
         connection.close()

@@ -9,15 +9,15 @@ from jobs.schedule.book import Book
 from jobs.schedule.running import Runner
 from jobs.schedule.ticker import Ticker
 from jobs.standing import registry
-from workers.celery.beat import Tick, beat
+from workers.celery.beat import beat
 from workers.shared.schedules import Schedules
 
 
-def run() -> int:
+def run(*, metrics_port: int | None, metrics_host: str) -> int:
     """Tick until told to end; the exit code."""
     url, book = environment.redis_url(), Book(registry())
 
-    def make_tick(redis: Redis) -> Tick:
-        return Ticker(book, Schedules(redis, book.store.url), Runner(book, url).begin).tick
+    def ticker(redis: Redis) -> Ticker:
+        return Ticker(book, Schedules(redis, book.store.url), Runner(book, url).begin)
 
-    return beat(url, make_tick)
+    return beat(url, ticker, None if metrics_port is None else (metrics_host, metrics_port))

@@ -79,7 +79,9 @@ class Part:
         if self.child is not None and self.child.code is not None:
             self.deaths = 1 if now - self.started >= _STEADY else self.deaths + 1
             self.due = now + pause(self.deaths)
-            log.warning("%s_died code=%s, again in %.0f s", self.name, self.child.code, self.due - now)
+            log.warning(
+                "part_died part=%s code=%s, again in %.0f s", self.name, self.child.code, self.due - now
+            )
             output.say(f"The {self.name} has ended ({ending(self.child.code)}); it is started again.")
             self.child = None
         if self.child is None and self.due is not None and self.due <= now and not self.lost:
@@ -105,7 +107,11 @@ class Stack:
         self.parts = [
             Part("server", lambda: Child("server", redis_server(data, port), words)),
             Part("worker", lambda: Child("worker", retouch("worker", "--max-in-flight", str(slots)), words)),
-            Part("scheduler", lambda: Child("scheduler", retouch("scheduler"), words)),
+            # A port for metrics is the worker's; whether the scheduler lives is seen here.
+            Part(
+                "scheduler",
+                lambda: Child("scheduler", retouch("scheduler"), words | {"RETOUCH_METRICS_PORT": ""}),
+            ),
         ]
         with self._signals():
             try:

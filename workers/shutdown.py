@@ -41,7 +41,7 @@ async def _abandon(station: Station) -> None:
         async with asyncio.timeout(_WORD):
             await station.abandon()
     except (BrokerError, TimeoutError) as error:
-        log.warning("leases run out by themselves: %r", error)
+        log.warning("leases_kept, they run out by themselves: %r", error)
 
 
 def _grace(station: Station) -> float:

@@ -21,7 +21,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 _LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
 _PLACE = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 #: Several words, or one before the first field.
-_EVENT = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|[a-z]+(?= \w+=)")
+EVENT = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|[a-z]+(?= \w+=)")
+
+
+class Line(NamedTuple):
+    """A line's template, and where it is."""
+
+    level: str
+    template: str
+    module: str
 
 
 class Event(NamedTuple):
@@ -40,14 +48,20 @@ def page() -> str:
 
 
 def events() -> Iterator[Event]:
-    """Every line that has the name of an event."""
+    """Every line, by the name of its event."""
+    for line in lines():
+        found = EVENT.match(line.template)
+        if found:
+            rest = _PLACE.sub("…", line.template[found.end() :]).replace("%%", "%").strip(" ,:")
+            yield Event(found[0], line.level, rest, line.module)
+
+
+def lines() -> Iterator[Line]:
+    """Every line that the program may write to its log."""
     for package in ("pipeline", "workers", "jobs"):
         for path in sorted((_ROOT / package).rglob("*.py")):
             for level, template in _lines(ast.parse(path.read_text(encoding="utf-8"))):
-                found = _EVENT.match(template)
-                if found:
-                    rest = _PLACE.sub("…", template[found.end() :]).replace("%%", "%").strip(" ,:")
-                    yield Event(found[0], level, rest, str(path.relative_to(_ROOT)))
+                yield Line(level, template, str(path.relative_to(_ROOT)))
 
 
 def _lines(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""Every metric of a worker, as it tells Prometheus."""
+"""Every metric of a worker and of a scheduler, as they tell Prometheus."""
 
 from __future__ import annotations
 
 import asyncio
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from docs.generate.markdown import code, codes, members, table
@@ -13,16 +14,23 @@ from workers.monitoring.backlog import Backlog
 from workers.monitoring.binding import Limit
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
+from workers.monitoring.rounds import Rounds, registry_of
 from workers.settings import Settings
 from workers.shards.station import Station
 from workers.tools import opened
 
 _INTRO = """# Metrics
 
-What `retouch worker --metrics-port N` serves at `/metrics`; [Monitoring](../how-to/monitoring.md) says how to use it.
+What `retouch worker --metrics-port N` serves at `/metrics`, and `retouch scheduler --metrics-port N`; [Monitoring](../how-to/monitoring.md)
+says how to use it.
 `model` is one of the [catalogue](models.md), or `other`; `outcome`, `verdict` and `limit` are closed sets. No series
 speaks of one job or row: those are in the logs. Beside these are those of every Python process (`process_…`,
 `python_…`).
+"""
+
+_SCHEDULER = """## Of a scheduler
+
+Beside these `retouch_build_info` and `retouch_events_total`, as a worker has them.
 """
 
 _LIMITS = """## Which limit binds
@@ -34,12 +42,25 @@ more calls.
 
 def page() -> str:
     """The page."""
-    found = sorted(asyncio.run(_metrics()), key=lambda metric: metric.name)
-    rows = [[code(_shown(one)), one.type, codes(_labels(one)), one.documentation] for one in found]
+    worker = asyncio.run(_metrics())
+    shared = {metric.name for metric in worker}
+    scheduler = [one for one in _ours(registry_of(Rounds())[0]) if one.name not in shared]
     limits = [[code(limit), text] for limit, text in members(Limit).items()]
     return "\n".join(
-        [_INTRO, table(["metric", "type", "labels", ""], rows), _LIMITS, table(["limit", ""], limits)]
+        [_INTRO, _table(worker), _SCHEDULER, _table(scheduler), _LIMITS, table(["limit", ""], limits)]
     )
+
+
+def _table(found: list[Metric]) -> str:
+    rows = [
+        [code(_shown(one)), one.type, codes(_labels(one)), one.documentation]
+        for one in sorted(found, key=lambda metric: metric.name)
+    ]
+    return table(["metric", "type", "labels", ""], rows)
+
+
+def _ours(registry: CollectorRegistry) -> list[Metric]:
+    return [metric for metric in registry.collect() if metric.name.startswith("retouch_")]
 
 
 async def _metrics() -> list[Metric]:
@@ -51,8 +72,7 @@ async def _metrics() -> list[Metric]:
         pulse.backlog = Backlog(messages=0, jobs=0, shards=0, rows=0, workers=0)
         metrics.call_begun()
         metrics.call_ended(_ATTEMPT)
-        metrics.event("warning", "lease_lost")
-        return [metric for metric in metrics.registry.collect() if metric.name.startswith("retouch_")]
+        return _ours(metrics.registry)
 
 
 _SETTINGS = Settings(

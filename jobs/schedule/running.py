@@ -234,7 +234,7 @@ def _check_cost(asked: Asked, manifest: Manifest, name: str) -> None:
         UsageError: it would cost more than ``--confirm-above``.
     """
     survey = survey_of(asked, manifest)
-    if tell_faults(survey, manifest, lambda line: log.debug("schedule=%s %s", name, line)):
+    if tell_faults(survey, manifest, lambda line: log.debug("schedule_fault schedule=%s: %s", name, line)):
         log.warning("schedule_faults schedule=%s: %s at fault", name, plural(survey.faulty, "row"))
     costs = [cost for cost in (survey.cost_usd, asked.budget) if cost is not None]
     if asked.yes or survey.cost_usd is None or min(costs) <= asked.confirm_above:

@@ -102,6 +102,10 @@ async def _settled(schedule: Schedule, claim: Claim, begin: Begin) -> Outcome | 
 
 
 def _tell(schedule: Schedule, outcome: Outcome) -> None:
+    if outcome.ended is Ended.REFUSED:
+        # Nobody is there to read it, and the next run may come to the same.
+        log.warning("schedule_refused schedule=%s slot=%s: %s", schedule.name, outcome.slot, outcome.reason)
+        return
     picked = msgspec.to_builtins(outcome.picked) if outcome.picked else {}
     figures = "".join(f" {name}={count}" for name, count in picked.items())
     log.info(

@@ -1,5 +1,8 @@
 """The scheduler's round: what is due is claimed, what is claimed is settled.
 
+A round claims what is due, at its time; making jobs of claimed slots may take long, as when pictures are copied, and
+goes on beside the rounds.
+
 Any number of schedulers may tick at the same time and be killed at any time: the create-only claims in the store make
 one run of a slot. A clock that was moved back finds its slots claimed; one that was moved forward has made up for
 what it jumped over by one run.
@@ -27,8 +30,8 @@ log = logging.getLogger("retouch.scheduler")
 
 #: Seconds between two looks at the whole book, and until what could not be done is tried again.
 REFRESH, AGAIN = 60.0, 5.0
-#: Schedules that are read together.
-_TOGETHER = 16
+#: Schedules that are read together, and whose jobs are made together.
+_TOGETHER, _MAKING = 16, 4
 
 
 @dataclass
@@ -75,6 +78,8 @@ class Ticker:
         self._begin = begin
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._settling: dict[str, asyncio.Task[None]] = {}
+        self._makers = asyncio.Semaphore(_MAKING)
         self._read: float | None = None
         self._changed: str | None = None
         self._troubled = False
@@ -97,8 +102,15 @@ class Ticker:
                 known.open, known.again = True, self._clock() + REFRESH
         return max(0.0, min(waits))
 
+    async def settled(self) -> None:
+        """Wait for the slots that are being settled."""
+        await asyncio.gather(*self._settling.values())
+
     def _trouble(self, error: RetouchError, wait: float) -> float:
-        (log.debug if self._troubled else log.warning)("schedules_wait: %s", error)
+        if self._troubled:
+            log.debug("schedules_wait, still: %s", error)
+        else:
+            log.warning("schedules_wait: %s", error)
         self._troubled = True
         return wait
 
@@ -108,10 +120,30 @@ class Ticker:
             await self._take_due(known, now)
         # A clock that was moved back must not make it wait for an hour.
         if known.open and not 0 < known.again - now <= REFRESH:
-            known.open = not await settle_open(self._book, self._copies, known.schedule, self._begin)
-            known.again = now + AGAIN
-            self._troubled = False
+            self._begin_settling(known)
         return min(_until(known.next, now), AGAIN if known.open else REFRESH)
+
+    def _begin_settling(self, known: _Known) -> None:
+        name = known.schedule.name
+        if name not in self._settling:
+            self._settling[name] = asyncio.create_task(self._settle(known))
+            self._settling[name].add_done_callback(lambda _: self._settling.pop(name))
+
+    async def _settle(self, known: _Known) -> None:
+        """Settle the open slots of a schedule; what was not settled is tried again."""
+        async with self._makers:
+            # One more may be claimed meanwhile.
+            known.open, left, pause = False, True, AGAIN
+            try:
+                left = not await settle_open(self._book, self._copies, known.schedule, self._begin)
+                self._troubled = False
+            except RetouchError as error:
+                self._trouble(error, AGAIN)
+            except Exception:  # one schedule must not stop the others
+                log.exception("schedule_broken schedule=%s, tried again in a minute", known.schedule.name)
+                pause = REFRESH
+            known.open = known.open or left
+            known.again = self._clock() + pause
 
     async def _take_due(self, known: _Known, now: float) -> None:
         moments = due(known.schedule.when, known.passed, now)

@@ -49,7 +49,7 @@ async def entries(store: Store) -> list[Entry]:
         try:
             entry = await find_exact(store, name)
         except JobError as error:
-            log.warning("%s", error)
+            log.warning("job_unread: %s", error)
         else:
             found += [entry] if entry else []
     return found
@@ -131,6 +131,8 @@ async def last_status(folder: JobFolder) -> Status | None:
         return msgspec.json.decode(data, type=Status)
     except msgspec.DecodeError as error:
         log.warning(
-            "%s/report.json is damaged (%s): `retouch report` writes it anew", folder.store.url, error
+            "report_damaged: %s/report.json cannot be read (%s); `retouch report` writes it anew",
+            folder.store.url,
+            error,
         )
         return None

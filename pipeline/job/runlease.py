@@ -107,7 +107,10 @@ async def _see_it_die(store: Store, number: int, lease: Lease) -> None:
         JobError: its holder is alive.
     """
     log.warning(
-        "%s was held by %s: looking for %.0f s whether it is still alive", store.url, lease.holder, ttl()
+        "folder_held: %s was held by %s; looking for %.0f s whether it is still alive",
+        store.url,
+        lease.holder,
+        ttl(),
     )
     end = time.monotonic() + ttl()
     while time.monotonic() < end:

@@ -48,6 +48,13 @@ def test_a_worker_has_more_time_to_end_than_it_gives_its_calls(services):
     assert worker.seconds("stop_grace_period", 0) >= float(worker.environment["RETOUCH_GRACE_SECONDS"]) + 13
 
 
+def test_workers_and_the_scheduler_are_asked_for_their_progress_by_the_check_of_the_image(services):
+    (check,) = [value for word, value in stages_of(HERE / "Dockerfile")[-1].steps if word == "HEALTHCHECK"]
+    assert check.endswith('CMD ["retouch", "probe"]')
+    assert "healthcheck" not in services["worker"].said
+    assert "healthcheck" not in services["scheduler"].said
+
+
 def test_nothing_is_open_to_the_network_but_what_is_to_be_tried_here(services):
     published = {name: service.said.get("ports", []) for name, service in services.items()}
     assert {name for name, ports in published.items() if ports} == {"emulator", "s3"}
@@ -114,7 +121,7 @@ def test_from_a_clean_build_to_the_first_picture_and_down_again(tmp_path_factory
         assert seen["up"] == ["redis", "emulator", "worker", "scheduler"]
         assert (seen["watched"]["state"], seen["watched"]["outcomes"]["done"]) == ("finished", 3)
         assert "/opt/retouch/x: cannot be written (Read-only file system)" in seen["unwritable"]
-        assert seen["healthy_while_it_stands_still"] is False
+        assert seen["healthy_while_standing_still"] == {"worker": False, "scheduler": False}
         assert (seen["gone"], seen["worker_ended_with"]) == ([], 0)
         out = place / "volumes/jobs" / Path(seen["submitted"]["out"]).relative_to("/data")
         pictures = sorted((out / "images").iterdir())

@@ -11,7 +11,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from jobs.schedule.book import Book
-from jobs.schedule.settling import outcome_of
+from jobs.schedule.settling import Begin, outcome_of
 from jobs.schedule.ticker import Ticker
 from jobs.schedule.values import Ended, Schedule, When
 from pipeline.store import open_store
@@ -20,6 +20,17 @@ from workers.shared.schedules import Schedules
 START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 END = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 DAY = 86_400
+
+
+class Rounds:
+    """A scheduler whose rounds are over when all is settled that they began."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self.ticker = ticker
+
+    async def tick(self) -> None:
+        await self.ticker.tick()
+        await self.ticker.settled()
 
 
 class World:
@@ -41,8 +52,9 @@ class World:
     def copies(self) -> Schedules:
         return Schedules(self.redis, str(self.folder))
 
-    def scheduler(self) -> Ticker:
-        return Ticker(self.book, self.copies, self.begin, clock=lambda: self.now)
+    def scheduler(self, begin: Begin | None = None, copies: Schedules | None = None) -> Rounds:
+        ticker = Ticker(self.book, copies or self.copies, begin or self.begin, clock=lambda: self.now)
+        return Rounds(ticker)
 
     async def begin(self, schedule, claim):
         self.runs.append((schedule.name, int(claim.moment)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
-from jobs.schedule.book import Book
-from jobs.schedule.ticker import AGAIN, Ticker
+from jobs.schedule.ticker import AGAIN
 from jobs.schedule.values import Ended, Every, Missed
-from pipeline.store import open_store
 from tests.integration.clockwork import DAY, START, World
 from workers.shared.connection import connect
 from workers.shared.schedules import Schedules
@@ -70,9 +70,7 @@ async def test_a_lost_store_is_not_run_again_for_slots_that_redis_remembers(worl
         await ticker.tick()
     world.folder = world.folder.with_name("lost")
     world.folder.mkdir()
-    book = Book(open_store(world.folder))
-    copies = Schedules(world.redis, str(world.folder.with_name("store")))
-    anew = Ticker(book, copies, world.begin, clock=lambda: world.now)
+    anew = world.scheduler(copies=Schedules(world.redis, str(world.folder.with_name("store"))))
     await anew.tick()
     assert len(world.runs) == 2
 
@@ -87,7 +85,7 @@ async def test_a_slot_whose_scheduler_died_is_taken_up_by_the_other(world):
     async def dies(_schedule, _claim):
         raise RuntimeError("killed, in the middle of it")
 
-    first = Ticker(world.book, world.copies, dies, clock=lambda: world.now)
+    first = world.scheduler(dies)
     second = world.scheduler()
     await second.tick()
     world.now = START + 3601
@@ -103,7 +101,7 @@ async def test_a_slot_whose_scheduler_died_is_taken_up_by_the_other(world):
 async def test_without_redis_slots_are_claimed_and_run_when_it_is_back(world, redis_url):
     await world.add("often", Every(3600, int(START)))
     away = connect("redis://127.0.0.1:1/0")
-    ticker = Ticker(world.book, Schedules(away, str(world.folder)), world.begin, clock=lambda: world.now)
+    ticker = world.scheduler(copies=Schedules(away, str(world.folder)))
     world.now = START + 3601
     await ticker.tick()
     await away.aclose()
@@ -153,10 +151,37 @@ async def test_a_slot_of_one_that_breaks_is_tried_again_and_stops_no_other(world
             raise RuntimeError(fails.pop())
         return await world.begin(schedule, claim)
 
-    ticker = Ticker(world.book, world.copies, begin, clock=lambda: world.now)
+    ticker = world.scheduler(begin)
     world.now = START + 3601
     await ticker.tick()
     assert world.runs == [("b", int(START) + 3600)]
     world.now += 61
     await ticker.tick()
     assert world.runs[1:] == [("a-breaks", int(START) + 3600)]
+
+
+async def test_a_job_that_is_long_in_the_making_delays_no_other_schedule(world):
+    await world.add("a-long", Every(3600, int(START)))
+    await world.add("often", Every(600, int(START)), missed=Missed.SKIP)
+    copied = asyncio.Event()
+
+    async def begin(schedule, claim):
+        if schedule.name == "a-long":
+            await copied.wait()
+        return await world.begin(schedule, claim)
+
+    scheduler = world.scheduler(begin)
+    for minute in range(60, 130, 2):
+        world.now = START + minute * 60 + 1
+        await scheduler.ticker.tick()
+        while len(scheduler.ticker._settling) > 1:  # noqa: ASYNC110 - what is awaited has no event
+            await asyncio.sleep(0.01)
+    assert await world.copies.scheduler_there()
+    assert world.runs == [("often", int(START) + n * 600) for n in range(6, 13)]
+
+    copied.set()
+    await scheduler.ticker.settled()
+    world.now += AGAIN + 1
+    await scheduler.tick()
+    assert world.moments("a-long") == [int(START) + 3600, int(START) + 7200]
+    assert [outcome.missed for outcome in await world.book.history("a-long", None)] == [0, 0]

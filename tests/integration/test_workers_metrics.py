@@ -12,11 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from pipeline.attempt import Verdict
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.record import Outcome
 from tests.integration.crew import Crew, free_port, own_redis, wait_for
+from workers.monitoring.rounds import Rounds, registry_of
 
 SLOTS = 8
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -170,7 +172,7 @@ def test_a_redis_that_is_away_is_seen_and_is_no_fault_of_the_worker(crew):
 
 def test_the_probe_says_whether_the_worker_makes_progress(crew):
     done = crew.retouch("probe")
-    assert (done.returncode, done.stdout) == (0, "the worker makes progress\n")
+    assert (done.returncode, done.stdout) == (0, "it makes progress\n")
     assert json.loads(crew.retouch("probe", "--json").stdout) == {"healthy": True, "reason": None}
     crew.process.send_signal(signal.SIGSTOP)
     try:
@@ -211,6 +213,12 @@ def names(text: str) -> set[str]:
     return set(re.findall(r"\bretouch_[a-z_]+\b", text))
 
 
+def of_a_scheduler() -> list[Sample]:
+    """What a scheduler serves from its first scrape on."""
+    registry, _ = registry_of(Rounds())
+    return [sample for metric in registry.collect() for sample in metric.samples]
+
+
 def expressions() -> list[str]:
     """What the dashboard asks, with its variables filled in."""
     panels = json.loads((EXAMPLES / "grafana/retouch.json").read_text())["panels"]
@@ -227,6 +235,7 @@ def test_dashboard_alerts_and_docs_name_what_is_there(crew):
     assert len(shown) > 25
     assert shown <= samples
     rules = (EXAMPLES / "prometheus/alerts.yml").read_text()
+    samples |= {sample.name for sample in of_a_scheduler() if sample.name.startswith("retouch_")}
     assert names(rules) <= samples
     told = names((EXAMPLES.parent / "docs/reference/metrics.md").read_text())
     assert told <= samples | set(found.families)
@@ -238,9 +247,11 @@ def test_what_alerts_wait_for_is_there_from_the_first_scrape_on(crew):
     found = scrape(crew)
     rules = (EXAMPLES / "prometheus/alerts.yml").read_text()
     events = set(re.findall(r'event="(\w+)"', rules))
-    assert events <= {sample.labels["event"] for sample in found.samples if "event" in sample.labels}
+    there = [*found.samples, *of_a_scheduler()]
+    assert events <= {sample.labels["event"] for sample in there if "event" in sample.labels}
     source = "".join(path.read_text() for path in (EXAMPLES.parent / "workers").rglob("*.py"))
     source += "".join(path.read_text() for path in (EXAMPLES.parent / "pipeline").rglob("*.py"))
+    source += "".join(path.read_text() for path in (EXAMPLES.parent / "jobs").rglob("*.py"))
     assert all(f'"{event}' in source for event in events)
     verdicts = set(re.findall(r"\w+", "|".join(re.findall(r'verdict=~"([^"]+)"', rules))))
     assert verdicts

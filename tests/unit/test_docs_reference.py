@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docs.generate import REFERENCE, commands, pages, records, settings, verdicts
+from docs.generate import REFERENCE, commands, events, pages, records, settings, verdicts
 from pipeline.attempt import Verdict
 
 
@@ -37,3 +37,7 @@ def test_every_command_has_a_heading():
 
     for path, _ in commands.documented():
         assert f"# {path}\n" in page
+
+
+def test_every_line_of_the_log_begins_with_the_name_of_what_happened():
+    assert [line for line in events.lines() if not events.EVENT.match(line.template)] == []

@@ -1,4 +1,4 @@
-"""Whether a worker makes progress, and which limit binds its jobs: the judgements."""
+"""Whether a worker or a scheduler makes progress, and which limit binds its jobs: the judgements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from workers.monitoring.binding import Limit, Pressure, binding
-from workers.monitoring.health import Vitals, fault
+from workers.monitoring.health import Vitals, fault, rounds_fault
 
 WELL = Vitals(silent=0.4, idle=2.0, shards=3, timeout=300.0, stalled=False)
 EASY = Pressure(redis_away=False, waiting=False, hold=0.0, short=False, booked=-1.0, full=False)
@@ -53,3 +53,9 @@ def test_open_work_without_progress_is_not(change, said):
 )
 def test_the_limit_that_binds(change, limit):
     assert binding(msgspec.structs.replace(EASY, **change)) is limit
+
+
+def test_a_scheduler_that_looks_what_is_due_is_healthy():
+    assert rounds_fault(silent=1.0, age=299.0) is None
+    assert "event loop" in (rounds_fault(silent=31.0, age=1.0) or "")
+    assert rounds_fault(silent=1.0, age=301.0) == "it has not looked what is due for 301 s"

@@ -8,72 +8,124 @@ run that never was (engineering.md 6): neither can say that a slot ran once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from celery.beat import Scheduler, Service
 from redis.asyncio import Redis
 
 from workers.celery.app import make_app
-from workers.shared.connection import check, connect
+from workers.loop import LoopThread
+from workers.shared.connection import cancelled, check, connect
+
+if TYPE_CHECKING:
+    from workers.monitoring.rounds import Rounds
 
 log = logging.getLogger("retouch.scheduler")
 
 #: Seconds between two rounds at most: so long it takes to see a new schedule, or that the process is to end.
 LONGEST = 1.0
+#: Seconds that what was begun is given at the end; the next scheduler goes on with what is left.
+GRACE = 10.0
 INTERRUPTED = 130
 
-#: One round; the seconds until the next is wanted.
-Tick = Callable[[], Awaitable[float]]
+
+class Ticking(Protocol):
+    """What is done by the clock."""
+
+    async def tick(self) -> float:
+        """One round; the seconds until the next is wanted."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until what the rounds have begun has come to its end."""
+        ...
 
 
-def beat(redis_url: str, make_tick: Callable[[Redis], Tick]) -> int:
+def beat(
+    redis_url: str, make_ticking: Callable[[Redis], Ticking], metrics: tuple[str, int] | None = None
+) -> int:
     """Tick until told to end; the exit code.
 
-    The first SIGTERM or Ctrl-C lets the round that is being done come to its end, the second ends at once: what was
-    begun then is gone on with by the next scheduler.
+    The first SIGTERM or Ctrl-C gives what was begun a moment to come to its end, the second ends at once: the next
+    scheduler goes on with what is left.
 
     Args:
         redis_url: where live state is.
-        make_tick: what to do in a round, with a client of that Redis.
+        make_ticking: what to do, with a client of that Redis.
+        metrics: host and port at which metrics and health are served; ``None``: nowhere.
 
     Raises:
         BrokerError: Redis is out of reach.
+        UsageError: nothing can be served at *metrics*.
     """
     check(redis_url)
     app = make_app(redis_url)
-    with asyncio.Runner() as loop:
-        redis = connect(redis_url)
-        tick = make_tick(redis)
+    with _watched(metrics) as rounds, LoopThread() as loop:
+        opened = _at_work(redis_url, make_ticking, rounds)
+        ticking = loop.run(opened.__aenter__())
 
-        class Rounds(_Rounds):
+        class Beat(_Beat):
             def tick(self, *_: Any, **__: Any) -> float:
-                return min(LONGEST, loop.run(_awaited(tick)))
+                wait = loop.run(_awaited(ticking))
+                if rounds:
+                    rounds.ended()
+                return min(LONGEST, wait)
 
-        service = Service(app, scheduler_cls=Rounds, remote_control=False)
+        service = Service(app, scheduler_cls=Beat, remote_control=False)
         told = _end_on_signals(service)
         log.info("scheduler_ready pid=%s", os.getpid())
         try:
             service.start()
         finally:
-            loop.run(redis.aclose())
+            loop.run(opened.__aexit__(None, None, None))
             app.close()
         return INTERRUPTED if told == [signal.SIGINT] else 0
 
 
-class _Rounds(Scheduler):  # type: ignore[misc] # Celery has no types
+class _Beat(Scheduler):  # type: ignore[misc] # Celery has no types
     """A scheduler without entries: the base class has them called by name, and by its own clock."""
 
     def setup_schedule(self) -> None:
         """There is nothing to set up."""
 
 
-async def _awaited(tick: Tick) -> float:
-    return await tick()
+async def _awaited(ticking: Ticking) -> float:
+    return await ticking.tick()
+
+
+@contextlib.contextmanager
+def _watched(metrics: tuple[str, int] | None) -> Iterator[Rounds | None]:
+    if metrics is None:
+        yield None
+        return
+    # A scheduler that nobody watches need not import what counts and serves.
+    from workers.monitoring.rounds import served  # noqa: PLC0415
+
+    with served(*metrics) as rounds:
+        yield rounds
+
+
+@contextlib.asynccontextmanager
+async def _at_work(
+    redis_url: str, make_ticking: Callable[[Redis], Ticking], rounds: Rounds | None
+) -> AsyncIterator[Ticking]:
+    redis = connect(redis_url)
+    feeling = asyncio.create_task(rounds.run()) if rounds else None
+    ticking = make_ticking(redis)
+    try:
+        yield ticking
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ticking.settled(), GRACE)
+        if feeling:
+            await cancelled(feeling)
+        await redis.aclose()
 
 
 def _end_on_signals(service: Service) -> list[int]:
@@ -83,7 +135,7 @@ def _end_on_signals(service: Service) -> list[int]:
         if told:
             os._exit(1)
         told.append(number)
-        log.info("scheduler_stopping")
+        log.info("scheduler_stopping: once more ends it at once")
         service.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):

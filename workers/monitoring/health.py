@@ -1,4 +1,4 @@
-"""Whether a worker makes progress: the judgement (pure). Progress is judged, not the process."""
+"""Whether a worker or a scheduler makes progress: the judgement (pure). Progress is judged, not the process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import msgspec
 
 #: Seconds in which the event loop surely comes round, and beyond its calls' timeout in which a worker does anything.
 LOOP, SLACK = 30.0, 60.0
+#: Seconds in which a scheduler surely looks what is due, also where the store answers at the last moment.
+ROUND = 300.0
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,4 +42,18 @@ def fault(vitals: Vitals) -> str | None:
             f"{vitals.shards} shards are open here, and nothing was begun or ended for {vitals.idle:.0f} s, "
             f"though no call may take more than {vitals.timeout:.0f} s"
         )
+    return None
+
+
+def rounds_fault(*, silent: float, age: float) -> str | None:
+    """Why a scheduler is not healthy, as a sentence; ``None``: it is.
+
+    Args:
+        silent: seconds since its event loop last came round.
+        age: seconds since it last looked what is due.
+    """
+    if silent > LOOP:
+        return f"the event loop has not come round for {silent:.0f} s"
+    if age > ROUND:
+        return f"it has not looked what is due for {age:.0f} s"
     return None

@@ -7,7 +7,6 @@ which there may be any number; those are in logs and traces.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -31,6 +30,7 @@ from pipeline.engine.scope import current
 from pipeline.models import ModelState, catalogue
 from pipeline.record import Outcome, Record
 from workers.monitoring.binding import Limit
+from workers.monitoring.events import Events
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
 from workers.shards.station import Station
@@ -50,6 +50,7 @@ class Metrics:
 
     Attributes:
         registry: all metrics of the process.
+        events: what its log warns of.
     """
 
     def __init__(self, pulse: Pulse) -> None:
@@ -68,7 +69,7 @@ class Metrics:
         self._unpriced = count("retouch_calls_unpriced", "Calls whose cost nobody can know.", ("model",))
         self._cost = count("retouch_cost_usd", "US dollars spent, as far as known.", ("model",))
         self._tokens = count("retouch_tokens", "Tokens as the API counted them.", ("model", "kind"))
-        self._events = count("retouch_events", "Warnings and errors of the log.", ("level", "event"))
+        self.events = Events(self.registry, _ALARMING)
         self._seconds = self._histogram(
             "retouch_call_duration_seconds",
             "From the request's begin to the answer's end.",
@@ -85,8 +86,6 @@ class Metrics:
         """Every series that is known to come begins at zero: what comes with its series is no increase."""
         for outcome in Outcome:
             self._rows.labels(outcome)
-        for level, event in _ALARMING:
-            self._events.labels(level, event)
         models = [model.id for model in catalogue().models if model.state is not ModelState.SHUT]
         for model in (*models, _OTHER):
             for verdict in Verdict:
@@ -99,7 +98,7 @@ class Metrics:
 
     def _register(self, pulse: Pulse) -> None:
         """What is not counted here: the program's version, how things stand, and the process."""
-        Info("retouch_build", "The program.", registry=self.registry).info({"version": version("retouch")})
+        build_info(self.registry)
         self.registry.register(_Standing(pulse))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -125,9 +124,10 @@ class Metrics:
     def row_settled(self, record: Record) -> None:
         self._rows.labels(record.outcome).inc()
 
-    def event(self, level: str, name: str) -> None:
-        """A line of the log."""
-        self._events.labels(level, name).inc()
+
+def build_info(registry: CollectorRegistry) -> None:
+    """Say which version of the program this is."""
+    Info("retouch_build", "The program.", registry=registry).info({"version": version("retouch")})
 
 
 def _model() -> str:
@@ -135,18 +135,6 @@ def _model() -> str:
     scope = current()
     known = catalogue().find(scope.model) if scope and scope.model else None
     return known.id if known else _OTHER
-
-
-class CountEvents(logging.Handler):
-    """Counts what the program's log warns of, by the first word of the line, which is the event's name."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__(logging.WARNING)
-        self._metrics = metrics
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # The template and not the line: what comes from outside is no label.
-        self._metrics.event(record.levelname.lower(), str(record.msg).partition(" ")[0].rstrip(",:"))
 
 
 class _Standing(Collector):

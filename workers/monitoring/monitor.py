@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.ports import Observer
 from workers.monitoring.health import fault
-from workers.monitoring.metrics import CountEvents, Metrics
+from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.monitoring.server import serving
 from workers.shards.station import Station
@@ -45,12 +45,7 @@ def monitored(host: str, port: int) -> Iterator[Monitor]:
     """
     pulse = Pulse()
     metrics = Metrics(pulse)
-    events = CountEvents(metrics)
-    ours = logging.getLogger("retouch")
     with serving(host, port, metrics.registry, lambda: fault(pulse.vitals())) as url:
         log.info("metrics_served at %s/metrics", url)
-        ours.addHandler(events)
-        try:
+        with metrics.events.counted():
             yield Monitor(pulse, (pulse, metrics))
-        finally:
-            ours.removeHandler(events)

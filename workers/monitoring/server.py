@@ -32,7 +32,7 @@ def serving(
         host: where to listen.
         port: likewise; 0 takes a free one.
         registry: what ``/metrics`` shows.
-        fault: why the worker is not healthy; ``None``: it is.
+        fault: why the process is not healthy; ``None``: it is.
 
     Raises:
         UsageError: the port is taken, or the address is none of this machine's.
@@ -41,7 +41,7 @@ def serving(
         server = make_server(host, port, _app(registry, fault), _server_class(host), _Quiet)
     except (OSError, OverflowError) as error:
         raise UsageError(
-            f"--metrics-port {port}: cannot listen at {host} ({error}); choose another port, one for each worker"
+            f"--metrics-port {port}: cannot listen at {host} ({error}); choose another port, one for each process"
         ) from error
     threading.Thread(target=server.serve_forever, name="retouch-metrics", daemon=True).start()
     try:

@@ -1,0 +1,40 @@
+"""What the log warns of, counted: in the metrics of every process that serves them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class Events(logging.Handler):
+    """Counts warnings and errors by the first word of the line, which is the event's name.
+
+    Args:
+        registry: where the counter is.
+        expected: levels and names that alerts wait for: what comes with its series is no increase.
+    """
+
+    def __init__(self, registry: CollectorRegistry, expected: Iterable[tuple[str, str]]) -> None:
+        super().__init__(logging.WARNING)
+        text = "Warnings and errors of the log."
+        self._counter = Counter("retouch_events", text, ("level", "event"), registry=registry)
+        for level, event in expected:
+            self._counter.labels(level, event)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # The template and not the line: what comes from outside is no label.
+        name = str(record.msg).partition(" ")[0].rstrip(",:")
+        self._counter.labels(record.levelname.lower(), name).inc()
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count while the block runs."""
+        ours = logging.getLogger("retouch")
+        ours.addHandler(self)
+        try:
+            yield
+        finally:
+            ours.removeHandler(self)

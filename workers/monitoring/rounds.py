@@ -1,0 +1,99 @@
+"""Whether a scheduler makes progress, and what it warns of: watched, and served beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from workers.monitoring.events import Events
+from workers.monitoring.health import rounds_fault
+from workers.monitoring.metrics import build_info
+from workers.monitoring.server import serving
+
+log = logging.getLogger("retouch.scheduler")
+
+#: Seconds between two signs of the event loop.
+_LOOK = 0.5
+#: Lines of the log for which somebody may want to be woken; a series that is known to come begins at zero.
+_ALARMING = (("warning", "schedule_refused"), ("error", "schedule_broken"))
+
+
+class Rounds:
+    """When the event loop and the rounds of this scheduler last came; read in any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._loop = self._round = clock()
+
+    async def run(self) -> None:
+        """Feel the event loop until cancelled."""
+        while True:
+            self._loop = self._clock()
+            await asyncio.sleep(_LOOK)
+
+    def ended(self) -> None:
+        """A round has come to its end."""
+        self._round = self._clock()
+
+    @property
+    def age(self) -> float:
+        """Seconds since a round ended."""
+        return self._clock() - self._round
+
+    def fault(self) -> str | None:
+        """Why this scheduler is not healthy; ``None``: it is."""
+        return rounds_fault(silent=self._clock() - self._loop, age=self.age)
+
+
+@contextlib.contextmanager
+def served(host: str, port: int) -> Iterator[Rounds]:
+    """Serve ``/metrics`` and ``/healthz`` of a scheduler at *host* and *port* while the block runs.
+
+    Raises:
+        UsageError: nothing can be served there.
+    """
+    rounds = Rounds()
+    registry, events = registry_of(rounds)
+    with serving(host, port, registry, rounds.fault) as url:
+        log.info("metrics_served at %s/metrics", url)
+        with events.counted():
+            yield rounds
+
+
+def registry_of(rounds: Rounds) -> tuple[CollectorRegistry, Events]:
+    """What is read off a scheduler when it is asked, and what counts its warnings there."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    build_info(registry)
+    registry.register(_Standing(rounds))
+    for collector in (ProcessCollector, PlatformCollector):
+        collector(registry=registry)
+    return registry, Events(registry, _ALARMING)
+
+
+class _Standing(Collector):
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
+
+    def collect(self) -> Iterable[Metric]:
+        healthy = self._rounds.fault() is None
+        yield GaugeMetricFamily(
+            "retouch_scheduler_healthy", "Whether this scheduler makes progress.", healthy
+        )
+        yield GaugeMetricFamily(
+            "retouch_scheduler_round_age_seconds",
+            "Since this scheduler last looked what is due.",
+            self._rounds.age,
+        )
