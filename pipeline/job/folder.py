@@ -55,6 +55,9 @@ PLANNED_TOGETHER = 32
 
 T = TypeVar("T")
 
+# Ends of a line to Unicode and to many readers of lines, but not to JSON, which leaves them as they are.
+_LINE_ENDS = tuple((mark.encode(), b"\\u%04x" % ord(mark)) for mark in "\x85\u2028\u2029")
+
 _encode = msgspec.json.encode
 _edits = msgspec.json.Decoder(Edit)
 _records = msgspec.json.Decoder(Record)
@@ -354,6 +357,12 @@ class JobFolder:
 
     async def settled_lines(self, shard: int) -> bytes:
         """The records of *shard* that are there, a line each, in the manifest's order."""
+        lines = await self._settled(shard)
+        for mark, escape in _LINE_ENDS:
+            lines = lines.replace(mark, escape)
+        return lines
+
+    async def _settled(self, shard: int) -> bytes:
         data = await self.store.get(f"{self._path(shard)}/folded")
         opened = await self.open_shard(shard) if data is None else None
         if opened is None:

@@ -135,7 +135,10 @@ class Fetcher:
     async def _answer(self, url: httpx.URL, allow_private: bool) -> AsyncIterator[httpx.Response]:
         try:
             client = await self._clients.of(url, allow_private=allow_private)
-            async with client.stream("GET", url, headers=_HEADERS) as response:
+            # The transport takes a user and password in the URL or as a header, and httpx would give it both.
+            auth = (url.username, url.password) if url.userinfo else None
+            bare = url.copy_with(userinfo=b"")
+            async with client.stream("GET", bare, headers=_HEADERS, auth=auth) as response:
                 yield response
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
             raise _unreachable(url, "its server's answer, or its address, makes no sense") from error

@@ -134,6 +134,19 @@ async def test_nothing_of_ours_is_sent_along(site, fetcher, tmp_path, monkeypatc
         assert request.headers["accept-encoding"] == "identity"
 
 
+async def test_user_and_password_of_a_url_go_to_its_host_alone(site, fetcher, tmp_path):
+    """They are sent as a header, also after a redirect within the host, and to no other host."""
+    site.page("/a", redirects("/b"))
+    site.page("/b", redirects(f"http://localhost:{site.port}/c"))
+    site.page("/c", says())
+    url = site.url.replace("http://", "http://some%40one:pa%3Ass@") + "/a"
+
+    await fetcher.download(url, tmp_path / "got", allow_private=True, max_bytes=1 << 21, seconds=10)
+
+    sent = [request.headers.get("authorization") for request in site.requests]
+    assert sent == ["Basic c29tZUBvbmU6cGE6c3M="] * 2 + [None]
+
+
 async def test_redirects_are_followed_to_a_bound(site, fetcher, tmp_path):
     site.page("/0", says())
     for n in range(1, MAX_REDIRECTS + 2):

@@ -140,6 +140,19 @@ async def test_folding_keeps_the_records_and_drops_the_small_files(folder):
     assert [msgspec.json.decode(line, type=Record).row for line in lines] == [1, 2]
 
 
+async def test_a_record_is_one_line_to_every_reader(folder):
+    """Also to those that end a line wherever Unicode does, such as ``str.splitlines``."""
+    said = "one\x85two\u2028three\u2029four\nfive"
+    await folder.add_plan(1, [edit(1), edit(2)])
+    await folder.put_record(1, record(1, text=said))
+    before = await folder.settled_lines(1)
+    await folder.fold(1, [record(1, text=said)])
+
+    for lines in (before, await folder.settled_lines(1)):
+        [line] = lines.decode().splitlines()
+        assert msgspec.json.decode(line, type=Record).text == said
+
+
 async def test_totals_of_an_untouched_shard_are_nothing(folder):
     await folder.add_plan(1, [edit(1)])
 
