@@ -69,7 +69,7 @@ def emulator_at(port: str) -> dict[str, str]:
     return {"127.0.0.1:8080": f"127.0.0.1:{port}", "retouch emulator": f"retouch emulator --port {port}"}
 
 
-@pytest.mark.parametrize("page", ["manifest", "budget", "retry", "waits-and-halts"])
+@pytest.mark.parametrize("page", ["manifest", "prompts", "budget", "retry", "waits-and-halts"])
 def test_a_how_to_can_be_followed(page, shop, start_emulator: Callable[..., EmulatorProcess]):
     emulator = start_emulator(*(["--fault", "refused contains=smile times=2"] if page == "retry" else []))
     reader = Reader(_DOCS / "how-to" / f"{page}.md", shop, {})

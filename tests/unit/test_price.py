@@ -8,6 +8,7 @@ from pipeline.attempt import Tokens, Verdict
 from pipeline.gemini.judgement import Judgement
 from pipeline.models import ModelState, catalogue
 from pipeline.price import ABSURD, charged, cost, estimate
+from tests.markdown import ROOT
 
 DEFAULT = "gemini-nano-banana-2.1"
 PRICED = [model for model in catalogue().models if model.state is not ModelState.SHUT]
@@ -119,3 +120,10 @@ def test_a_usage_beyond_belief_is_no_bill():
 
     assert charged(judged, DEFAULT, 0.03) is None
     assert charged(judged, DEFAULT, None) == cost(DEFAULT, tokens)
+
+
+def test_the_readme_says_what_a_picture_costs():
+    assert "4 to 5 cents a picture of 1K with the default model" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
+    assert 0.04 <= estimate(DEFAULT, None, 1, 100) <= 0.05
