@@ -8,7 +8,7 @@ from pipeline.notify.event import Bound
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of ``contract.md``, checked for their own sense and nothing more.
+    """The options of a job, checked for their own sense and nothing more.
 
     Attributes:
         manifest: as typed: a file, a folder, a glob or ``-``.

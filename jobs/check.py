@@ -123,7 +123,7 @@ def _key_note() -> list[str]:
 
 
 def _as_json(survey: Survey, manifest: Manifest) -> int:
-    """The object of ``contract.md``, written when the manifest is read: a half of it would help nobody."""
+    """The object of ``--json``, written when the manifest is read: a half of it would help nobody."""
     count = 0
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as faults:
         for edit in manifest.edits():

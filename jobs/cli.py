@@ -1,6 +1,6 @@
 """The command line: how commands are found, and what becomes of their errors.
 
-Exit codes are ``contract.md``'s: 0, 1, 2, 3, 130. An internal error ends with 70 (``EX_SOFTWARE`` of sysexits.h),
+Exit codes are those of ``exit-codes.md``. An internal error ends with 70 (``EX_SOFTWARE`` of sysexits.h),
 so that a script never takes a fault of the program for the state of a job.
 """
 

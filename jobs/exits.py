@@ -1,4 +1,4 @@
-"""Exit codes: ``contract.md``, "Exit codes"."""
+"""Exit codes, on which scripts rely: ``exit-codes.md``."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def job_argument(*, required: bool = True) -> click.Argument:
 
 
 def job_params() -> list[click.Parameter]:
-    """MANIFEST and the options of ``contract.md``, in the order in which help shows them."""
+    """MANIFEST and the options of a job, in the order in which help shows them."""
     return [
         click.Argument(["manifest"], type=Text(completed="file")),
         *under("What to edit", [*_what(), *_which()]),

@@ -43,7 +43,7 @@ REFUSED = "not confirmed: the estimated cost was not accepted; run again with --
 
 
 async def run(asked: Asked, view: View) -> int:
-    """Do the whole job that was *asked* for; the exit code of ``contract.md``."""
+    """Do the whole job that was *asked* for; the exit code."""
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         notify = notify_asked(asked)
         manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Verdict(StrEnum):
-    """What one answer (or its absence) was; the closed set of ``contract.md``, and ``interrupted``."""
+    """What one answer (or its absence) was; a closed set (``verdicts.md``)."""
 
     IMAGE = "image"
     BAD_IMAGE = "bad_image"

@@ -39,7 +39,7 @@ from pipeline.urls.fetch import Fetcher
 #: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
 DECODERS = 2
 
-#: Seconds between two writes of report.json and two looks at control.json (design.md).
+#: Seconds between two writes of report.json and two looks at control.json.
 FRESH = 2.0
 
 INTERRUPTED = "interrupted: run the same command again to go on where it stopped"

@@ -1,6 +1,6 @@
 """Verdict -> what happens next. Pure; tenacity carries it out, and nothing else decides on retries.
 
-The rules are ``contract.md``'s table "From an answer to a verdict"; the numbers stand here.
+The rules for people are in ``verdicts.md``, which is made from here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.gemini.verdict import Judgement, Scope
 from pipeline.history import History
 from pipeline.record import Outcome
 
-#: Seconds a row may wait in all for what is not its fault (contract.md); a day's quota is exempt.
+#: Seconds a row may wait in all for what is not its fault; a day's quota is exempt.
 PATIENCE = 3600.0
 #: A row that meets an overloaded API this often is given up.
 OVERLOADS = 10

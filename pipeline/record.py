@@ -59,7 +59,7 @@ class OutputPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one row: the promise that nothing is lost. ``contract.md``, "A row's record".
+    """What came of one row: the promise that nothing is lost (``records.md``).
 
     Attributes:
         id: the row's name; its number where the manifest gives none.

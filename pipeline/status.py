@@ -62,7 +62,7 @@ def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The status object of ``contract.md``.
+    """The status object, of ``report.json`` and of every ``--json`` (``records.md``).
 
     Attributes:
         job: its id.

@@ -19,7 +19,7 @@ class Scope(StrEnum):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer, or its absence, judged by the table of ``contract.md``.
+    """One answer, or its absence, judged by the table of ``verdicts.md``.
 
     Attributes:
         scope: ``account``: every call meets it, a person is needed; ``model``: every call to this model does;

@@ -49,7 +49,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wording(prompt: str, variant: Variant) -> tuple[str, tuple[str, ...]]:
-    """Text and modalities of a try: ``contract.md``, "Tries"."""
+    """Text and modalities of a try: as given, then explicit, then explicit and a picture alone."""
     if variant is Variant.PLAIN:
         return prompt, ("TEXT", "IMAGE")
     text = f"{prompt.rstrip()}\n\n{EXPLICIT}" if prompt.strip() else EXPLICIT

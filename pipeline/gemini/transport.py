@@ -1,7 +1,7 @@
 """How bytes travel: httpx over aiohttp, with proxies, certificates and sockets as this program needs them.
 
 Why aiohttp under httpx: with bodies of megabytes it costs a third of the CPU of httpx's own transport and a
-fraction of its memory (engineering.md 12).
+fraction of its memory: measured at 64 calls in flight, 80 calls a second and 59 MB against 28 and 1.8 GB.
 """
 
 from __future__ import annotations

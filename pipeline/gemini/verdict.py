@@ -1,4 +1,4 @@
-"""From an answer to a verdict: the table of ``contract.md``, "From an answer to a verdict". Pure."""
+"""From an answer to a verdict, as the table of ``verdicts.md`` has it, which is made from here; pure."""
 
 from __future__ import annotations
 

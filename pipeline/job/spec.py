@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-#: Rows in a shard: the unit of a claim, of a fold and of a message (design.md, "Manifest -> shards").
+#: Rows in a shard: the unit of a claim, of a fold and of a message (``architecture.md``).
 SHARD_ROWS = 50
 
 #: What a later command on the same folder may say differently.

@@ -184,5 +184,7 @@ def _reader(place: Place, prompt: str | None) -> Reader:
             return Parquet(place.file, prompt)
         case Format.TSV:
             return Delimited(place.file, "\t", prompt)
-        case _:
+        case Format.CSV:
             return Delimited(place.file, None, prompt)
+        case Format.PICTURES:
+            raise AssertionError("pictures are in folders, not in a file")

@@ -7,11 +7,8 @@ from itertools import islice
 
 from pipeline.edit import Edit
 
-#: Rows of a shard unless a caller says otherwise (``design.md``).
-SIZE = 50
 
-
-def cut(edits: Iterable[Edit], size: int = SIZE) -> Iterator[list[Edit]]:
+def cut(edits: Iterable[Edit], size: int) -> Iterator[list[Edit]]:
     """*edits* in order, *size* at a time; the last shard may be smaller, none is empty.
 
     Cutting is stable: the same edits and size give the same shards, and so does going on after a whole shard.

@@ -1,4 +1,4 @@
-"""What our Markdown pages point to is there: files, headings in them, and the modules they name."""
+"""What our pages point to is there, and so is what the code points to: files, headings, pages and modules."""
 
 from __future__ import annotations
 
@@ -62,3 +62,46 @@ def test_the_architecture_names_every_package():
     named = [str(path.relative_to(ROOT)) for path in packages]
 
     assert [name for name in named if f"{name}/" not in text] == []
+
+
+_CODE = [
+    path
+    for name in ("pipeline", "workers", "jobs", "docs")
+    for path in (ROOT / name).rglob("*")
+    if path.suffix in {".py", ".lua", ".toml"}
+]
+_PAGE = re.compile(r"\b([\w-]+\.md)\b")
+#: In prose: many a variable is called *jobs*.
+_DOTTED = re.compile(r"""(?:[`"(]|as )((?:pipeline|workers|jobs)(?:\.\w+)+)[`"): ]""")
+
+
+def test_pages_that_the_code_names_are_there():
+    """A comment that sends its reader to a page that nobody has is worse than none."""
+    there = {path.name for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]}
+    named = [(path, page) for path in _CODE for page in _PAGE.findall(path.read_text(encoding="utf-8"))]
+
+    assert [f"{path.relative_to(ROOT)}: {page}" for path, page in named if page not in there] == []
+
+
+def test_modules_that_comments_name_are_there():
+    """``pipeline.limits.pace.book``: a module, and a word that stands in it."""
+    lost = []
+    for path in _CODE:
+        named = _DOTTED.findall(path.read_text(encoding="utf-8"))
+        lost += [f"{path.relative_to(ROOT)}: {dotted}" for dotted in named if not _is_there(dotted)]
+
+    assert lost == []
+
+
+def _is_there(dotted: str) -> bool:
+    """Whether the longest part of *dotted* that is a package or a module holds what follows it."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:length])
+        module = place.with_suffix(".py")
+        if module.is_file():
+            return length == len(parts) or parts[length] in module.read_text(encoding="utf-8")
+        if place.is_dir():
+            rest = parts[length:]
+            return not rest or rest[0] in (place / "__init__.py").read_text(encoding="utf-8")
+    return False

@@ -38,7 +38,7 @@ async def body(upload: Upload) -> bytes:
 
 
 def test_wording() -> None:
-    """The tries of contract.md: untouched, explicit, explicit and image alone."""
+    """The tries: untouched, explicit, explicit and image alone."""
     assert wording(" Make it {blue} ", Variant.PLAIN) == (" Make it {blue} ", ("TEXT", "IMAGE"))
     text, modalities = wording("Make it blue.\n", Variant.EXPLICIT)
     assert text == f"Make it blue.\n\n{EXPLICIT}"

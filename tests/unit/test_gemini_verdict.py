@@ -1,4 +1,4 @@
-"""contract.md's table "From an answer to a verdict": each row, each word and status of gemini-api.md."""
+"""From an answer to a verdict: each row, each word and status of gemini-api.md."""
 
 import base64
 import json

@@ -2,7 +2,7 @@
 
 Beat's service has the loop, the signals and the logs; what it does in a round is ours. Its own scheduler keeps its
 entries in one process's file, and RedBeat's moves an entry on before it publishes, so that a crash in between is a
-run that never was (engineering.md 6): neither can say that a slot ran once.
+run that never was: neither can say that a slot ran once.
 """
 
 from __future__ import annotations

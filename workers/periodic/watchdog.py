@@ -21,8 +21,9 @@ STALLED = (
 class Watchdog:
     """Counts the seconds for which messages lie in the queue, threads are free here, and none comes.
 
-    Celery has had many ways to lose its consumer with its process alive (engineering.md 2.5), so none is looked
-    for in particular. First the consumer is restarted; if that does not help, the process ends, for its supervisor.
+    Celery has had many ways to lose its consumer with its process alive (celery#8030, #9054, #10205, kombu#2582), so
+    none is looked for in particular. First the consumer is restarted; if that does not help, the process ends, for
+    its supervisor.
     """
 
     def __init__(
