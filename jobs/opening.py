@@ -103,6 +103,21 @@ async def open_job(
     return folder, msgspec.structs.replace(spec, **adjusted)
 
 
+async def taken_up(asked: Asked, manifest: Manifest) -> JobFolder | None:
+    """The folder of the job that :func:`open_job` would take up; ``None``: it would begin one. Nothing is changed.
+
+    Raises:
+        JobError: the folder holds something else.
+    """
+    wanted = spec_for(asked, manifest)
+    if asked.out is None:
+        entry = await _unfinished(open_store(asked.store), wanted, manifest)
+        return JobFolder.at(entry.out) if entry else None
+    folder = JobFolder.at(asked.out)
+    there = await folder.spec()
+    return folder if there is not None and not differences(there, wanted) else None
+
+
 def check_options(asked: Asked) -> None:
     """Refuse options that every row would fail by.
 
@@ -170,8 +185,8 @@ async def _at(out: str, wanted: Spec, registry: Store) -> tuple[JobFolder, Spec]
 async def _newest_or_new(
     registry: Store, wanted: Spec, manifest: Manifest, tell: Callable[[str], None]
 ) -> tuple[JobFolder, Spec]:
-    entry = await newest_unfinished(registry, wanted)
-    if entry is not None and await _same_input(entry, manifest):
+    entry = await _unfinished(registry, wanted, manifest)
+    if entry is not None:
         return await _at(entry.out, wanted, registry)
     earlier = await newest_like(registry, wanted)
     if earlier is not None and not wanted.reuse:
@@ -185,6 +200,11 @@ async def _newest_or_new(
         if begun is not None:
             return folder, begun
         await asyncio.sleep(_NEXT_ID)
+
+
+async def _unfinished(registry: Store, wanted: Spec, manifest: Manifest) -> Entry | None:
+    entry = await newest_unfinished(registry, wanted)
+    return entry if entry is not None and await _same_input(entry, manifest) else None
 
 
 async def _begun(folder: JobFolder, wanted: Spec, registry: Store) -> Spec | None:

@@ -12,7 +12,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
 from pipeline.job.results import write_results
 from pipeline.job.totals import exact_totals
-from pipeline.status import ENDED, Status, status_of
+from pipeline.status import ENDED, Status, recounted
 
 
 def rewrite(*, job: str, json: bool) -> None:
@@ -61,16 +61,4 @@ async def _exact(entry: Entry, folder: JobFolder, shards: int) -> Status:
             verdicts=standing.verdicts,
             cost_usd=standing.cost_usd or 0.0,
         )
-    return status_of(
-        totals,
-        job=entry.job,
-        out=entry.out,
-        state=standing.state,
-        state_reason=standing.state_reason,
-        rows=standing.rows,
-        in_flight=standing.in_flight,
-        images_per_minute=standing.images_per_minute,
-        submitted_at=standing.submitted_at,
-        started_at=standing.started_at,
-        finished_at=standing.finished_at,
-    )
+    return recounted(msgspec.structs.replace(standing, job=entry.job, out=entry.out), totals)

@@ -15,7 +15,7 @@ from jobs.check import survey_of, tell_faults
 from jobs.confirm import confirmed
 from jobs.live import View, open_view
 from jobs.notifying import notify_asked
-from jobs.opening import open_job, opened_manifest
+from jobs.opening import open_job, opened_manifest, taken_up
 from jobs.options import asked_for
 from jobs.survey import Survey
 from pipeline.errors import JobError, UsageError
@@ -25,8 +25,10 @@ from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
 from pipeline.job.spec import Spec
+from pipeline.job.totals import exact_totals
 from pipeline.manifest import Manifest
 from pipeline.notify.settings import Notify, ask
+from pipeline.price import price_left
 from pipeline.report.words import plural
 from pipeline.status import State, Status
 from workers.shared.connection import check as check_redis
@@ -64,10 +66,32 @@ def _submit(asked: Asked, view: View) -> Submitted:
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         manifest = opened_manifest(asked, Path(scratch))
         survey = _surveyed(asked, manifest, view)
-        above = None if asked.yes else asked.confirm_above
-        if not confirmed(view, plural(survey.calls, "call"), survey.cost_usd, above):
-            raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
+        _confirm(asked, manifest, survey, view)
         return asyncio.run(_queue(asked, notify, manifest, Path(scratch), view))
+
+
+def _confirm(asked: Asked, manifest: Manifest, survey: Survey, view: View) -> None:
+    what, cost, above = (
+        plural(survey.calls, "call"),
+        survey.cost_usd,
+        None if asked.yes else asked.confirm_above,
+    )
+    if cost and above is not None and cost > above:
+        settled = asyncio.run(_settled(asked, manifest))
+        if settled:
+            what = f"What is left of {plural(survey.rows, 'row')}"
+            cost = price_left(cost, survey.rows, settled)
+    if not confirmed(view, what, cost, above):
+        raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
+
+
+async def _settled(asked: Asked, manifest: Manifest) -> int:
+    """Rows that are settled already of the job that is taken up."""
+    folder = await taken_up(asked, manifest)
+    if folder is None:
+        return 0
+    await folder.look_for_rounds()
+    return (await exact_totals(folder, await folder.shards_planned())).settled
 
 
 async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:

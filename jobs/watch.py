@@ -38,7 +38,7 @@ async def _watch(job: str, view: View) -> int:
     async with standings() as known:
         status = (await follow(entry, known, view)).status
     if entry.submitted and status.state in STOPPED - ENDED:
-        # Workers write results at the end of a job, and this one may never come to it.
+        # Workers write them soon, if one is left: whoever is told that the job has stopped finds them now.
         status = await rewritten(entry)
     view.close(status)
     return exit_code(status)

@@ -29,7 +29,7 @@ from pipeline.limits.pace import LocalPace, hold_said
 from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest
 from pipeline.models import catalogue
 from pipeline.ports import Observer, Wanted
-from pipeline.price import estimate
+from pipeline.price import estimate, price_left
 from pipeline.reuse import LocalClaims, Reuse
 from pipeline.status import ENDED, State, Status, Totals, status_of
 from pipeline.store import Store
@@ -98,11 +98,8 @@ class LocalJob:
 
     async def price_left(self) -> float | None:
         """The estimated dollars of what is planned and not settled yet; ``None`` where a price is unknown."""
-        rows, cost = self.planner.rows, self.planner.cost_usd
-        if cost is None or not rows:
-            return cost
         settled = (await exact_totals(self.folder, self.planner.shards)).settled
-        return cost * (rows - settled) / rows
+        return price_left(self.planner.cost_usd, self.planner.rows, settled)
 
     async def call(self, client: Caller, fetcher: Fetcher, scratch: Path) -> None:
         """Take every row that is not settled through the slots; return when nothing more can be done.

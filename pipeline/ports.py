@@ -45,6 +45,11 @@ class Pace(Protocol):
 
     changed: asyncio.Event
 
+    @property
+    def crowded(self) -> bool:
+        """Whether :meth:`turn` would wait for other turns first, so that a slot is better given to others."""
+        ...
+
     async def turn(self, model: str) -> float:
         """Book the start of a call to *model*; the seconds until then."""
         ...

@@ -112,6 +112,11 @@ def estimate_again(model: str, image_size: str | None, inputs: int, prompt_chars
     return estimate(model, image_size, inputs, prompt_chars)
 
 
+def price_left(all_usd: float | None, rows: int, settled: int) -> float | None:
+    """Of *all_usd*, for one try of each of *rows*, the part of those that are not *settled*; ``None``: unknown."""
+    return all_usd * (rows - settled) / rows if all_usd and rows else all_usd
+
+
 def no_budget(model: str) -> str:
     """Why a budget cannot hold for *model*, whose price is not known: what cannot be set aside cannot be bounded."""
     return (

@@ -143,6 +143,23 @@ def status_of(
     )
 
 
+def recounted(status: Status, totals: Totals) -> Status:
+    """*status* with the figures of *totals*, which were counted from the records."""
+    return status_of(
+        totals,
+        job=status.job,
+        out=status.out,
+        state=status.state,
+        state_reason=status.state_reason,
+        rows=status.rows,
+        in_flight=status.in_flight,
+        images_per_minute=status.images_per_minute,
+        submitted_at=status.submitted_at,
+        started_at=status.started_at,
+        finished_at=status.finished_at,
+    )
+
+
 def _cost(totals: Totals) -> float | None:
     """The dollars that are known; ``None`` where calls may have been paid for and no price is."""
     if not totals.cost_usd and (totals.calls_unpriced or totals.calls_unknown):

@@ -1,6 +1,8 @@
-"""The report of a submitted job: kept fresh while it runs, written with the results at its end."""
+"""The report of a submitted job: kept fresh while it runs, written with the results when it stands still or ends."""
 
 from __future__ import annotations
+
+import logging
 
 import msgspec
 
@@ -8,18 +10,25 @@ from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
-from pipeline.status import ENDED, State
+from pipeline.job.totals import exact_totals
+from pipeline.status import ENDED, State, recounted
 from pipeline.timestamp import utc
 from workers.shared.board import Board
 from workers.shared.lease import RedisLease
-from workers.shared.status import look, read_status
+from workers.shared.status import Seen, look, read_status
+
+log = logging.getLogger("retouch.worker")
 
 #: Seconds between two writings of report.json: so much may a reader without Redis be behind.
 FRESH = 10.0
 
+_STANDS_STILL = (State.HALTED, State.PAUSED)
 
-async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease) -> None:
-    """Write results and report, then say that the job is ended. Whoever repeats it writes the same.
+
+async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease) -> bool:
+    """Write results and report, then say so; whether the job is ended. Whoever repeats it writes the same.
+
+    A job that stands still takes this step too, for what is settled; one that goes on again needs nothing yet.
 
     Raises:
         BrokerError: Redis has lost the job; it is built again, and comes to its last step again.
@@ -29,6 +38,14 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
     if seen is None:
         raise BrokerError(f"Redis does not know job {spec.job} any more")
     state = State.CANCELLED if seen.wanted.state is State.CANCELLED else State.FINISHED
+    if seen.folded == seen.shards:
+        await _write_all(folder, spec, seen, state)
+    elif seen.status.state in _STANDS_STILL:
+        await _write_so_far(board, folder, spec, seen)
+    return await lease.sure() and await board.finish(spec.job, lease.token, state, seen.now)
+
+
+async def _write_all(folder: JobFolder, spec: Spec, seen: Seen, state: State) -> None:
     status = msgspec.structs.replace(
         seen.status,
         state=state,
@@ -39,19 +56,32 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
         eta_seconds=None,
     )
     await write_results(folder, seen.shards, status, spec)
-    if await lease.sure():
-        await board.finish(spec.job, lease.token, state, seen.now)
+
+
+async def _write_so_far(board: Board, folder: JobFolder, spec: Spec, seen: Seen) -> None:
+    # The heartbeats of those who have died may not have said all: the records have.
+    totals = await exact_totals(folder, seen.shards)
+    status = recounted(msgspec.structs.replace(seen.status, in_flight=0), totals)
+    await write_results(folder, seen.shards, status, spec)
+    log.info("results_written job=%s state=%s", spec.job, status.state)
+    after = await read_status(board.redis, spec.job)
+    if after is not None and after.state is not status.state:
+        await report(board, folder, spec.job)
 
 
 async def freshen(board: Board, folder: JobFolder, job: str) -> bool:
-    """Write report.json, if no other worker has just done so; whether it was written.
+    """Keep report.json fresh, if no other worker has just done so; whether that was ours to do.
+
+    That of a job that stands still is written with its results.
 
     Raises:
         StoreError: it could not be written.
     """
     if not await board.reporter(job, FRESH):
         return False
-    await report(board, folder, job)
+    status = await read_status(board.redis, job)
+    if status is not None and status.state not in _STANDS_STILL:
+        await report(board, folder, job)
     return True
 
 

@@ -20,7 +20,7 @@ from pipeline.failpoints import reached
 from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.job.planning import price_of
-from pipeline.limits.pace import seconds_to_new_day
+from pipeline.limits.pace import seconds_to_new_day, within
 from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
@@ -223,11 +223,13 @@ class Row:
         brake, pace = self.job.brake, self.job.pace
         while not brake.stopped:
             changed = pace.changed
-            delay = await pace.turn(self.model)
-            if delay <= 0:
+            if pace.crowded:
+                self.release_slot()
+            delay = await brake.race(pace.turn(self.model))
+            if not delay:
                 break
             self.release_slot()
-            if not await brake.race(_within(delay, changed)):
+            if not await brake.race(within(delay, changed)):
                 break
         return not brake.stopped
 
@@ -308,15 +310,6 @@ async def take(job: JobRun) -> bool:
     if not job.slots.locked():
         return await job.slots.acquire()
     return bool(await job.brake.race(job.slots.acquire()))
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether *event* comes within *seconds*."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
 
 
 def _seconds(state: RetryCallState) -> float:

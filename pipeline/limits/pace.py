@@ -51,8 +51,19 @@ def hold_said(seconds: float, now: float) -> str:
     )
 
 
+async def within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether *event* comes within *seconds*."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 class LocalPace:
-    """:class:`pipeline.ports.Pace` for one process."""
+    """:class:`pipeline.ports.Pace` for one process: what is booked ends with it, so that a turn is given at once."""
+
+    crowded = False
 
     def __init__(self, rpm: float | None, clock: Callable[[], float] = monotonic) -> None:
         self.changed = asyncio.Event()

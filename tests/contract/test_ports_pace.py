@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ from pipeline.engine.brake import Brake
 from pipeline.limits.pace import LocalPace
 from pipeline.ports import Pace
 from workers.shared.board import Board
-from workers.shared.pace import RedisPace
+from workers.shared.pace import AHEAD, RedisPace
 
 PaceAt = Callable[[float | None], Pace]
 
@@ -61,9 +62,9 @@ async def test_nothing_is_held_at_first(pace_at):
 
 async def test_after_a_hold_starts_are_apart_too(pace_at):
     pace = pace_at(60.0)
-    await pace.hold("a", 10.0)
+    await pace.hold("a", 2.0)
     waits = [await pace.turn("a") for _ in range(3)]
-    assert waits == pytest.approx([10.0, 11.0, 12.0], abs=0.5)
+    assert waits == pytest.approx([2.0, 3.0, 4.0], abs=0.5)
 
 
 async def test_workers_share_one_pace(redis_client):
@@ -77,3 +78,26 @@ async def test_jobs_have_paces_of_their_own(redis_client):
     board = Board(redis_client)
     waits = [await RedisPace(board, job, 60.0, Brake()).turn("m") for job in ("a", "b")]
     assert waits == [0.0, 0.0]
+
+
+async def test_no_turn_is_booked_long_before_it_comes(redis_client):
+    """A worker whose rows wait for hours dies: whoever takes them over waits for no turn of its."""
+    board = Board(redis_client)
+    dying = RedisPace(board, "job", 60.0, Brake())
+    waiting = [asyncio.create_task(dying.turn("m")) for _ in range(500)]
+    await asyncio.wait(waiting, timeout=0.5)
+    for row in waiting:
+        row.cancel()
+    assert dying.crowded
+    assert await RedisPace(board, "job", 60.0, Brake()).turn("m") < AHEAD + 2
+
+
+async def test_those_in_line_hear_of_another_pace(redis_client):
+    pace = RedisPace(Board(redis_client), "job", 1.0, Brake())
+    await pace.turn("m")
+    await pace.turn("m")
+    waiting = asyncio.create_task(pace.turn("m"))
+    await asyncio.wait([waiting], timeout=0.1)
+    assert not waiting.done()
+    pace.rpm = None
+    await asyncio.wait_for(waiting, 10)

@@ -543,6 +543,42 @@ class TestEnds:
         await board.stop("job", State.PAUSED, "budget")
         assert await board.claim("job", FINISH, LEASE) is not None
 
+    async def test_a_job_that_stands_still_takes_it_too_once_nobody_works_on_it(self, board, other):
+        await opened(board)
+        mine, others = await board.claim("job", 1, LEASE), await other.claim("job", 2, LEASE)
+        await board.stop("job", State.HALTED, "the key is refused")
+        await board.release(Held("job", 1, mine.token))
+        assert await other.sweep() == []
+        await other.release(Held("job", 2, others.token))
+        assert [hint.shard for hint in await other.sweep()] == [FINISH]
+        step = await board.claim("job", FINISH, LEASE)
+        assert not await board.finish("job", step.token, State.FINISHED, 1)
+        assert (await read_status(board.redis, "job")).state is State.HALTED
+        assert await other.sweep() == [], "once"
+
+    async def test_a_job_whose_worker_died_while_it_was_halted_takes_it_too(self, board, other):
+        await alive(other)
+        await opened(board)
+        await board.claim("job", 1, 0.02)
+        await board.stop("job", State.HALTED, "the key is refused")
+        await asyncio.sleep(0.05)
+        assert [hint.shard for hint in await other.sweep(room=1)] == [FINISH]
+
+    async def test_what_is_settled_while_results_are_written_belongs_into_them(self, board, other):
+        await opened(board, shards=1)
+        claim = await board.claim("job", 1, LEASE)
+        await board.stop("job", State.PAUSED, "budget")
+        await board.release(Held("job", 1, claim.token))
+        early = await board.claim("job", FINISH, LEASE)
+        await board.want("job", Wanted())
+        assert await folded(other, 1, done(50))
+        assert await other.claim("job", FINISH, LEASE) is None, (
+            "of two writers the slower one would have the last word"
+        )
+        assert not await board.finish("job", early.token, State.FINISHED, 1)
+        late = await other.claim("job", FINISH, LEASE)
+        assert await other.finish("job", late.token, State.FINISHED, 2)
+
     async def test_a_job_without_rows_ends_at_once(self, board):
         await opened(board, shards=0)
         assert [hint.shard for hint in await board.sweep()] == [FINISH]

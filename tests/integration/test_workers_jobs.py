@@ -147,9 +147,32 @@ def test_a_budget_is_never_passed(crew):
     status = crew.status(job)
     assert 1.8 < status["cost_usd"] <= 2.0
     assert status["state_reason"].startswith("budget: ")
+    # Nobody watches: the workers themselves write what they have.
+    wait_for((crew.out / "results.csv").exists)
+    wait_for(lambda: not crew.redis.zcard(f"retouch:job:{job}:leases"))
+    report = json.loads((crew.out / "report.json").read_text())
+    assert (report["state"], report["in_flight"]) == ("paused", 0)
+    assert len(crew.records()) == report["outcomes"]["done"] == crew.emulator.ledger.summary()["paid"]
+    crew.check_pictures()
     crew.submit("shop.csv", "--budget", "50")
     crew.to_its_end(job)
     crew.check_everything_once(200)
+
+
+def test_the_price_of_a_job_that_was_begun_is_that_of_what_is_left(crew):
+    crew.manifest(60)
+    crew.emulator.order(slow(0.1))
+    job = crew.submit("shop.csv", "--budget", "1.8")
+    crew.to_its_end(job, "paused")
+    again = ("submit", "shop.csv", "--out", str(crew.out))
+    refused = crew.retouch(*again, "--confirm-above", "0.5")
+    assert refused.returncode == 2
+    assert "What is left of 60 rows, about $" in refused.stderr
+    # The whole costs more than this, and what is left does not.
+    done = crew.retouch(*again, "--confirm-above", "1.5")
+    assert done.returncode == 0, done.stderr
+    crew.to_its_end(job)
+    crew.check_everything_once(60)
 
 
 def test_a_pace_holds_over_all_workers(crew):

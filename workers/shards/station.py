@@ -241,9 +241,9 @@ class Station:
                 if holding.shard != FINISH:
                     return await self._rows(holding, here, claim)
                 await here.folder.look_for_rounds()
-                await finish(self.tools.board, here.folder, here.spec, holding.lease)
-                self.known.pop(holding.job, None)
-                log.info("job_ended job=%s", holding.job)
+                if await finish(self.tools.board, here.folder, here.spec, holding.lease):
+                    self.known.pop(holding.job, None)
+                    log.info("job_ended job=%s", holding.job)
                 return None
             finally:
                 self._part(holding.job, here)

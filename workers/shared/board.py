@@ -220,9 +220,9 @@ class Board:
         """Say that *shard* is folded; whether it was the job's last."""
         return int(await self._run("fold", job, shard_name(shard), token, sums_of(totals))) == 2
 
-    async def finish(self, job: str, token: str, state: State, at: int) -> None:
-        """Say that the job is ended: its results are written. *at*: milliseconds by the server's clock."""
-        await self._run("finish", job, token, state, at)
+    async def finish(self, job: str, token: str, state: State, at: int) -> bool:
+        """Say that the results are written; whether the job is ended so. *at*: milliseconds by the server's clock."""
+        return bool(await self._run("finish", job, token, state, at))
 
     async def stop(self, job: str, state: State, reason: str | None) -> bool:
         """Halt or pause the job; false when it was stopped already."""

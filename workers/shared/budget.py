@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.engine.brake import Brake
+from pipeline.limits.pace import within
 from workers.shared.board import Board
 from workers.shared.patience import patiently
 from workers.shared.sums import billionths
@@ -88,7 +89,7 @@ class RedisBudget:
             while (answer := await self._ask(price)) == "later":
                 self.short = True
                 self._settled.clear()
-                await _either(self._settled, _ASK_AGAIN)
+                await within(_ASK_AGAIN, self._settled)
             self.short = False
             return answer == "yes"
 
@@ -114,11 +115,3 @@ class RedisBudget:
                     return answer
 
         return await patiently(ask, self._brake, "no")
-
-
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -6,12 +6,19 @@ import asyncio
 import time
 
 from pipeline.engine.brake import Brake
+from pipeline.limits.pace import within
 from workers.shared.board import Board
 from workers.shared.patience import patiently
+
+#: Seconds for which a worker books turns ahead, and one turn beyond: so much is lost with it when it dies.
+AHEAD = 3.0
 
 
 class RedisPace:
     """:class:`pipeline.ports.Pace` over Redis: one cell rate a job, one hold a model, the server's clock.
+
+    Calls here stand in line for their turns, and no turn is booked long before it comes: the rows of a worker may
+    wait for hours, and whoever takes them over must not wait for turns that nobody takes.
 
     Attributes:
         changed: as the port says; who changes the pace in Redis lets turns begin anew there.
@@ -25,6 +32,7 @@ class RedisPace:
         self._board = board
         self._job = job
         self._brake = brake
+        self._line = asyncio.Lock()
 
     @property
     def rpm(self) -> float | None:
@@ -38,7 +46,23 @@ class RedisPace:
             self.changed.set()
             self.changed = asyncio.Event()
 
+    @property
+    def crowded(self) -> bool:
+        return self.rpm is not None and (self._line.locked() or self._until_near() > 0)
+
     async def turn(self, model: str) -> float:
+        if self.rpm is None:
+            return await self._book(model)
+        async with self._line:
+            while (pause := self._until_near()) > 0:
+                await within(pause, self.changed)
+            return await self._book(model)
+
+    def _until_near(self) -> float:
+        """Seconds until the latest turn that was booked here is near enough for another."""
+        return self.booked - AHEAD - time.monotonic()
+
+    async def _book(self, model: str) -> float:
         delay = await patiently(lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0)
         self.booked = max(self.booked, time.monotonic() + delay)
         return delay

@@ -22,11 +22,12 @@ _wanted = msgspec.json.Decoder(Wanted)
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A job as the board shows it; *now* is the server's time in milliseconds."""
+    """A job as the board shows it: *folded* of its *shards* are settled; *now*: the server's time, milliseconds."""
 
     status: Status
     wanted: Wanted
     shards: int
+    folded: int
     workers: int
     now: int
 
@@ -57,6 +58,7 @@ async def look(redis: Redis, job: str) -> Seen | None:
         status=_status(job, head, living),
         wanted=_wanted.decode(head["wanted"]),
         shards=int(head["shards"]),
+        folded=int(head["folded"]),
         workers=len(living),
         now=now,
     )

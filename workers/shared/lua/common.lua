@@ -28,12 +28,13 @@ local function goes_on(state)
 end
 
 -- Whether a shard of the job may be claimed: it goes on, or its rest is to be settled as cancelled.
--- The last step is owed to a job whose rows are all settled, whatever has stopped it meanwhile.
+-- The last step is owed to a job whatever has stopped it meanwhile; while somebody is at it, nobody else is.
 local function takeable(job, shard)
   local head = redis.call('HMGET', key(job, 'head'), 'state', 'want')
   local state, want = head[1], head[2]
   if not state or state == 'finished' or state == 'cancelled' then return false end
-  return shard == FINISH or want == 'cancelled' or (want == 'running' and goes_on(state))
+  if shard == FINISH then return redis.call('HEXISTS', key(job, 'owners'), FINISH) == 0 end
+  return want == 'cancelled' or (want == 'running' and goes_on(state))
 end
 
 local function owned(job, shard, token)
@@ -56,6 +57,8 @@ end
 -- has answers in hand that were paid for. The caller sets the end of the lease.
 local function ours(job, shard, token)
   if owned(job, shard, token) then return true end
+  -- The last step is taken anew: what is settled meanwhile belongs into it.
+  if shard == FINISH then return false end
   local latest, todo = redis.call('HGET', key(job, 'latest'), shard), key(job, 'todo')
   if not latest and redis.call('HGET', key(job, 'head'), 'rebuilt') == '1' then latest = token end
   if latest ~= token or redis.call('HEXISTS', key(job, 'owners'), shard) == 1 then return false end
@@ -65,6 +68,17 @@ local function ours(job, shard, token)
   redis.call('HSET', key(job, 'owners'), shard, token)
   redis.call('HSET', key(job, 'latest'), shard, token)
   return true
+end
+
+-- Results and report of what is settled are owed to a job that stands still, halted or paused, once nobody works on it
+-- any more: it takes its last step without coming to its end.
+local function owe_results(job)
+  local state, leases = redis.call('HGET', key(job, 'head'), 'state'), key(job, 'leases')
+  local held = redis.call('ZCARD', leases) - (redis.call('ZSCORE', leases, FINISH) and 1 or 0)
+  -- Before what dead workers have left, which waits until the job goes on.
+  if (state == 'halted' or state == 'paused') and held == 0 then
+    redis.call('ZADD', key(job, 'todo'), 'NX', LEFT, FINISH)
+  end
 end
 
 -- Until when a worker was heard to be alive (as it was said, a string), and its threads; one that was told to end has

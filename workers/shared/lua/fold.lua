@@ -9,6 +9,7 @@ move_sums(job, shard, sums)
 local head = key(job, 'head')
 local folded = redis.call('HINCRBY', head, 'folded', 1)
 touch(job)
+owe_results(job)
 if folded < tonumber(redis.call('HGET', head, 'shards')) then return 1 end
 redis.call('ZADD', key(job, 'todo'), 0, FINISH)
 return 2

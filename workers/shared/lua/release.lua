@@ -7,6 +7,7 @@ give_back(job, shard)
 if sums ~= '' then move_sums(job, shard, sums) end
 redis.call('ZADD', key(job, 'todo'), now() + delay, shard)
 local head = key(job, 'head')
+owe_results(job)
 if reason ~= '' and redis.call('ZCARD', key(job, 'leases')) == 0 and goes_on(redis.call('HGET', head, 'state')) then
   redis.call('HSET', head, 'state', 'waiting', 'state_reason', reason)
 end

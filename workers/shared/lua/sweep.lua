@@ -45,11 +45,13 @@ end
 
 -- Leases that ran out: whoever held them is dead or cannot reach us.
 local function take_over(job)
-  for _, shard in ipairs(redis.call('ZRANGEBYSCORE', key(job, 'leases'), '-inf', at)) do
+  local left = redis.call('ZRANGEBYSCORE', key(job, 'leases'), '-inf', at)
+  for _, shard in ipairs(left) do
     note_death(job, shard)
     drop_lease(job, shard)
     redis.call('ZADD', key(job, 'todo'), LEFT, shard)
   end
+  if #left > 0 then owe_results(job) end
 end
 
 -- Threads of the living, and how many workers they are; the dead are forgotten after an hour.
