@@ -69,7 +69,21 @@ def _write_table(lines: Path, table: Path) -> None:
 
 def _write_pages(lines: Path, status: Status, spec: Spec, pages: Path) -> list[Path]:
     pages.mkdir(exist_ok=True)
-    return write_html(status, records_in(lines), pages, inputs=_addresses(spec, pages), note=spec.note)
+    return write_html(status, records_in(lines), pages, inputs=_addresses(spec, pages), note=_note(spec))
+
+
+def _note(spec: Spec) -> str | None:
+    """What stands below the headline; with it why no picture is shown as it was before, where none can be."""
+    here, there = is_bucket_url(spec.root), is_bucket_url(spec.out)
+    apart = None
+    if there and not here and not spec.uploaded:
+        apart = (
+            f"Pictures of {spec.root} are not shown as they were, for the report lies elsewhere: "
+            "`retouch submit --upload` copies them beside it."
+        )
+    elif here and not there:
+        apart = f"Pictures of {spec.root} are not shown as they were, for the report lies elsewhere."
+    return " ".join(filter(None, (spec.note, apart))) or None
 
 
 def _addresses(spec: Spec, pages: Path) -> Callable[[str], str | None]:

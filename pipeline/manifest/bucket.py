@@ -1,10 +1,11 @@
-"""A manifest in a bucket: a folder of pictures there, or a manifest file, which is copied here first."""
+"""A manifest in a bucket: a folder of pictures there, a glob, or a manifest file, which is copied here first."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.manifest.file import Fingerprint
 from pipeline.manifest.pictures import is_picture, name_faults, natural
 from pipeline.manifest.reader import Raw
 from pipeline.manifest.selection import Chosen
-from pipeline.store.bucket import Bucket, parted
+from pipeline.store.bucket import Bucket, Entry, parted
 
 
 def fetched(url: str, folder: Path) -> Path:
@@ -32,7 +33,7 @@ def fetched(url: str, folder: Path) -> Path:
 
 
 class BucketPictures:
-    """Reader of a folder in a bucket: its pictures, not those of folders in it.
+    """Reader of a folder in a bucket (*pattern* ``None``: its pictures, not those of folders in it) or of a glob.
 
     It is listed once: 100,000 objects are a hundred requests. Names and marks stay in memory.
 
@@ -40,8 +41,10 @@ class BucketPictures:
         root: the folder's URL.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pattern: str | None, shown: str) -> None:
         self.root = url
+        self._pattern = pattern
+        self._shown = shown
         self._left_out = 0
         self._folders = 0
 
@@ -53,13 +56,18 @@ class BucketPictures:
             said.append(f"{self.root}: left out {self._left_out} that are no pictures by their names.")
         if self._folders:
             said.append(
-                f"{self.root}: left out {self._folders} folders in it; name each as a manifest of its own."
+                f"{self.root}: left out {self._folders} folders in it; a glob such as '{self.root}/**/*.jpg' goes "
+                "into them."
             )
         return tuple(said)
 
     def rows(self) -> Iterator[Raw]:
         if not self._listed:
-            raise ManifestError(f"{self.root} holds no picture; name a folder in the bucket that does.")
+            raise ManifestError(
+                f"{self.root} holds no picture; name a folder in the bucket that does."
+                if self._pattern is None
+                else f"{self._shown} matches no object; end the name of a folder with a /."
+            )
         for number, picture in enumerate(self._listed, 1):
             faults = tuple(name_faults(picture.image, number))
             yield Raw(number, {"image": picture.image} if not faults else {}, faults, readable=not faults)
@@ -82,17 +90,55 @@ class BucketPictures:
 
     @cached_property
     def _listed(self) -> list[Chosen]:
-        bucket, folder = parted(self.root)
-        found = []
         try:
-            for entry in Bucket(bucket).entries(folder):
-                if isinstance(entry, str):
-                    self._folders += 1
-                elif not is_picture(entry.name):
-                    self._left_out += 1
-                else:
-                    found.append(Chosen(entry.name, f"{entry.size}-{entry.version}"))
+            entries = self._in_folder() if self._pattern is None else self._matching(self._pattern)
         except StoreError as error:
             raise ManifestError(str(error)) from error
+        found = [Chosen(entry.name, f"{entry.size}-{entry.version}") for entry in entries]
         found.sort(key=lambda picture: (natural(picture.image), picture.image))
         return found
+
+    def _in_folder(self) -> list[Entry]:
+        bucket, folder = parted(self.root)
+        found = []
+        for entry in Bucket(bucket).entries(folder):
+            if isinstance(entry, str):
+                self._folders += 1
+            elif not is_picture(entry.name):
+                self._left_out += 1
+            else:
+                found.append(entry)
+        return found
+
+    def _matching(self, pattern: str) -> list[Entry]:
+        bucket, folder = parted(self.root)
+        wanted = tuple(pattern.split("/")) + (("*",) if pattern.endswith("**") else ())
+        jobs: set[str] = set()
+        found = []
+        for entry in Bucket(bucket).below(folder):
+            outer, ours, _ = entry.name.partition("/.retouch/")
+            if ours:
+                jobs.add(outer)
+            parts = tuple(entry.name.split("/"))
+            hidden = any(part.startswith(".") for part in parts)
+            # Consoles make a folder of an empty object with the folder's own name.
+            if not hidden and (entry.size or is_picture(entry.name)) and matches(parts, wanted):
+                found.append(entry)
+        if "**" in wanted and jobs:
+            # It says "whatever lies below", and that is not meant of pictures that retouch itself has put there.
+            found = [entry for entry in found if jobs.isdisjoint(_folders_of(entry.name))]
+        return found
+
+
+def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether *pattern* means the object whose name has these *parts*; ``**`` is any number of folders, or none."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return matches(parts, pattern[1:]) or (bool(parts) and matches(parts[1:], pattern))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and matches(parts[1:], pattern[1:])
+
+
+def _folders_of(name: str) -> Iterator[str]:
+    parts = name.split("/")[:-1]
+    return ("/".join(parts[:count]) for count in range(1, len(parts) + 1))

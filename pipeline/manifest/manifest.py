@@ -175,7 +175,7 @@ def _reader(place: Place, prompt: str | None) -> Reader:
                 f'{place.source} says no prompt; add --prompt "what to do with each picture".'
             )
         if isinstance(place.root, str):
-            return BucketPictures(place.root)
+            return BucketPictures(place.root, place.pattern, place.source)
         return Pictures(place.root, place.pattern, place.source)
     match place.format:
         case Format.JSONL:

@@ -16,6 +16,7 @@ from pipeline.errors import ManifestError
 from pipeline.manifest.file import File
 from pipeline.manifest.pictures import SUFFIXES
 from pipeline.store.access import is_bucket_url
+from pipeline.store.bucket import parted
 
 
 class Format(StrEnum):
@@ -98,11 +99,14 @@ def locate(argument: str, spooled: Path | None) -> Place:
 
 def is_file_of_bucket(argument: str) -> bool:
     """Whether *argument* is the URL of a manifest file in a bucket, by its name; else it is that of a folder."""
-    return is_bucket_url(argument) and _format_of(PurePosixPath(argument)) is not None
+    name = PurePosixPath(argument)
+    return is_bucket_url(argument) and _format_of(name) is not None and "*" not in name.name
 
 
 def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
     path = PurePosixPath(url)
+    if not folder and copied is None and _MAGIC_CHARACTERS.intersection(url):
+        return _glob_in_bucket(url)
     if folder or (copied is None and path.suffix.lower() not in SUFFIXES | _SPREADSHEETS | {".json"}):
         return Place(source=url, root=url, format=Format.PICTURES)
     found = _format_of(path)
@@ -111,6 +115,17 @@ def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
     file = File(path=copied, shown=url, zipped=path.suffix.lower() == ".gz")
     _verify(file, found)
     return Place(source=url, root=url.rpartition("/")[0], format=found, file=file)
+
+
+def _glob_in_bucket(url: str) -> Place:
+    """The glob *url*; its root goes as far as no part of it is a pattern."""
+    bucket, key = parted(url)
+    parts = key.split("/")
+    first = next((number for number, part in enumerate(parts) if _MAGIC_CHARACTERS.intersection(part)), None)
+    if first is None:
+        raise ManifestError(f"{url}: the name of a bucket is no pattern; name it in full.")
+    root = "/".join([bucket, *parts[:first]])
+    return Place(source=url, root=root, format=Format.PICTURES, pattern="/".join(parts[first:]))
 
 
 def _found(path: Path, argument: str) -> Place:

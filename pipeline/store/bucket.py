@@ -28,7 +28,7 @@ class TooLarge(StoreError):  # noqa: N818 - it names what the object is
 
 
 class Entry(NamedTuple):
-    """An object directly inside a folder: its name there, its bytes, and what changes with its content."""
+    """An object inside a folder: its name there, its bytes, and what changes with its content."""
 
     name: str
     size: int
@@ -60,20 +60,25 @@ class Bucket:
     def entries(self, folder: str) -> Iterator[Entry | str]:
         """The objects directly inside *folder*, and the names of folders in it, as the store lists them.
 
-        A page of them is in memory at a time; what lies deeper is listed too, and passed over.
+        What lies deeper is listed too, and passed over.
         """
-        prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         last = None
+        for entry in self.below(folder):
+            name, inside, _ = entry.name.partition("/")
+            if not inside and name:
+                yield entry
+            elif name and name != last:
+                last = name
+                yield name
+
+    def below(self, folder: str) -> Iterator[Entry]:
+        """Every object inside *folder*, however deep, as the store lists them, with a page of them in memory."""
+        prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         with self._sentences("list", folder):
             for page in obstore.list(self._objects, prefix or None, chunk_size=_PAGE):
                 for item in page:
-                    name, inside, _ = item["path"].removeprefix(prefix).partition("/")
-                    if not inside and name:
-                        version = item["e_tag"] or item["last_modified"].isoformat()
-                        yield Entry(name, item["size"], version)
-                    elif name and name != last:
-                        last = name
-                        yield name
+                    version = item["e_tag"] or item["last_modified"].isoformat()
+                    yield Entry(item["path"].removeprefix(prefix), item["size"], version)
 
     @contextmanager
     def _sentences(self, what: str, key: str) -> Iterator[None]:

@@ -54,6 +54,8 @@ def test_a_run(shop, folder, emulator):
     assert status_of(done)["out"] == folder.url
     once(folder, emulator, 12)
     folder.check_links()
+    page = (folder.read("report.html") or b"").decode()
+    assert f"Pictures of {shop.folder} are not shown as they were, for the report lies elsewhere" in page
     assert {"control.json", "job.json", "report.json", "results.csv", "results.jsonl"} <= set(folder.keys())
     assert not [key for key in folder.keys(".retouch/") if "probe" in key]
     again = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
@@ -198,6 +200,7 @@ def test_uploaded_pictures_are_there_for_workers_elsewhere(crew, folder, emulato
     once(folder, emulator, 6)
     folder.check_links()
     page = (folder.read("report.html") or b"").decode()
+    assert "not shown as they were" not in page
     assert page.count(".retouch/inputs/") >= 6, (
         "the pictures as they were are shown beside those that were made"
     )

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_manifest
+from pipeline.manifest.bucket import matches
 from pipeline.manifest.place import Format, locate
 
 
@@ -234,3 +235,45 @@ def test_a_file_in_a_bucket(tmp_path):
 def test_a_file_in_a_bucket_that_is_no_manifest(name, says):
     with pytest.raises(ManifestError, match=says):
         locate(f"s3://b/{name}", None)
+
+
+@pytest.mark.parametrize(
+    ("url", "root", "pattern"),
+    [
+        ("s3://bucket/*.png", "s3://bucket", "*.png"),
+        ("s3://bucket/in/2026-??/*.jpg", "s3://bucket/in", "2026-??/*.jpg"),
+        ("gs://bucket/in/**", "gs://bucket/in", "**"),
+        ("s3://bucket/in/[ab]/p.png", "s3://bucket/in", "[ab]/p.png"),
+    ],
+)
+def test_a_glob_in_a_bucket(url, root, pattern):
+    place = locate(url, None)
+    assert (place.source, place.root, place.format, place.pattern) == (url, root, Format.PICTURES, pattern)
+
+
+def test_a_folder_in_a_bucket_whose_name_looks_like_a_pattern():
+    assert locate("s3://bucket/shoes[1]/", None).pattern is None
+
+
+def test_the_name_of_a_bucket_is_no_pattern():
+    with pytest.raises(ManifestError, match="name it in full"):
+        locate("s3://buck*/in", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "meant"),
+    [
+        ("a.png", "*.png", True),
+        ("a/b.png", "*.png", False),
+        ("a.PNG", "*.png", False),
+        ("a/b.png", "*/*.png", True),
+        ("b.png", "**/*.png", True),
+        ("a/c/d/b.png", "**/*.png", True),
+        ("a/c/d/b.png", "a/**/d/*", True),
+        ("a/c/e/b.png", "a/**/d/*", False),
+        ("a[1].png", "a[[]1].png", True),
+        ("a1.png", "a[0-5].png", True),
+    ],
+)
+def test_which_objects_a_pattern_means(name, pattern, meant):
+    assert matches(tuple(name.split("/")), tuple(pattern.split("/"))) is meant
