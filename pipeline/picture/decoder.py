@@ -121,9 +121,13 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
         raise BadPicture(f"it unpacks to {width} x {height} pixels; the limit is {max_pixels:,}", "bomb")
 
 
+# How Pillow says that bytes are missing.
+_OF_A_CUT = ("truncated", "buffer is not large", "requires a buffer")
+
+
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    cut = isinstance(error, EOFError | struct.error) or "truncated" in text or "buffer is not large" in text
+    cut = isinstance(error, EOFError | struct.error) or any(word in text.lower() for word in _OF_A_CUT)
     # What Pillow says itself is worth reading; what Python says when Pillow stumbles is not.
     said = f" ({text[:120]})" if text and isinstance(error, OSError | SyntaxError) else ""
     return "it is cut off" if cut else f"it cannot be decoded{said}"
