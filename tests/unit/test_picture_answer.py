@@ -54,7 +54,9 @@ def test_a_picture_that_is_cut_off_is_bad(kind, missing):
     assert caught.value.reason
 
 
-@pytest.mark.parametrize(("kind", "kept"), [("PNG", 8), ("PNG", 20), ("JPEG", 4), ("JPEG", 200), ("AVIF", 100)])
+@pytest.mark.parametrize(
+    ("kind", "kept"), [("PNG", 8), ("PNG", 20), ("JPEG", 4), ("JPEG", 200), ("AVIF", 100)]
+)
 def test_a_picture_that_is_cut_off_early_is_said_to_be(kind, kept):
     with pytest.raises(BadPicture, match="cut off"):
         verify(encoded(kind)[:kept])
