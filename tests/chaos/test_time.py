@@ -76,15 +76,17 @@ def test_a_worker_whose_clock_is_an_hour_off_works_with_the_others(ground, serve
 @needs_faketime
 def test_a_clock_that_is_wrong_and_jumps_in_the_midst_of_a_job(ground, server, full, tmp_path):
     """One worker of two begins an hour late, then its clock is put forward, back by a day, and right."""
-    rows = 600 if full else 70
+    # More shards than one worker's threads, so that both have some.
+    rows = 600 if full else 180
     says = tmp_path / "clock"
     says.write_text("-1h")
-    ground.api.order({"latency": "0.5"})
+    ground.api.order({"latency": "0.5" if full else "0.3"})
     ground.manifest(rows)
     environment = wrong_clock(FAKETIME_TIMESTAMP_FILE=str(says))
     crew = [ground.worker(**environment), ground.worker()]
     ground.manned(*crew)
     job = ground.submit()
+    until(lambda: ground.in_flight_in(crew[0], job), 20, "the one whose clock is wrong to call")
     for jump in ("+2h", "-26h", "+0"):
         answered = ground.api.answered()
         until(lambda answered=answered: ground.api.answered() > answered + 8, 20)

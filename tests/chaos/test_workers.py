@@ -87,6 +87,34 @@ def test_ten_kills_cost_less_than_six_tenths_of_the_time(make_ground, api, only_
 
 
 @pytest.mark.timeout(240)
+def test_many_shards_of_a_dead_worker_are_taken_over_as_soon_by_one_that_has_as_many(
+    ground, server, only_in_full
+):
+    """All rows wait for the pace of the job, and each worker holds as many shards as it takes at all."""
+    ground.environment["RETOUCH_LEASE_SECONDS"] = "10"
+    rows = 1900
+    ground.manifest(rows)
+    doomed, heir = ground.worker(), ground.worker()
+    ground.manned(doomed, heir)
+    job = ground.submit("--rpm", "240")
+
+    def shards_of(worker: Process) -> set[int]:
+        return {shard for shard, pid in server.owners(job).items() if pid == worker.pid}
+
+    until(lambda: len(server.owners(job)) == rows / 50, 60, "all shards to be held")
+    orphans = shards_of(doomed)
+    assert len(orphans) > 10
+    ground.kill(doomed, job)
+    took = until(lambda: orphans <= shards_of(heir), 15, "all shards to be taken over")
+    calls = ground.api.summary()["calls"]
+    called = until(lambda: ground.api.summary()["calls"] > calls + 2, 5, "calls to go on")
+    print(f"{len(orphans)} shards were taken over after {took:.1f} s, calls went on {called:.1f} s later")
+    assert ground.retouch("set", job, "--rpm", "none").returncode == 0
+    ground.to_its_end(job, 120)
+    judge(ground, rows)
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 def test_a_dead_workers_rows_are_taken_over_within_fifteen_seconds(ground, server, only_in_full, busy):
     """With the lease that users have; also by a worker whose threads all wait for shards of its own."""

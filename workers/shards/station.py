@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -36,7 +38,8 @@ _SOON, _UNSEEN, _STORE, _FAULT = 1.0, 30.0, 10.0, 30.0
 _HAND_OVER = 60.0
 
 
-#: Shards beyond the threads: all their rows have begun, and some of them are slow.
+#: Shards beyond the threads: all their rows have begun, and some of them are slow. A worker that has so many takes as
+#: many again when dead workers have left them: their rows wait here as well, and what was in flight is seen to.
 _SHARDS_WAITING = 16
 
 
@@ -91,18 +94,14 @@ class Station:
 
     @property
     def room(self) -> int:
-        """How many shards can be taken beside those that are here."""
+        """How many shards that dead workers have left can be taken beside those that are here."""
         if self.stopping or not self._quarantine.open:
             return 0
-        return max(0, self._most - len(self._settling))
+        return max(0, 2 * self._most - len(self._settling))
 
-    def take(self, job: str, shard: int, begun: asyncio.Event | None = None) -> asyncio.Task[None]:
-        """Settle *shard* in a task of its own; *begun* is set when its last row has begun."""
-        work = self._to_its_end(job, shard, begun or asyncio.Event())
-        settling = asyncio.create_task(within(Scope(job, shard), work))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
-        return settling
+    def take(self, job: str, shard: int) -> None:
+        """Settle *shard*, which a dead worker has left."""
+        self._begin(job, shard, self._to_its_end(job, shard, asyncio.Event()))
 
     def stop(self) -> None:
         """Begin no call any more: those in flight finish, the rest of their shards goes back."""
@@ -118,7 +117,7 @@ class Station:
         self.received = time.monotonic()
         self.busy += 1
         begun = asyncio.Event()
-        settling = self.take(job, shard, begun)
+        settling = self._begin(job, shard, self._in_its_turn(job, shard, begun))
         waiting = asyncio.create_task(begun.wait())
         try:
             await asyncio.wait((settling, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -127,13 +126,22 @@ class Station:
             self.busy -= 1
             self.more.set()
 
-    async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
+    def _begin(self, job: str, shard: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        settling = asyncio.create_task(within(Scope(job, shard), work))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        return settling
+
+    async def _in_its_turn(self, job: str, shard: int, begun: asyncio.Event) -> None:
         async with self._room:
-            try:
-                await self._settle(job, shard, begun)
-            except BrokerError as error:
-                # The lease runs out or was never had: the sweep publishes the shard again.
-                log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
+            await self._to_its_end(job, shard, begun)
+
+    async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        try:
+            await self._settle(job, shard, begun)
+        except BrokerError as error:
+            # The lease runs out or was never had: the sweep publishes the shard again.
+            log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
         self.more.set()
 
     def forget(self, job: str) -> None:
