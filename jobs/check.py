@@ -18,7 +18,7 @@ from jobs.options import asked_for
 from jobs.survey import Estimate, Survey
 from jobs.words import duration, printable
 from pipeline.edit import Fault
-from pipeline.errors import KeyMissing
+from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.access import access
 from pipeline.manifest import Manifest
 from pipeline.report.words import money, plural
@@ -117,7 +117,7 @@ def _for_people(survey: Survey, manifest: Manifest) -> int:
 def _key_note() -> list[str]:
     try:
         access()
-    except KeyMissing as error:
+    except (KeyMissing, UsageError) as error:
         return [str(error)]
     return []
 

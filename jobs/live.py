@@ -103,17 +103,20 @@ class Lines(_Talk):
         super().__init__()
         self._clock = clock
         self._said: tuple[State, bool] | None = None
+        self._state = ""
         self._at = 0.0
 
     def update(self, status: Status) -> None:
         news = _news(status)
         if self._closed or (news == self._said and self._clock() - self._at < LINES_EVERY):
             return
-        self._said, self._at = news, self._clock()
+        self._said, self._at, self._state = news, self._clock(), words.state_line(status)
         self.say(words.one_line(status))
 
     def _conclude(self, status: Status) -> None:
-        for line in words.summary(status):
+        first, *rest = words.summary(status)
+        known = status.state_reason and self._state == words.state_line(status)
+        for line in [f"{status.job} {status.state}" if known else first, *rest]:
             self.say(line)
 
 

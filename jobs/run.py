@@ -44,6 +44,9 @@ REFUSED = "not confirmed: the estimated cost was not accepted; run again with --
 
 async def run(asked: Asked, view: View) -> int:
     """Do the whole job that was *asked* for; the exit code."""
+    with contextlib.suppress(KeyMissing):
+        # One that cannot be used is said before there is a folder; that there is none halts the job.
+        access()
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         notify = notify_asked(asked)
         manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))

@@ -135,7 +135,7 @@ def next_steps(status: Status) -> list[str]:
     if status.state is State.HALTED:
         lines.append("when that is mended, the same command goes on from here")
     elif status.state not in ENDED and not status.state_reason:
-        lines.append("the same command goes on from here; what is settled is never called for again")
+        lines.append(f"`retouch watch {status.job}` shows how it goes on")
     return lines
 
 

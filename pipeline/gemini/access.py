@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from pipeline.errors import KeyMissing
-from pipeline.gemini.client import BASE_URL
+from pipeline.gemini.client import BASE_URL, checked_key, root_of
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -28,6 +28,7 @@ def access(environment: Mapping[str, str] = os.environ) -> Access:
 
     Raises:
         KeyMissing: there is no key.
+        UsageError: the key or the root cannot be one.
     """
     key = environment.get("GOOGLE_API_KEY", "").strip() or environment.get("GEMINI_API_KEY", "").strip()
     if not key:
@@ -35,4 +36,6 @@ def access(environment: Mapping[str, str] = os.environ) -> Access:
             "no API key: set GEMINI_API_KEY (a key comes from https://aistudio.google.com/apikey), "
             "or try everything without one with `retouch emulator`"
         )
-    return Access(key, environment.get("GOOGLE_GEMINI_BASE_URL", "").strip() or BASE_URL)
+    base_url = environment.get("GOOGLE_GEMINI_BASE_URL", "").strip() or BASE_URL
+    root_of(base_url)
+    return Access(checked_key(key), base_url)

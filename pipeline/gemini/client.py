@@ -57,9 +57,9 @@ class Client:
         connect: float = CONNECT,
         idle: float = IDLE,
     ) -> None:
-        self._key = _checked_key(key)
+        self._key = checked_key(key)
         self._connect, self._idle = connect, idle
-        self._root, self._headers = _root(base_url)
+        self._root, self._headers = root_of(base_url)
         self._headers |= {
             "x-goog-api-key": self._key,
             "content-type": "application/json",
@@ -172,7 +172,13 @@ class _Turn:
             self._semaphore.release()
 
 
-def _checked_key(key: str) -> str:
+def checked_key(key: str) -> str:
+    """*key*, if it can be one.
+
+    Raises:
+        KeyMissing: it is empty.
+        UsageError: no header could hold it.
+    """
     key = key.strip()
     if not key:
         raise KeyMissing("there is no API key: set GEMINI_API_KEY (https://aistudio.google.com/apikey)")
@@ -181,8 +187,12 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _root(base_url: str) -> tuple[httpx.URL, dict[str, str]]:
-    """The API's root without its user and password, and the header that carries those."""
+def root_of(base_url: str) -> tuple[httpx.URL, dict[str, str]]:
+    """The API's root without its user and password, and the header that carries those.
+
+    Raises:
+        UsageError: it is no address of HTTP.
+    """
     try:
         url = httpx.URL(base_url.strip())
     except httpx.InvalidURL:

@@ -263,6 +263,21 @@ def test_a_wrong_key_is_one_sentence(shop, tmp_path, emulator):
     assert "check the key" in status_of(done)["state_reason"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("GOOGLE_GEMINI_BASE_URL", "127.0.0.1:80", "http(s)://host"), ("GEMINI_API_KEY", "a b", "character")],
+)
+def test_access_that_cannot_be_used_is_refused_before_there_is_a_job(shop, name, value, said):
+    shop.manifest(2)
+    shop.environment[name] = value
+
+    done = shop.run()
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not shop.out.exists()
+
+
 def test_no_key_at_all_is_said_before_anything_else(shop, emulator):
     shop.manifest(1)
     del shop.environment["GEMINI_API_KEY"]

@@ -146,6 +146,19 @@ def test_plain_lines_come_first_on_news_and_every_ten_seconds(capsys):
     assert said_after(1, status(state_reason="no worker")) == 1
 
 
+def test_a_reason_that_was_just_said_is_not_said_again_at_the_end(capsys):
+    view, halted = Lines(), status(state=State.HALTED, state_reason="denied: check the key")
+    view.update(halted)
+    view.close(halted)
+    ending = capsys.readouterr().err
+
+    assert ending.count("denied: check the key") == 1
+    assert "20260801-120000-ab12cd halted\n" in ending
+
+    Lines().close(halted)
+    assert "20260801-120000-ab12cd halted: denied: check the key\n" in capsys.readouterr().err
+
+
 def test_lines_hide_keys(capsys, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "key-of-somebody")
 

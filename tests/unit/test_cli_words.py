@@ -104,6 +104,12 @@ def test_a_halted_job_says_why_and_how_to_go_on():
     assert lines[-1] == "when that is mended, the same command goes on from here"
 
 
+def test_a_job_that_goes_on_by_itself_asks_for_nothing():
+    assert words.summary(status(state=State.QUEUED))[-1].endswith(
+        "watch 20260801-120000-ab12cd` shows how it goes on"
+    )
+
+
 def test_a_job_of_no_rows_is_whole():
     assert words.share_settled(status(rows=0, outcomes={})) == 1.0
 
