@@ -8,14 +8,16 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jobs import output
 from jobs.asked import Asked
 from jobs.confirm import confirmed
 from jobs.exits import exit_code
-from jobs.live import View
+from jobs.live import View, open_view
 from jobs.notifying import notify_asked, notifying
 from jobs.opening import open_job, opened_manifest
+from jobs.options import asked_for
 from pipeline.engine.jobrun import Caller
 from pipeline.engine.traces import tracing
 from pipeline.errors import KeyMissing
@@ -42,8 +44,16 @@ _NEWS = 5.0
 REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes or a smaller --limit"
 
 
-async def run(asked: Asked, view: View) -> int:
-    """Do the whole job that was *asked* for; the exit code."""
+def run(*, json: bool, **values: Any) -> int:
+    """Do the whole job in this process; its exit code."""
+    view = open_view(json=json)
+    try:
+        return asyncio.run(_run(asked_for(values), view))
+    finally:
+        view.close()
+
+
+async def _run(asked: Asked, view: View) -> int:
     with contextlib.suppress(KeyMissing):
         # One that cannot be used is said before there is a folder; that there is none halts the job.
         access()

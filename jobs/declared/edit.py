@@ -33,7 +33,7 @@ def run() -> Command:
     """``retouch run``."""
     return Command(
         "run",
-        "jobs.run_command:run_here",
+        "jobs.run:run",
         [*job_params(), command_option(), json_option("the status at the end")],
         text=f"""Edit a whole manifest in this process; no Redis, no worker.
 
