@@ -11,7 +11,7 @@ import signal
 from itertools import count
 
 #: In their order: the intent is put, the body begun, the answer come, its picture verified, its picture put, the
-#: record put, the shard folded and its small files dropped.
+#: record put (or left to the fold), the shard folded and its small files dropped.
 STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded")
 
 #: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.

@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from pipeline.attempt import Verdict
 from pipeline.edit import Edit
 from pipeline.engine.call import Calls, LeaseLost, Received
+from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import record_of
 from pipeline.errors import InvalidInput
@@ -49,12 +50,15 @@ class Stopped(msgspec.Struct, frozen=True):
 class Row:
     """One row on its way. A row is used once, by one task."""
 
-    def __init__(self, job: JobRun, shard: int, edit: Edit, history: History, lease: Lease) -> None:
+    def __init__(
+        self, job: JobRun, shard: int, edit: Edit, history: History, lease: Lease, deferred: Deferred
+    ) -> None:
         self.job = job
         self.shard = shard
         self.edit = edit
         self.history = history
         self.lease = lease
+        self.deferred = deferred
         self.model = edit.model or job.spec.model
         self.aspect_ratio = edit.aspect_ratio or job.spec.aspect_ratio
         self.image_size = edit.image_size or job.spec.image_size
@@ -63,7 +67,7 @@ class Row:
         self._inputs: tuple[SentPicture, ...] = ()
 
     async def settle(self) -> Record | None:
-        """The row's record, put; ``None`` when the job was stopped first.
+        """The row's record, put or left to the fold of its shard; ``None`` when the job was stopped first.
 
         Raises:
             LeaseLost: another process has the shard.
@@ -78,7 +82,7 @@ class Row:
             return None
         if not await self.lease.sure():
             raise LeaseLost
-        if not await self.job.keeper.put(lambda: self.job.folder.put_record(self.shard, record)):
+        if not await self.deferred.settle(record):
             raise LeaseLost
         reached("settled")
         self.job.progress.row_settled(record)
@@ -134,6 +138,7 @@ class Row:
 
     async def _edited(self) -> Record | None:
         """The record of a row that can be sent: by calls, or by an equal edit that was paid for before."""
+        await self.deferred.put()
         mark = fingerprint(self._inputs, self.edit.prompt, self.model, self.aspect_ratio, self.image_size)
         if not self.job.spec.reuse:
             return await self._called(mark)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from pipeline.edit import Edit
 from pipeline.engine.call import LeaseLost
+from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import output, record_of
 from pipeline.engine.row import Row, take
@@ -84,7 +85,7 @@ async def run_shard(
         job.progress.found(opened)
         return opened
     job.progress.found(found(opened))
-    records = opened.settled()
+    records, deferred = opened.settled(), Deferred(job, shard, lease)
     async with asyncio.TaskGroup() as group:
         for edit in opened.edits:
             if edit.row in records:
@@ -95,11 +96,13 @@ async def run_shard(
                     job.slots.release()
                 break
             scope = Scope(job.spec.job, shard, edit.row, edit.model or job.spec.model)
-            settling = _settle(job, opened, edit, lease, records, holds_slot=holds_slot)
-            group.create_task(within(scope, settling))
+            row = Row(job, shard, edit, opened.history(edit.row), lease, deferred)
+            row.holds_slot = holds_slot
+            group.create_task(within(scope, _settle(opened, row, records)))
         if begun is not None:
             begun.set()
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():
+        await deferred.put()
         return None
     return await job.keeper.put(lambda: job.folder.fold(shard, records.values()))
 
@@ -111,12 +114,9 @@ async def _open(job: JobRun, shard: int) -> OpenShard | Totals:
     return opened or folded or await job.folder.folded(shard) or Totals()
 
 
-async def _settle(
-    job: JobRun, opened: OpenShard, edit: Edit, lease: Lease, records: dict[int, Record], *, holds_slot: bool
-) -> None:
+async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> None:
     """One row to its record; what goes wrong in it goes wrong in no other."""
-    row = Row(job, opened.number, edit, opened.history(edit.row), lease)
-    row.holds_slot = holds_slot
+    job, edit = row.job, row.edit
     try:
         record = await _adopted(job, opened, edit) or await row.settle()
     except LeaseLost:
@@ -127,20 +127,23 @@ async def _settle(
         return
     except Exception as error:
         log.exception("row_broke job=%s shard=%s row=%s", job.spec.job, opened.number, edit.row)
-        record = await _broken(job, opened.number, row, error)
+        record = await _broken(row, error)
     finally:
         row.release_slot()
     if record is not None:
         records[edit.row] = record
 
 
-async def _broken(job: JobRun, shard: int, row: Row, error: Exception) -> Record | None:
+async def _broken(row: Row, error: Exception) -> Record | None:
     """A fault of ours costs one row, never the job; the record says that it was ours."""
+    job = row.job
     reason = (
         f"internal: {type(error).__name__} in retouch itself, not in this row; please report it with the log"
     )
     record = record_of(row.edit, row.history, Outcome.FAILED, reason, model=row.model)
-    if not await row.lease.sure() or not await job.keeper.put(lambda: job.folder.put_record(shard, record)):
+    if not await row.lease.sure() or not await job.keeper.put(
+        lambda: job.folder.put_record(row.shard, record)
+    ):
         return None
     job.progress.row_settled(record)
     return record

@@ -41,6 +41,18 @@ def test_a_run_dies_at_every_step_in_turn(ground):
     judge(ground, ROWS)
 
 
+def test_rows_that_cost_nothing_are_settled_anew(ground):
+    """Their records wait for the fold of the shard: killed before it, they come to the same end."""
+    ground.manifest(ROWS)
+    (ground.folder / "p1.png").unlink()
+    for row in range(51, ROWS + 1):
+        (ground.folder / f"p{row}.png").unlink()
+    run_and_die(ground, "settled:55")
+    assert not any(ground.out.glob(".retouch/shards/000002/r1/*.record")), "left to the fold"
+    assert ground.running().wait() == 1
+    judge(ground, ROWS, outcomes={"done": 49, "invalid": 11})
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_run_dies_at_a_step(make_ground, only_in_full, api, step):

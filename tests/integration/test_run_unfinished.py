@@ -139,6 +139,23 @@ def test_without_a_key_the_job_is_halted_and_tells_what_is_settled(shop, emulato
     assert emulator.ledger.summary()["calls"] == 4
 
 
+def test_rows_at_fault_are_told_of_though_their_shard_is_not_settled(shop, emulator):
+    shop.manifest(6)
+    for row in (1, 2, 6):
+        (shop.folder / f"p{row}.png").unlink()
+    emulator.order(rule("status", code=403, message="no"))
+
+    done = shop.run()
+
+    assert done.returncode == 3, done.stderr
+    outcomes = status_of(done)["outcomes"]
+    settled = [record["row"] for record in shop.records()]
+    assert {1, 2} <= set(settled) <= {1, 2, 6}
+    assert (outcomes["invalid"], outcomes["pending"]) == (len(settled), 6 - len(settled))
+    kept = shop.out.glob(".retouch/shards/000001/r1/*.record")
+    assert sorted(int(path.stem) for path in kept) == settled
+
+
 def test_a_closed_terminal_lets_calls_in_flight_finish(shop, emulator):
     emulator.order(rule("picture", latency="1.5"))
     shop.manifest(20)
