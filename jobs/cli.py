@@ -177,10 +177,12 @@ def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (try `{context.command_path} --help`)" if context else ""
     if isinstance(error, click.BadParameter) and error.param is not None and error.message:
-        return f"{_source(error)}: {error.message}{hint}"
+        return f"{_source(error)}: {error.message.rstrip('.')}{hint}"
     if isinstance(error, click.NoSuchOption):
         near = get_close_matches(error.option_name, error.possibilities or (), n=1)
         meant = f". Did you mean '{near[0]}'?" if near else ""
+        if context is not None and any(param.name == "words" for param in context.command.params):
+            hint = f"; options of `retouch submit` stand after --, with the manifest{hint}"
         return f"No such option '{error.option_name}'{meant}{hint}"
     return f"{error.format_message().rstrip('.')}{hint}"
 

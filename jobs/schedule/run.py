@@ -28,7 +28,7 @@ def run_now(*, name: str, json: bool) -> None:
     elif outcome is None:
         output.say("Queued: `retouch scheduler` starts it when the run before it has ended.")
     elif outcome.job:
-        output.say(f"{outcome.reason or ''} Watch it: retouch watch {outcome.job}".strip())
+        output.say(f"{f'{outcome.reason}. ' if outcome.reason else ''}Watch it: retouch watch {outcome.job}")
         output.write_line(outcome.job)
     else:
         output.say(f"No job was made: {outcome.reason}.")

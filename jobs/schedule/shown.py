@@ -14,16 +14,20 @@ from jobs import environment, output, words
 from jobs.schedule.book import Book
 from jobs.schedule.options import as_typed
 from jobs.schedule.timing import upcoming
-from jobs.schedule.values import At, Cron, Ended, Every, Outcome, Picked, Schedule, When
+from jobs.schedule.values import At, Cron, Ended, Every, Outcome, Picked, Schedule, When, moment_of
 from jobs.standing import Standings, registry, standings
 from pipeline.errors import BrokerError, JobError, RetouchError
 from pipeline.job.registry import find_exact
+from pipeline.report.words import clipped, plural
 from pipeline.status import Status
 from pipeline.timestamp import utc
 from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 
 _UPCOMING = 3
+#: Characters of what came of a run in the list; `show` says all of it.
+_CAME = 140
+_WAITS = "the log of `retouch scheduler` says what it waits for"
 _NO_SCHEDULER = "No scheduler is running, so that nothing starts by itself: start `retouch scheduler`."
 
 
@@ -43,7 +47,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule as ``--json`` prints it; times are ISO 8601 in UTC."""
+    """A schedule as ``--json`` prints it; times are ISO 8601 in UTC. Runs that are *waiting* are yet to begin."""
 
     name: str
     when: str
@@ -55,6 +59,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     incremental: bool
     submit: str
     created_at: str
+    waiting: list[str] = []
     last: Run | None = None
     runs: list[Run] | None = None
 
@@ -174,6 +179,9 @@ async def _show_one(name: str, runs: int, *, json: bool) -> None:
         return
     for line in lines(shown):
         output.write_line(line)
+    if shown.waiting:
+        since = local(shown.waiting[0], shown.tz)
+        output.write_line(f"  {plural(len(shown.waiting), 'run')} to begin since {since}: {_WAITS}")
     for run in shown.runs or []:
         output.write_line(f"  {local(run.at, shown.tz)}  {run_in_words(run)}")
 
@@ -182,8 +190,9 @@ async def _shown(book: Book, name: str, runs: int, known: Standings) -> Shown | 
     schedule = await book.schedule(name)
     if schedule is None or schedule.removed:
         return None
+    waiting = [utc(moment_of(slot)) for slot in await book.open_slots(name)]
     history = [await _run(book, outcome, known) for outcome in await book.history(name, runs)]
-    return msgspec.structs.replace(Shown.of(schedule, time.time()), runs=history)
+    return msgspec.structs.replace(Shown.of(schedule, time.time()), waiting=waiting, runs=history)
 
 
 async def _run(book: Book, outcome: Outcome, known: Standings) -> Run:
@@ -233,7 +242,9 @@ def _table(found: list[Shown]) -> list[str]:
         following = local(shown.next[0], shown.tz) if shown.next else shown.state
         last = _last(shown)
         came = f"{local(last.at, shown.tz)}  {run_in_words(last)}" if last else "never"
-        rows.append((shown.name, shown.when, following, came))
+        if shown.waiting:
+            came = f"one is to begin since {local(shown.waiting[0], shown.tz)}: {_WAITS}"
+        rows.append((shown.name, shown.when, following, clipped(came, _CAME)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

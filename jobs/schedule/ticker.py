@@ -15,14 +15,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import msgspec
 
 from jobs.schedule.book import Book
 from jobs.schedule.settling import Begin, new_claim, settle_open, take
 from jobs.schedule.timing import due, upcoming
-from jobs.schedule.values import Schedule
+from jobs.schedule.values import Schedule, moment_of
 from pipeline.errors import BrokerError, RetouchError
 from workers.shared.schedules import Schedules
 
@@ -43,6 +42,7 @@ class _Known:
         next: the moment after that; ``None``: there is none.
         open: some of its claimed slots may not be settled.
         again: when to try that again.
+        trouble: why its last slot could not be settled.
     """
 
     schedule: Schedule
@@ -50,6 +50,7 @@ class _Known:
     next: float | None = field(init=False)
     open: bool = False
     again: float = 0.0
+    trouble: str | None = None
 
     def __post_init__(self) -> None:
         self.move(self.passed)
@@ -58,6 +59,12 @@ class _Known:
         """Note that slots up to *passed* are claimed."""
         self.passed = passed
         self.next = next(iter(upcoming(self.schedule.when, passed, 1)), None)
+
+    def held_up(self, trouble: str) -> None:
+        """Note why its slots cannot be settled now; it is said once, and not at every try."""
+        if trouble != self.trouble:
+            log.warning("schedule_held_up schedule=%s: %s", self.schedule.name, trouble)
+        self.trouble = trouble
 
 
 class Ticker:
@@ -136,9 +143,11 @@ class Ticker:
             known.open, left, pause = False, True, AGAIN
             try:
                 left = not await settle_open(self._book, self._copies, known.schedule, self._begin)
-                self._troubled = False
-            except RetouchError as error:
+                self._troubled, known.trouble = False, None
+            except BrokerError as error:
                 self._trouble(error, AGAIN)
+            except RetouchError as error:
+                known.held_up(str(error))
             except Exception:  # one schedule must not stop the others
                 log.exception("schedule_broken schedule=%s, tried again in a minute", known.schedule.name)
                 pause = REFRESH
@@ -206,7 +215,7 @@ class Ticker:
             passed.append(copied)
         slot = await self._book.last_slot(schedule.name, now)
         if slot is not None:
-            passed.append(datetime.strptime(slot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
+            passed.append(moment_of(slot))
         return max(passed)
 
     async def _in_step(self, name: str, copy: str | None) -> Schedule | None:

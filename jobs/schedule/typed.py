@@ -16,8 +16,8 @@ from jobs.schedule.values import At, Cron, Every
 from pipeline.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_PART = re.compile(r"(\d+)\s*(min|[smhdw])", re.IGNORECASE)
-_LEAST = 60
+_PART = re.compile(r"(\d{1,9})\s*(min|[smhdw])", re.IGNORECASE)
+_LEAST, _MOST = 60, 366 * 86_400
 
 
 def zone(name: str | None) -> str:
@@ -31,7 +31,7 @@ def zone(name: str | None) -> str:
     known = {there.casefold(): there for there in _zones()}
     found = known.get(name.strip().casefold())
     if found is None:
-        near = difflib.get_close_matches(name.casefold().replace(" ", "_"), _by_city(), 3, 0.7)
+        near = difflib.get_close_matches(name.casefold().replace(" ", "_"), _by_city(), 3, 0.8)
         meant = ", ".join(dict.fromkeys(_by_city()[match] for match in near))
         mend = f"did you mean {meant}?" if meant else "name one such as Europe/Paris or UTC"
         raise UsageError(f"--tz {name}: there is no such time zone; {mend}")
@@ -64,7 +64,7 @@ def every(text: str, anchor: float) -> Every:
     """An interval such as ``6h``, ``90m`` or ``1d12h``, counted from *anchor*.
 
     Raises:
-        UsageError: it is no interval, or one below a minute.
+        UsageError: it is no interval, or one below a minute or above a year.
     """
     rest = text.strip()
     seconds = 0
@@ -75,6 +75,8 @@ def every(text: str, anchor: float) -> Every:
         raise UsageError(f"--every {text}: give an interval such as 30m, 6h, 1d or 1d12h")
     if seconds < _LEAST:
         raise UsageError(f"--every {text}: the shortest interval is a minute")
+    if seconds > _MOST:
+        raise UsageError(f"--every {text}: the longest interval is a year; give --at or --cron")
     return Every(seconds, int(anchor))
 
 

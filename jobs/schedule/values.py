@@ -156,3 +156,13 @@ def slot_at(moment: float, *, by_hand: bool = False) -> str:
     if by_hand:
         return f"{when:%Y%m%dT%H%M%S}.{when.microsecond // 1000:03d}Z-run"
     return f"{when:%Y%m%dT%H%M%SZ}"
+
+
+def moment_of(slot: str) -> float:
+    """The moment whose slot is called so."""
+    clock = slot.removesuffix("-run")
+    return (
+        datetime.strptime(clock, "%Y%m%dT%H%M%S.%fZ" if "." in clock else "%Y%m%dT%H%M%SZ")
+        .replace(tzinfo=UTC)
+        .timestamp()
+    )

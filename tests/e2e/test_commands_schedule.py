@@ -25,6 +25,14 @@ def shell(tmp_path) -> Shell:
             "--every and --at cannot both be meant",
         ),
         (["add", "n", "--every", "30s", *PHOTOS], "the shortest interval is a minute"),
+        (["add", "n", "--every", "99999999999999d", *PHOTOS], "--every 99999999999999d: give an interval"),
+        (["add", "n", "--every", "800d", *PHOTOS], "the longest interval is a year"),
+        (
+            ["add", "n", "--every", "1h", "photos", "--prompt", "x"],
+            "options of `retouch submit` stand after --",
+        ),
+        (["add", "n", "--every", "1h", "--tz", "CEST", *PHOTOS], "name one such as Europe/Paris"),
+        (["add", "n", "--every", "1h", "--overlap", "both", *PHOTOS], "is not one of 'skip', 'queue' (try"),
         (["add", "n", "--cron", "0 25 * * *", *PHOTOS], "its hour cannot be meant"),
         (["add", "n", "--at", "2020-01-01T00:00", *PHOTOS], "has passed"),
         (["add", "n", "--every", "1h", "--tz", "Europe/Pari", *PHOTOS], "did you mean Europe/Paris"),
@@ -70,7 +78,7 @@ def test_a_schedule_is_kept_without_redis_and_edited_in_part(shell):
     edited = shell.type(
         "schedule", "edit", "n", "--every", "90m", "--json", "--", "--budget", "none", "--no-reuse"
     ).json
-    assert edited["submit"] == f"{shell.folder}/photos --prompt 'make it blue' --budget none --no-reuse"
+    assert edited["submit"] == f"{shell.folder}/photos --prompt 'make it blue' --no-reuse --budget none"
     assert edited["when"] == "every 1 h 30 min"
     moved = shell.type(
         "schedule", "edit", "n", "--json", "--", "shop.csv", "--notify", "https://hook.test/secret"

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -299,3 +301,32 @@ def test_a_run_that_cannot_be_is_told_in_history(crew):
     assert "does not exist" in gone.stderr
     assert [run["ended"] for run in crew.runs()] == ["refused", "refused"]
     assert calls(crew) == 0
+
+
+def test_a_run_that_waits_for_its_store_is_told_of_once_and_begins_when_that_is_back(crew):
+    crew.picture("a", 1)
+    blocked = crew.folder / "white"
+    blocked.write_text("a file where the folder of the results should be")
+    words = ("photos", "--prompt", "make it blue", "--out", str(blocked))
+    crew.add("--at", "2099-01-01", words=words)
+    asyncio.run(crew._bring_forward())
+    with (crew.folder / "said").open("wb") as said:
+        scheduler = subprocess.Popen(
+            [sys.executable, "-m", "jobs", "scheduler"], cwd=crew.folder, env=crew.environment, stderr=said
+        )
+    try:
+        log = crew.folder / "said"
+        wait_for(lambda: "schedule_held_up schedule=nightly: " in log.read_text())
+        assert f"{blocked}" in log.read_text()
+        assert (
+            "the log of `retouch scheduler` says what it waits for" in crew.retouch("schedule", "list").stdout
+        )
+        assert len(crew.said("show", "nightly", "--json")["waiting"]) == 1
+        blocked.unlink()
+        wait_for(crew.history, 30)
+        assert log.read_text().count("schedule_held_up") == 1
+        assert crew.finished(crew.runs()[0]) == ["a.png"]
+        assert crew.said("show", "nightly", "--json")["waiting"] == []
+    finally:
+        scheduler.terminate()
+        scheduler.wait(30)
