@@ -171,7 +171,7 @@ def answer_params() -> list[click.Parameter]:
                 type=Number(float, least=0),
                 default=_DEFAULTS.confirm_above,
                 metavar="USD",
-                help="Ask before a job that costs more.",
+                help="Ask before more than this is spent; 0: before the first call.",
             ),
             switch("yes", help="The answer to every question."),
         ],

@@ -41,7 +41,7 @@ _GLANCE = 0.25
 #: Seconds between two looks whether there is news to be told.
 _NEWS = 5.0
 
-REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes or a smaller --limit"
+REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes; --budget bounds what it may cost"
 
 
 def run(*, json: bool, **values: Any) -> int:

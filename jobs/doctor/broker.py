@@ -47,7 +47,7 @@ def judge(broker: Broker) -> list[Finding]:
     server = broker.server
     if server is None:
         text = broker.away or f"Redis at {broker.where} was not asked"
-        mend = "start it, or set RETOUCH_REDIS_URL"
+        mend = "start one with `retouch up`, or set RETOUCH_REDIS_URL"
         if broker.meant:
             return [fault("redis", text, mend)]
         return [warning("redis", text, f"{mend}; `retouch run` needs none, `submit` and `worker` do")]

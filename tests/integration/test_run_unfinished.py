@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -173,6 +174,41 @@ def test_a_closed_terminal_lets_calls_in_flight_finish(shop, emulator):
     status = json.loads((shop.out / "report.json").read_text())
     assert (status["calls"], status["calls_unknown"]) == (4, 0)
     assert status["outcomes"]["done"] == len(shop.records()) == 4
+
+
+@pytest.mark.parametrize(("above", "most"), [(0, 0.0), (0.3, 0.3)])
+def test_who_says_no_has_paid_no_more_than_may_be_spent_unasked(shop, emulator, above, most):
+    shop.manifest(40)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(shop.folder)
+        words = [
+            sys.executable,
+            "-m",
+            "jobs",
+            "run",
+            "shop.csv",
+            "--out",
+            "out",
+            "--confirm-above",
+            str(above),
+        ]
+        os.execve(sys.executable, words, shop.environment | {"TERM": "xterm"})
+    shown = b""
+    while b"Go on?" not in shown:
+        shown += os.read(terminal, 4096)
+
+    os.write(terminal, b"n\n")
+    with contextlib.suppress(OSError):  # the terminal is gone with its process
+        while os.read(terminal, 4096):
+            pass
+    _, ended = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(ended) == 3
+    status = json.loads((shop.out / "report.json").read_text())
+    assert status["state_reason"].startswith("not confirmed: ")
+    assert status["cost_usd"] <= most
+    assert status["calls"] == emulator.ledger.summary()["calls"]
 
 
 def test_nohup_runs_on(shop, emulator):

@@ -73,7 +73,8 @@ def _sentences(url: str) -> Iterator[None]:
         yield
     except (RedisError, OSError, ValueError) as error:
         raise BrokerError(
-            f"Redis at {without_password(url)} is out of reach ({error}): start it, or set RETOUCH_REDIS_URL"
+            f"Redis at {without_password(url)} is out of reach ({error}): start one with `retouch up`, "
+            "or set RETOUCH_REDIS_URL"
         ) from error
 
 
