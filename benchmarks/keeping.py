@@ -112,7 +112,7 @@ async def _intents(stage: Stage, shards: int) -> float:
                 row=row, n=1, variant=Variant.PLAIN, model=_MODEL, started_at=utc(time.time()), price=0.04
             )
             async with together:
-                if not await folder.put_intent(shard, intent):
+                if not await folder.shards.put_intent(shard, intent):
                     raise BenchmarkError(f"row {row} had an intent already")
 
         async def work() -> None:

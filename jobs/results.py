@@ -67,19 +67,21 @@ async def _folder_of(job: str) -> JobFolder:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
     await spec_of(entry, folder)
-    await folder.look_for_rounds()
+    await folder.shards.look_for_rounds()
     return folder
 
 
 async def _settled(folder: JobFolder, outcome: Outcome | None) -> AsyncIterator[list[bytes]]:
     """The lines of one shard after another, in the manifest's order; a few shards are read ahead."""
-    shards = iter(range(1, await folder.shards_planned() + 1))
-    reading = deque(asyncio.ensure_future(folder.settled_lines(shard)) for shard in islice(shards, _AHEAD))
+    shards = iter(range(1, await folder.shards.planned() + 1))
+    reading = deque(
+        asyncio.ensure_future(folder.shards.settled_lines(shard)) for shard in islice(shards, _AHEAD)
+    )
     try:
         while reading:
             lines = (await reading.popleft()).splitlines(keepends=True)
             if (shard := next(shards, None)) is not None:
-                reading.append(asyncio.ensure_future(folder.settled_lines(shard)))
+                reading.append(asyncio.ensure_future(folder.shards.settled_lines(shard)))
             yield [line for line in lines if outcome is None or _ended.decode(line).outcome is outcome]
     finally:
         for task in reading:

@@ -135,8 +135,8 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
     if status.state is not State.RUNNING:
         return status
     planned = await folder.planned()
-    await folder.look_for_rounds()
-    shards = planned.shards if planned else await folder.shards_planned()
+    await folder.shards.look_for_rounds()
+    shards = planned.shards if planned else await folder.shards.planned()
     return status_of(
         await exact_totals(folder, shards),
         job=status.job,

@@ -90,8 +90,8 @@ async def _settled(asked: Asked, manifest: Manifest) -> int:
     folder = await taken_up(asked, manifest)
     if folder is None:
         return 0
-    await folder.look_for_rounds()
-    return (await exact_totals(folder, await folder.shards_planned())).settled
+    await folder.shards.look_for_rounds()
+    return (await exact_totals(folder, await folder.shards.planned())).settled
 
 
 async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:

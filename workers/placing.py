@@ -74,7 +74,7 @@ async def _open(
     planned = await folder.planned()
     if planned is None:
         return False
-    await folder.look_for_rounds()
+    await folder.shards.look_for_rounds()
     folded, begun = await _shards(folder, planned.shards)
     how = Place(
         out=folder.store.url,
@@ -95,11 +95,11 @@ async def _shards(folder: JobFolder, shards: int) -> tuple[dict[int, Totals], di
     begun: dict[int, Totals] = {}
 
     async def look(shard: int) -> None:
-        totals = await folder.folded(shard)
+        totals = await folder.shards.folded(shard)
         if totals is not None:
             folded[shard] = totals
-        elif await folder.begun(shard):
-            begun[shard] = await folder.totals(shard)
+        elif await folder.shards.begun(shard):
+            begun[shard] = await folder.shards.totals(shard)
 
     async for _ in over_shards(shards, look):
         pass

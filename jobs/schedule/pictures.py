@@ -188,9 +188,9 @@ async def _fold(memory: Memory, run: Begun, how: str) -> None:
     if spec is None or data is None or planned is None or how_of(spec) != how:
         return
     tallies: dict[int, _Tally] = defaultdict(_Tally)
-    await folder.look_for_rounds()
+    await folder.shards.look_for_rounds()
     for shard in range(1, planned.shards + 1):
-        lines = await folder.settled_lines(shard)
+        lines = await folder.shards.settled_lines(shard)
         await asyncio.to_thread(_count, tallies, lines, spec.repeat)
     for number, picture in enumerate(msgspec.json.Decoder(Chosen).decode_lines(data)):
         if number not in tallies and spec.limit is not None and number >= spec.limit:

@@ -117,7 +117,7 @@ class Calls:
             price=price,
             history=history,
         )
-        if not await self.job.keeper.put(lambda: self.job.folder.put_intent(self.shard, intent)):
+        if not await self.job.keeper.put(lambda: self.job.folder.shards.put_intent(self.shard, intent)):
             raise LeaseLost
         reached("intended")
         # A process that was frozen meanwhile must not pay for what another has taken over.

@@ -51,7 +51,7 @@ class Deferred:
             raise failed
 
     async def _put(self, record: Record) -> bool:
-        return await self._job.keeper.put(lambda: self._job.folder.put_record(self._shard, record))
+        return await self._job.keeper.put(lambda: self._job.folder.shards.put_record(self._shard, record))
 
 
 def costs_nothing(record: Record) -> bool:

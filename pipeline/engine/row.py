@@ -282,7 +282,7 @@ class Row:
 
     async def _note(self) -> None:
         folder, history = self.job.folder, self.history
-        await self.job.keeper.put(lambda: folder.put_tried(self.shard, self.edit.row, history))
+        await self.job.keeper.put(lambda: folder.shards.put_tried(self.shard, self.edit.row, history))
 
     def _stopped(self) -> Record | None:
         return self._cancelled() if self.job.brake.cancelled else None

@@ -104,14 +104,14 @@ async def run_shard(
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():
         await deferred.put()
         return None
-    return await job.keeper.put(lambda: job.folder.fold(shard, records.values()))
+    return await job.keeper.put(lambda: job.folder.shards.fold(shard, records.values()))
 
 
 async def _open(job: JobRun, shard: int) -> OpenShard | Totals:
     """*shard* as it stands, or what it came to."""
-    folded = await job.folder.folded(shard)
-    opened = None if folded else await job.folder.open_shard(shard)
-    return opened or folded or await job.folder.folded(shard) or Totals()
+    folded = await job.folder.shards.folded(shard)
+    opened = None if folded else await job.folder.shards.open(shard)
+    return opened or folded or await job.folder.shards.folded(shard) or Totals()
 
 
 async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> None:
@@ -142,7 +142,7 @@ async def _broken(row: Row, error: Exception) -> Record | None:
     )
     record = record_of(row.edit, row.history, Outcome.FAILED, reason, model=row.model)
     if not await row.lease.sure() or not await job.keeper.put(
-        lambda: job.folder.put_record(row.shard, record)
+        lambda: job.folder.shards.put_record(row.shard, record)
     ):
         return None
     job.progress.row_settled(record)
@@ -169,7 +169,7 @@ async def _adopted(job: JobRun, opened: OpenShard, edit: Edit) -> Record | None:
     record = record_of(
         edit, adopted(intent, usable=bool(images)), outcome, reason, model=intent.model, images=images
     )
-    if not await job.keeper.put(lambda: job.folder.put_record(opened.number, record)):
+    if not await job.keeper.put(lambda: job.folder.shards.put_record(opened.number, record)):
         raise LeaseLost
     job.progress.row_settled(record)
     return record

@@ -11,36 +11,19 @@
     .retouch/planned               the manifest is read whole: its size, hash, rows, shards
     .retouch/redis                 by which Redis the job's workers find each other (workers.shards.mark)
     .retouch/rounds/<r>            which shards have a round r: `retry` opened it
-    .retouch/shards/<n>/r<round>/  the highest round of a shard holds
-        plan                       the rows to be settled in it, one Edit a line
-        <row>.<n>.intent           written before call n of a row: what was tried so far, and what may be paid
-        <row>.<n>.tried            call n of a row is answered, and the row waits or was left: what was tried
-        <row>.record               the row is settled
-        folded                     the shard is settled: totals, then all its records, those of earlier rounds
-                                   too; the small files are gone
-
-Every put of an intent, a record and a picture is create-only, so that of two writers the second loses.
+    .retouch/shards/               what is planned and settled, shard by shard (:mod:`pipeline.job.shardfiles`)
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Container, Iterable
-from typing import TypeVar
-
 import msgspec
 
-from pipeline.edit import Edit
 from pipeline.errors import JobError
-from pipeline.failpoints import PLAN_STEP, reached
-from pipeline.history import History
 from pipeline.job.decoded import decoded
-from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
+from pipeline.job.shardfiles import ShardFiles
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
 from pipeline.ports import Wanted
-from pipeline.record import Record
-from pipeline.status import Totals
 from pipeline.store import Bytes, Store, open_store
 
 #: What a verified picture's file may end in, from its bytes; looked for when a picture without a record is adopted.
@@ -49,18 +32,7 @@ EXTENSIONS = ("png", "jpg", "webp", "gif", "avif", "heic")
 SPOOLED_MANIFEST = ".retouch/manifest.jsonl"
 UPLOADED_INPUTS = ".retouch/inputs"
 
-#: Plans that are written at the same time, at most. So far below the highest shard a crash may have left gaps: a
-#: smaller number would not find those of an earlier version.
-PLANNED_TOGETHER = 32
-
-T = TypeVar("T")
-
-# Ends of a line to Unicode and to many readers of lines, but not to JSON, which leaves them as they are.
-_LINE_ENDS = tuple((mark.encode(), b"\\u%04x" % ord(mark)) for mark in "\x85\u2028\u2029")
-
 _encode = msgspec.json.encode
-_edits = msgspec.json.Decoder(Edit)
-_records = msgspec.json.Decoder(Record)
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,17 +49,17 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
 
-class _Gone(Exception):  # noqa: N818 - it is an event, not an error
-    """A small file is not there any more: its shard was folded meanwhile."""
-
-
 class JobFolder:
-    """One job's folder in a store. Methods raise :class:`pipeline.errors.StoreError`."""
+    """One job's folder in a store. Methods raise :class:`pipeline.errors.StoreError`.
+
+    Attributes:
+        store: where it is.
+        shards: the files of its shards.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._rounds: dict[int, int] = {}
-        self._known_rounds: set[str] = set()
+        self.shards = ShardFiles(store)
 
     @classmethod
     def at(cls, location: str) -> JobFolder:
@@ -165,150 +137,6 @@ class JobFolder:
         """Say that every row is planned."""
         await self.store.put(".retouch/planned", _encode(planned))
 
-    async def add_plan(self, shard: int, edits: Iterable[Edit]) -> None:
-        """Write the rows of *shard*, when all but the last :data:`PLANNED_TOGETHER` before it are written.
-
-        Raises:
-            JobError: other rows are planned for it.
-        """
-        path, plan = f"{_shard(shard)}/r1/plan", b"\n".join(map(_encode, edits))
-        if not await self.store.put_new(path, plan) and await self.store.get(path) != plan:
-            raise JobError(
-                f"{self.store.url}: another process has planned shard {shard} with other rows; see that one alone "
-                "works on this job, and run the same command again"
-            )
-        reached(PLAN_STEP)
-
-    async def shards_planned(self) -> int:
-        """How many shards have a plan, without a gap from the first."""
-        numbers = await self._shards_there()
-        whole = 0
-        while whole < len(numbers) and numbers[whole] == whole + 1:
-            whole += 1
-        # Folders of the last may have been made without their plans being put.
-        last = range(max(1, numbers[-1] - PLANNED_TOGETHER + 1), whole + 1) if numbers else range(0)
-        heads = await asyncio.gather(*(self.store.get(f"{_shard(shard)}/r1/plan", 1) for shard in last))
-        return next((shard - 1 for shard, head in zip(last, heads, strict=True) if head is None), whole)
-
-    async def drop_plans(self, whole: int) -> None:
-        """Remove the plans of all shards but the first *whole*: a crash has left them behind a gap.
-
-        They may be of another version of the manifest, and nobody has worked on them.
-
-        Raises:
-            JobError: somebody has, so that the gap is a loss.
-        """
-        behind = [shard for shard in await self._shards_there() if shard > whole]
-        if any(await asyncio.gather(*map(self.begun, behind))):
-            raise self._no_plan(whole + 1)
-        await self.store.delete([f"{_shard(shard)}/r1/plan" for shard in behind], durable=True)
-
-    async def _shards_there(self) -> list[int]:
-        names = await self.store.names(".retouch/shards")
-        return sorted(int(name) for name in names if name.isdecimal())
-
-    async def plan(self, shard: int) -> list[Edit]:
-        """The rows of *shard*."""
-        return await self._plan(shard, self._rounds.get(shard, 1))
-
-    async def first_plan(self, shard: int) -> list[Edit]:
-        """The rows of *shard* as they were planned from the manifest, whatever was retried since."""
-        return await self._plan(shard, 1)
-
-    async def _plan(self, shard: int, number: int) -> list[Edit]:
-        data = await self.store.get(f"{_shard(shard)}/r{number}/plan")
-        if data is None:
-            raise self._no_plan(shard)
-        return _edits.decode_lines(data)
-
-    def _no_plan(self, shard: int) -> JobError:
-        return JobError(
-            f"{self.store.url}: the plan of shard {shard} is gone; start the job anew in a new folder"
-        )
-
-    async def edits_of(self, shard: int) -> list[Edit]:
-        """All rows of *shard*, each as the newest round that it was part of has it."""
-        newest: dict[int, Edit] = {}
-        for number in range(1, self._rounds.get(shard, 1) + 1):
-            data = await self.store.get(f"{_shard(shard)}/r{number}/plan")
-            newest |= {edit.row: edit for edit in _edits.decode_lines(data or b"")}
-        return [newest[row] for row in sorted(newest)]
-
-    async def look_for_rounds(self) -> int:
-        """Take note of rounds that were opened meanwhile; the number of the newest."""
-        for name in await self.store.names(".retouch/rounds"):
-            if name not in self._known_rounds:
-                data = await self.store.get(f".retouch/rounds/{name}")
-                opened = decoded(data or b"", Round, f"{self.store.url}/.retouch/rounds/{name}")
-                for shard in opened.shards:
-                    self._rounds[shard] = max(opened.number, self._rounds.get(shard, 1))
-                self._known_rounds.add(name)
-        return max(map(int, self._known_rounds), default=1)
-
-    async def open_round(self, number: int, plans: dict[int, list[Edit]], now: str) -> bool:
-        """Have the rows of *plans*, by shard, settled again; false when another opened this round first."""
-        for shard, edits in plans.items():
-            path = f"{_shard(shard)}/r{number}/plan"
-            await self.store.put(path, b"\n".join(map(_encode, edits)))
-        entry = Round(number=number, shards=sorted(plans), opened_at=now)
-        opened = await self.store.put_new(f".retouch/rounds/{number}", _encode(entry))
-        await self.look_for_rounds()
-        return opened
-
-    async def open_shard(self, shard: int) -> OpenShard | None:
-        """*shard* as it stands; ``None`` when it is folded. Lists one prefix, reads only what is not folded."""
-        try:
-            return await self._open_shard(shard)
-        except _Gone:
-            return None
-
-    async def _open_shard(self, shard: int) -> OpenShard | None:
-        names = await self.store.names(self._path(shard))
-        if "folded" in names:
-            return None
-        records = await asyncio.gather(
-            *(self._read(shard, name, Record) for name in names if name.endswith(".record"))
-        )
-        settled = {record.row: record for record in records}
-        last = _last_marks(names, settled)
-        intents = await asyncio.gather(
-            *(self._read(shard, name, Intent) for name in last.values() if name.endswith(".intent"))
-        )
-        tried = {row: name for row, name in last.items() if name.endswith(".tried")}
-        histories = await asyncio.gather(*(self._read(shard, name, History) for name in tried.values()))
-        return OpenShard(
-            number=shard,
-            edits=await self.plan(shard),
-            records=settled,
-            intents={intent.row: intent for intent in intents},
-            tried=dict(zip(tried, histories, strict=True)),
-            earlier=await self._earlier(shard),
-        )
-
-    async def _earlier(self, shard: int) -> dict[int, Record]:
-        number = self._rounds.get(shard, 1)
-        while number > 1:
-            number -= 1
-            data = await self.store.get(f"{_shard(shard)}/r{number}/folded")
-            if data is not None:
-                records = _records.decode_lines(data.partition(b"\n")[2])
-                return {record.row: record for record in records}
-        return {}
-
-    async def put_intent(self, shard: int, intent: Intent) -> bool:
-        """Say that call ``intent.n`` of a row is about to be made; false when another has said so already."""
-        return await self.store.put_new(
-            f"{self._path(shard)}/{intent.row}.{intent.n}.intent", _encode(intent)
-        )
-
-    async def put_tried(self, shard: int, row: int, history: History) -> bool:
-        """Say that the last call of *history* is answered, for a row that is not settled yet."""
-        return await self.store.put_new(f"{self._path(shard)}/{row}.{history.made}.tried", _encode(history))
-
-    async def put_record(self, shard: int, record: Record) -> bool:
-        """Settle a row; false when it is settled already."""
-        return await self.store.put_new(f"{self._path(shard)}/{record.row}.record", _encode(record))
-
     async def put_picture(self, name: str, extension: str, data: Bytes) -> str | None:
         """Store a verified picture; its path, or ``None`` when one of that name is there already."""
         path = f"images/{name}.{extension}"
@@ -321,77 +149,3 @@ class JobFolder:
             if await self.store.get(path, 1) is not None:
                 return path
         return None
-
-    async def fold(self, shard: int, records: Iterable[Record]) -> Totals:
-        """Make one file of the settled *shard*, all its *records*, and drop its small ones; its totals."""
-        ordered = sorted(records, key=lambda record: record.row)
-        totals = totals_of(ordered)
-        head = Folded(shard=shard, rows=len(ordered), totals=totals)
-        lines = [_encode(head), *map(_encode, ordered)]
-        await self.store.put_new(f"{self._path(shard)}/folded", b"\n".join(lines) + b"\n")
-        reached("folded")
-        names = await self.store.names(self._path(shard))
-        small = [name for name in names if name.endswith((".record", ".intent", ".tried"))]
-        await self.store.delete([f"{self._path(shard)}/{name}" for name in small])
-        return totals
-
-    async def folded(self, shard: int) -> Totals | None:
-        """The totals of *shard* if it is folded; a small read."""
-        head = await self.store.get(f"{self._path(shard)}/folded", 4096)
-        if head is None:
-            return None
-        where = f"{self.store.url}/{self._path(shard)}/folded"
-        return decoded(head.partition(b"\n")[0], Folded, where).totals
-
-    async def begun(self, shard: int) -> bool:
-        """Whether *shard* is not as it was planned any more; a list of names, and no read."""
-        if self._rounds.get(shard, 1) > 1:
-            return True
-        return any(name != "plan" for name in await self.store.names(self._path(shard)))
-
-    async def totals(self, shard: int) -> Totals:
-        """The sums over what is known of *shard*, folded or not; a call without a known answer is unknown."""
-        folded = await self.folded(shard)
-        opened = None if folded else await self.open_shard(shard)
-        return folded or (found(opened) if opened else await self.folded(shard) or Totals())
-
-    async def settled_lines(self, shard: int) -> bytes:
-        """The records of *shard* that are there, a line each, in the manifest's order."""
-        lines = await self._settled(shard)
-        for mark, escape in _LINE_ENDS:
-            lines = lines.replace(mark, escape)
-        return lines
-
-    async def _settled(self, shard: int) -> bytes:
-        data = await self.store.get(f"{self._path(shard)}/folded")
-        opened = await self.open_shard(shard) if data is None else None
-        if opened is None:
-            data = data or await self.store.get(f"{self._path(shard)}/folded") or b""
-            return data.partition(b"\n")[2]
-        records = opened.settled()
-        return b"".join(_encode(records[row]) + b"\n" for row in sorted(records))
-
-    def _path(self, shard: int) -> str:
-        return f"{_shard(shard)}/r{self._rounds.get(shard, 1)}"
-
-    async def _read(self, shard: int, name: str, shape: type[T]) -> T:
-        data = await self.store.get(f"{self._path(shard)}/{name}")
-        if data is None:
-            raise _Gone
-        return decoded(data, shape, f"{self.store.url}/{self._path(shard)}/{name}")
-
-
-def _shard(number: int) -> str:
-    return f".retouch/shards/{number:06d}"
-
-
-def _last_marks(names: Iterable[str], settled: Container[int]) -> dict[int, str]:
-    """The last intent or answer of each row that is not settled; of one call the answer is the later."""
-    last: dict[int, tuple[int, bool, str]] = {}
-    for name in names:
-        if name.endswith((".intent", ".tried")):
-            row, n, kind = name.split(".")
-            mark = (int(n), kind == "tried", name)
-            if int(row) not in settled:
-                last[int(row)] = max(mark, last.get(int(row), mark))
-    return {row: mark[2] for row, mark in last.items()}

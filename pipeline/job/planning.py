@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from pipeline.edit import Edit
 from pipeline.errors import JobError
-from pipeline.job.folder import PLANNED_TOGETHER, JobFolder, Planned
+from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.shardfiles import PLANNED_TOGETHER
 from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
 from pipeline.manifest import Fingerprint, Manifest
@@ -108,7 +109,7 @@ class Planner:
         if self.planned is None:
             there = await self.folder.planned()
             self.planned = there if there is not None and covers(there, self.spec) else None
-            self.shards = await self.folder.shards_planned()
+            self.shards = await self.folder.shards.planned()
 
     async def _read(self) -> None:
         if self._source is None:
@@ -120,9 +121,9 @@ class Planner:
             await self._announce()
             return
         assert self.manifest is not None and self._source is not None  # noqa: S101, PT018 - begin() has seen to it
-        whole = await self.folder.shards_planned()
+        whole = await self.folder.shards.planned()
         await self._recount(whole)
-        await self.folder.drop_plans(whole)
+        await self.folder.shards.drop_plans(whole)
         await self._write(cut(self.manifest.edits(after=self.rows), self.spec.shard_rows))
         self.planned = Planned(
             bytes=self._source.bytes,
@@ -142,7 +143,7 @@ class Planner:
         await self._announce()
 
     async def _tally(self, shard: int) -> Tally:
-        return tally_of(await self.folder.first_plan(shard), self.spec)
+        return tally_of(await self.folder.shards.first_plan(shard), self.spec)
 
     async def _write(self, shards: Iterator[list[Edit]]) -> None:
         """Plan *shards*, some at a time: while puts wait for the disk or the network, the next ones are read.
@@ -167,7 +168,7 @@ class Planner:
             await asyncio.gather(*writing, return_exceptions=True)
 
     async def _plan(self, shard: int, edits: list[Edit]) -> None:
-        await self.folder.add_plan(shard, edits)
+        await self.folder.shards.add_plan(shard, edits)
         self._written[shard] = tally_of(edits, self.spec)
         while (tally := self._written.pop(self.shards + 1, None)) is not None:
             self._add(tally)
@@ -177,7 +178,7 @@ class Planner:
     async def _compare(self, manifest: Manifest) -> None:
         """Raise :class:`JobError` unless *manifest* begins with the rows that are planned."""
         edits = manifest.edits()
-        async for planned in over_shards(await self.folder.shards_planned(), self.folder.first_plan):
+        async for planned in over_shards(await self.folder.shards.planned(), self.folder.shards.first_plan):
             unlike = await asyncio.to_thread(_first_unlike, planned, edits)
             if unlike is not None:
                 raise JobError(
@@ -233,5 +234,5 @@ async def rows_beyond(folder: JobFolder, asked: Spec) -> int:
     if asked.limit is None:
         return 0
     planned = await folder.planned()
-    rows = planned.rows if planned else await folder.shards_planned() * asked.shard_rows
+    rows = planned.rows if planned else await folder.shards.planned() * asked.shard_rows
     return max(0, rows - asked.limit * asked.repeat)

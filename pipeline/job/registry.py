@@ -119,7 +119,7 @@ async def _can_go_on(entry: Entry, asked: Spec) -> bool:
 
 
 async def _was_called_for(folder: JobFolder) -> bool:
-    return (await exact_totals(folder, await folder.shards_planned())).calls > 0
+    return (await exact_totals(folder, await folder.shards.planned())).calls > 0
 
 
 async def last_status(folder: JobFolder) -> Status | None:

@@ -59,7 +59,7 @@ def records_in(lines: Path) -> Iterator[Record]:
 async def _collect(folder: JobFolder, shards: int, lines: Path) -> None:
     with lines.open("wb") as file:
         for shard in range(1, shards + 1):
-            file.write(await folder.settled_lines(shard))
+            file.write(await folder.shards.settled_lines(shard))
 
 
 def _write_table(lines: Path, table: Path) -> None:

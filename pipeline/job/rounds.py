@@ -55,7 +55,7 @@ async def plan_round(
     Raises:
         JobError: there is nothing to settle again.
     """
-    number = await folder.look_for_rounds() + 1
+    number = await folder.shards.look_for_rounds() + 1
     plans: dict[int, list[Edit]] = {}
     met: Counter[str] = Counter()
     for shard in range(1, shards + 1):
@@ -66,7 +66,7 @@ async def plan_round(
         asked = f" for {', '.join(sorted(reasons))}" if reasons else ""
         there = ", ".join(f"{count:,} {code}" for code, count in met.most_common(8))
         why = f"what is not done has other reasons: {there}" if there else "every row that is settled is done"
-        unsettled = [shard for shard in range(1, shards + 1) if await folder.folded(shard) is None]
+        unsettled = [shard for shard in range(1, shards + 1) if await folder.shards.folded(shard) is None]
         more = "; rows that are not settled yet are for the command that began the job" if unsettled else ""
         raise JobError(f"nothing to retry{asked}: {why}{more}")
     return RoundPlan(number, plans)
@@ -78,21 +78,21 @@ async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
     Raises:
         JobError: another retry came first.
     """
-    if not await folder.open_round(plan.number, plan.plans, utc(time.time())):
+    if not await folder.shards.open_round(plan.number, plan.plans, utc(time.time())):
         raise JobError("another retry of this job was begun at the same moment: look at its status first")
     await folder.want(msgspec.structs.replace(await folder.wanted(), state=State.RUNNING))
 
 
 async def _again(folder: JobFolder, shard: int, reasons: frozenset[str], met: Counter[str]) -> list[Edit]:
     """The rows of *shard* that are meant; the reasons of all that are not done are counted in *met*."""
-    totals = await folder.folded(shard)
+    totals = await folder.shards.folded(shard)
     if totals is None or totals.outcomes.get(Outcome.DONE, 0) == totals.settled:
         return []
-    records = _records.decode_lines(await folder.settled_lines(shard))
+    records = _records.decode_lines(await folder.shards.settled_lines(shard))
     not_done = [record for record in records if record.outcome is not Outcome.DONE]
     met.update(_code(record) for record in not_done)
     rows = {record.row for record in not_done if _meant(record, reasons)}
-    return [edit for edit in await folder.edits_of(shard) if edit.row in rows] if rows else []
+    return [edit for edit in await folder.shards.edits_of(shard) if edit.row in rows] if rows else []
 
 
 def _meant(record: Record, reasons: frozenset[str]) -> bool:

@@ -31,6 +31,6 @@ async def over_shards(shards: int, look: Callable[[int], Awaitable[T]]) -> Async
 async def exact_totals(folder: JobFolder, shards: int) -> Totals:
     """The totals of the first *shards* shards by their folds; a shard that is not folded adds its records."""
     total = Totals()
-    async for totals in over_shards(shards, folder.totals):
+    async for totals in over_shards(shards, folder.shards.totals):
         total += totals
     return total

@@ -72,8 +72,8 @@ class Verifier:
     async def run(self) -> Verified:
         """Compare everything; of a job that has not ended, what is settled, for the rest is still on its way."""
         folder = self._folder
-        await folder.look_for_rounds()
-        shards = await folder.shards_planned()
+        await folder.shards.look_for_rounds()
+        shards = await folder.shards.planned()
         status = await last_status(folder)
         ended = status is not None and status.state in ENDED
         self._next_row = 1 if ended else None
@@ -109,7 +109,7 @@ class Verifier:
 
     async def _shard(self, shard: int, recorded: _Names, results: _Results | None) -> None:
         try:
-            lines = await self._folder.settled_lines(shard)
+            lines = await self._folder.shards.settled_lines(shard)
             records = _records.decode_lines(lines)
         except (JobError, msgspec.DecodeError) as error:
             self._flaw("damaged", f".retouch/shards/{shard:06d}", f"cannot be read: {error}")

@@ -51,21 +51,21 @@ async def open_round(folder: JobFolder, shards: int, **asked) -> int:
 async def folder(tmp_path) -> JobFolder:
     """Two shards: the first with a done, a failed and a blocked row, the second all done."""
     made = JobFolder.at(str(tmp_path / "job"))
-    await made.add_plan(1, [edit(1), edit(2), edit(3)])
-    await made.add_plan(2, [edit(4)])
+    await made.shards.add_plan(1, [edit(1), edit(2), edit(3)])
+    await made.shards.add_plan(2, [edit(4)])
     failed, blocked = record(2, Outcome.FAILED, "text_only: no"), record(3, Outcome.BLOCKED, "blocked: no")
-    await made.fold(1, [record(1, Outcome.DONE), failed, blocked])
-    await made.fold(2, [record(4, Outcome.DONE)])
+    await made.shards.fold(1, [record(1, Outcome.DONE), failed, blocked])
+    await made.shards.fold(2, [record(4, Outcome.DONE)])
     return made
 
 
 async def test_only_what_is_not_done_is_settled_again(folder):
     assert await open_round(folder, 2) == 2
 
-    opened = await folder.open_shard(1)
+    opened = await folder.shards.open(1)
     assert [row.row for row in opened.edits] == [2, 3]
     assert set(opened.settled()) == {1}
-    assert await folder.folded(2) is not None
+    assert await folder.shards.folded(2) is not None
     # What was paid in the round before is still counted.
     totals = await exact_totals(folder, 2)
     assert (totals.calls, totals.outcomes) == (12, {"done": 2})
@@ -78,7 +78,7 @@ async def test_only_what_is_not_done_is_settled_again(folder):
 async def test_a_reason_or_an_outcome_chooses(folder, reasons, rows):
     await open_round(folder, 2, reasons=reasons)
 
-    assert [row.row for row in (await folder.open_shard(1)).edits] == rows
+    assert [row.row for row in (await folder.shards.open(1)).edits] == rows
 
 
 async def test_a_round_of_nothing_is_refused(folder):
@@ -89,7 +89,7 @@ async def test_a_round_of_nothing_is_refused(folder):
 async def test_tries_begin_anew_and_history_is_kept(folder):
     await open_round(folder, 2, prompt="make it {colour}")
 
-    opened = await folder.open_shard(1)
+    opened = await folder.shards.open(1)
     history = opened.history(2)
 
     assert opened.edits[0].prompt == "make it blue"
@@ -110,18 +110,20 @@ async def test_tries_begin_anew_and_history_is_kept(folder):
 
 async def test_the_newest_round_holds_and_later_ones_see_it(folder):
     await open_round(folder, 2, reasons=["text_only"])
-    opened = await folder.open_shard(1)
-    await folder.fold(1, (opened.settled() | {2: record(2, Outcome.DONE)}).values())
+    opened = await folder.shards.open(1)
+    await folder.shards.fold(1, (opened.settled() | {2: record(2, Outcome.DONE)}).values())
 
     # Another process, which has not seen the round yet.
     other = JobFolder(folder.store)
-    await other.look_for_rounds()
-    rows = [msgspec.json.decode(line, type=Record) for line in (await other.settled_lines(1)).splitlines()]
+    await other.shards.look_for_rounds()
+    rows = [
+        msgspec.json.decode(line, type=Record) for line in (await other.shards.settled_lines(1)).splitlines()
+    ]
     assert [(row.row, row.outcome) for row in rows] == [(1, "done"), (2, "done"), (3, "blocked")]
 
     assert await open_round(other, 2) == 1
-    assert [row.row for row in (await other.open_shard(1)).edits] == [3]
-    await other.fold(1, (await other.open_shard(1)).settled().values())
+    assert [row.row for row in (await other.shards.open(1)).edits] == [3]
+    await other.shards.fold(1, (await other.shards.open(1)).settled().values())
 
 
 async def test_a_retry_lets_a_cancelled_job_go_on(folder):

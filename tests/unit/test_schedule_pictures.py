@@ -78,7 +78,7 @@ class Folder:
             )
             for row, (name, outcome) in enumerate(zip(names, outcomes, strict=False), 1)
         ]
-        await folder.fold(1, records)
+        await folder.shards.fold(1, records)
         await folder.finish_plan(Planned(bytes=0, sha256="", rows=len(names), shards=1, cost_usd=0.0))
         await self.book.begin("n", Begun(spec.job, folder.store.url))
 

@@ -40,8 +40,8 @@ async def weighed(board: Board, job: str, shard: int, claim: Claim) -> Claim:
         return claim
     folder = JobFolder.at(claim.out)
     try:
-        await folder.look_for_rounds()
-        settled = (await folder.totals(shard)).settled
+        await folder.shards.look_for_rounds()
+        settled = (await folder.shards.totals(shard)).settled
     except StoreError:
         return claim
     acquitted = await board.acquit(job, shard, settled)

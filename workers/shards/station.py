@@ -248,7 +248,7 @@ class Station:
             try:
                 if holding.shard != FINISH:
                     return await self._rows(holding, here, claim)
-                await here.folder.look_for_rounds()
+                await here.folder.shards.look_for_rounds()
                 if await finish(self.tools.board, here.folder, here.spec, holding.lease):
                     self.known.pop(holding.job, None)
                     log.info("job_ended job=%s", holding.job)
@@ -280,7 +280,7 @@ class Station:
             run.set_aside = SET_ASIDE.format(deaths=claim.deaths)
         try:
             # A round that was opened meanwhile may be this shard's.
-            await here.folder.look_for_rounds()
+            await here.folder.shards.look_for_rounds()
             totals = await run_shard(run, holding.shard, holding.lease, holding.begun)
         finally:
             here.leave(run)
