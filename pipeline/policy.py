@@ -139,16 +139,22 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     times = sum(attempt.verdict is verdict for attempt in history.recent)
     if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and times >= OVERLOADS):
         return Settle(Outcome.FAILED, reason(judged, times))
+    # However long the API asks for: a row waits an hour in all, and then asks a last time.
+    left = PATIENCE - history.waited
     if verdict is Verdict.THROTTLED:
-        seconds = _told(judged, jitter) or _backoff(again + 1, jitter)
+        seconds = min(_told(judged, again, jitter) or _backoff(again + 1, jitter), left)
         return Again(seconds, hold=seconds, patience=True)
-    seconds = _told(judged, jitter) or _backoff(again, jitter)
+    seconds = min(_told(judged, again, jitter) or _backoff(again, jitter), left)
     # Who cannot be reached by one row cannot be reached by the next.
     return Again(seconds, hold=seconds if verdict is Verdict.NETWORK else 0.0, patience=True)
 
 
-def _told(judged: Judgement, jitter: float) -> float | None:
-    return None if judged.retry_after is None else judged.retry_after * (1 + _SPREAD * jitter)
+def _told(judged: Judgement, again: int, jitter: float) -> float | None:
+    """What the API asks for; less than a second is believed once, or it would be called without a pause."""
+    if not judged.retry_after:
+        return None
+    seconds = judged.retry_after if again <= 1 else max(judged.retry_after, _FIRST_WAIT)
+    return seconds * (1 + _SPREAD * jitter)
 
 
 def _backoff(again: int, jitter: float) -> float:

@@ -37,7 +37,7 @@ def header_delay(value: str | None, now: float) -> float | None:
         return number
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -273,6 +273,7 @@ def test_every_status(status: int, body: bytes) -> None:
         (error(503, "", "", retry_after="Wed, 21 Oct 2026 07:28:00 GMT", at=1792567650.0), 30.0),
         (error(503, "", "", retry_after="Wed, 21 Oct 2020 07:28:00 GMT", at=1792567650.0), 0.0),
         (error(503, "", "", retry_after="whenever"), None),
+        (error(503, "", "", retry_after="Wed, 21 Oct 99999999999 07:28:00 GMT"), None),
         (error(504, "", "", retry("3s")), 3.0),
         (error(429, "", SPENT), 600.0),
         (error(429, "", SPENT, retry("42s")), 42.0),

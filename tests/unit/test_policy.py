@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+import msgspec
 import pytest
 
 from pipeline.attempt import Attempt, Variant, Verdict
@@ -115,6 +118,24 @@ def test_an_hour_of_waiting_is_the_end_of_patience():
     waited = History(**{f: getattr(history, f) for f in history.__struct_fields__} | {"waited": PATIENCE})
 
     assert next_step(answer, waited).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.OVERLOADED])
+@pytest.mark.parametrize("told", [7200.0, 1e9, math.inf])
+def test_whatever_the_api_asks_for_a_row_waits_an_hour_in_all(verdict, told):
+    answer = judged(verdict, counted=False, retry_after=told, http_status=429)
+    history = tried(verdict, counted=False)
+    nearly = msgspec.structs.replace(history, waited=PATIENCE - 10)
+
+    assert next_step(answer, history, 1.0).seconds == PATIENCE
+    assert next_step(answer, nearly, 1.0).seconds == 10
+
+
+def test_less_than_a_second_is_believed_once():
+    answer = judged(Verdict.THROTTLED, counted=False, retry_after=0.001, http_status=429)
+
+    assert next_step(answer, tried(Verdict.THROTTLED, counted=False)).seconds == 0.001
+    assert next_step(answer, tried(Verdict.THROTTLED, Verdict.THROTTLED, counted=False)).seconds == 1.0
 
 
 def test_a_days_quota_is_waited_for_whatever_the_patience():
