@@ -101,3 +101,14 @@ def test_the_readme_can_be_followed(shop, server, start_emulator: Callable[..., 
     }
 
     assert reader.follow() >= 4
+
+
+def test_schedules_can_be_followed(shop, server, start_emulator: Callable[..., EmulatorProcess]):
+    reader = Reader(_DOCS / "how-to/schedules.md", shop, {"localhost:6379": server})
+    reader.environment |= {
+        "GOOGLE_GEMINI_BASE_URL": start_emulator().url,
+        "GEMINI_API_KEY": "any",
+        "RETOUCH_REDIS_URL": f"redis://{server}/0",
+    }
+
+    assert reader.follow() >= 3
