@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Seconds an idle connection is kept; Google keeps them longer, so that we are the ones who close.
 KEEPALIVE = 30.0
+#: Bytes of one header of an answer, and how many there may be.
+LONGEST_FIELD, MOST_FIELDS = 64 << 10, 1000
 #: Bytes of an answer that are read while it waits for its turn: the first read after a request, which asyncio
 #: would make 256 KiB. A thousand answers may wait; the rest of each stays in its socket.
 FIRST_READ = 16 << 10
@@ -98,6 +100,9 @@ def transport(url: httpx.URL) -> Transport:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
             trust_env=False,  # it would read ~/.netrc; the proxy is given below
+            # An answer is paid for: what a proxy writes above it (cookies, policies) must not cost it.
+            max_field_size=LONGEST_FIELD,
+            max_headers=MOST_FIELDS,
             read_bufsize=1024,  # stop reading after the first read; a reader raises it
         )
 

@@ -122,6 +122,13 @@ async def test_chunked_and_compressed() -> None:
         assert judge(await whole(port)).verdict is Verdict.NO_IMAGE
 
 
+@pytest.mark.parametrize("fields", [["X-Policy: " + "a" * 60_000], [f"X-{n}: a" for n in range(900)]])
+async def test_long_and_many_headers(fields: list[str]) -> None:
+    """What a proxy writes above an answer does not cost the picture."""
+    async with serving(answering(http(BODY, 200, *fields))) as port:
+        assert raw(await whole(port)) == RAW
+
+
 async def test_redirects_are_not_followed() -> None:
     """The key goes where it was meant for, and nowhere else."""
     elsewhere: list[Request] = []
