@@ -1,7 +1,7 @@
-"""Failpoints: the named steps of a row, at each of which the chaos suite kills the process: nothing may be lost.
+"""Failpoints: the named steps of a row, at each of which the chaos suite ends the process: nothing may be lost.
 
-``RETOUCH_KILL_AT=kept:3`` kills it, as ``kill -9`` does, when the step *kept* is reached for the third time.
-Without the variable a step costs one comparison.
+``RETOUCH_KILL_AT=kept:3`` kills it, as ``kill -9`` does, when the step *kept* is reached for the third time;
+``RETOUCH_FREEZE_AT`` stops it there until it gets SIGCONT. Without the variables a step costs two comparisons.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 import signal
 from itertools import count
 
-#: In their order: the intent is put, the body begun, the answer come, its picture verified, its picture put, the
-#: record put (or left to the fold), the shard folded and its small files dropped.
+#: In their order: the intent is put, the body begun, the answer come, its picture verified and about to be put, its
+#: picture put, the record put (or left to the fold), the shard folded and its small files about to be dropped.
 STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded")
 
 #: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.
@@ -20,11 +20,29 @@ SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
 #: The plan of a shard is put; others are under way.
 PLAN_STEP = "planned"
 
-_STEP, _, _TIMES = os.environ.get("RETOUCH_KILL_AT", "").partition(":")
-_reached = count(1)
+
+class _Failpoint:
+    """What *variable* orders: *number* is sent to the process when a step is reached so many times."""
+
+    def __init__(self, variable: str, number: signal.Signals) -> None:
+        self.step, _, times = os.environ.get(variable, "").partition(":")
+        self._number = number
+        self._times = int(times or 1)
+        self._reached = count(1)
+
+    def reach(self) -> None:
+        if next(self._reached) == self._times:
+            os.kill(os.getpid(), self._number)
+
+
+_FAILPOINTS = (
+    _Failpoint("RETOUCH_KILL_AT", signal.SIGKILL),
+    _Failpoint("RETOUCH_FREEZE_AT", signal.SIGSTOP),
+)
 
 
 def reached(step: str) -> None:
     """Say that *step* is behind us."""
-    if step == _STEP and next(_reached) == int(_TIMES or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+    for failpoint in _FAILPOINTS:
+        if step == failpoint.step:
+            failpoint.reach()

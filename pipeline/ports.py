@@ -135,3 +135,8 @@ class Lease(Protocol):
         has the shard, or nobody could tell for too long.
         """
         ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is known to be ours no more; else, when it is not :meth:`sure`, nobody could tell."""
+        ...

@@ -86,6 +86,7 @@ OWN: dict[str, tuple[str, str]] = {
         ),
     ),
     "RETOUCH_KILL_AT": ("", "For the tests of retouch alone: kills the process at a step of a row."),
+    "RETOUCH_FREEZE_AT": ("", "For the tests of retouch alone: stops the process at a step of a row."),
 }
 
 _STANDARD = """## As everywhere

@@ -37,6 +37,11 @@ class Alone:
         """As surely as it is held."""
         return True
 
+    @property
+    def gone(self) -> bool:
+        """Never."""
+        return False
+
 
 async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
     """Take the rows of *shards* through the job's slots, in order; return when all are settled or stopped.

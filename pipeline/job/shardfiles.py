@@ -156,30 +156,31 @@ class ShardFiles:
             return None
 
     async def _open(self, shard: int) -> OpenShard | None:
-        names = await self._store.names(self._path(shard))
+        # A round may be opened while this one is read.
+        path, number = self._path(shard), self._rounds.get(shard, 1)
+        names = await self._store.names(path)
         if "folded" in names:
             return None
         records = await asyncio.gather(
-            *(self._read(shard, name, Record) for name in names if name.endswith(".record"))
+            *(self._read(path, name, Record) for name in names if name.endswith(".record"))
         )
         settled = {record.row: record for record in records}
         last = _last_marks(names, settled)
         intents = await asyncio.gather(
-            *(self._read(shard, name, Intent) for name in last.values() if name.endswith(".intent"))
+            *(self._read(path, name, Intent) for name in last.values() if name.endswith(".intent"))
         )
         tried = {row: name for row, name in last.items() if name.endswith(".tried")}
-        histories = await asyncio.gather(*(self._read(shard, name, History) for name in tried.values()))
+        histories = await asyncio.gather(*(self._read(path, name, History) for name in tried.values()))
         return OpenShard(
             number=shard,
-            edits=await self.plan(shard),
+            edits=await self._plan(shard, number),
             records=settled,
             intents={intent.row: intent for intent in intents},
             tried=dict(zip(tried, histories, strict=True)),
-            earlier=await self._earlier(shard),
+            earlier=await self._earlier(shard, number),
         )
 
-    async def _earlier(self, shard: int) -> dict[int, Record]:
-        number = self._rounds.get(shard, 1)
+    async def _earlier(self, shard: int, number: int) -> dict[int, Record]:
         while number > 1:
             number -= 1
             data = await self._store.get(f"{_shard(shard)}/r{number}/folded")
@@ -208,11 +209,13 @@ class ShardFiles:
         totals = totals_of(ordered)
         head = Folded(shard=shard, rows=len(ordered), totals=totals)
         lines = [_encode(head), *map(_encode, ordered)]
-        await self._store.put_new(f"{self._path(shard)}/folded", b"\n".join(lines) + b"\n")
+        # As soon as it is folded a round may be opened, of which nothing is to be dropped.
+        path = self._path(shard)
+        await self._store.put_new(f"{path}/folded", b"\n".join(lines) + b"\n")
         reached("folded")
-        names = await self._store.names(self._path(shard))
+        names = await self._store.names(path)
         small = [name for name in names if name.endswith((".record", ".intent", ".tried"))]
-        await self._store.delete([f"{self._path(shard)}/{name}" for name in small])
+        await self._store.delete([f"{path}/{name}" for name in small])
         return totals
 
     async def folded(self, shard: int) -> Totals | None:
@@ -254,11 +257,11 @@ class ShardFiles:
     def _path(self, shard: int) -> str:
         return f"{_shard(shard)}/r{self._rounds.get(shard, 1)}"
 
-    async def _read(self, shard: int, name: str, shape: type[T]) -> T:
-        data = await self._store.get(f"{self._path(shard)}/{name}")
+    async def _read(self, path: str, name: str, shape: type[T]) -> T:
+        data = await self._store.get(f"{path}/{name}")
         if data is None:
             raise _Gone
-        return decoded(data, shape, f"{self._store.url}/{self._path(shard)}/{name}")
+        return decoded(data, shape, f"{self._store.url}/{path}/{name}")
 
 
 def _shard(number: int) -> str:

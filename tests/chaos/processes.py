@@ -69,7 +69,12 @@ class Process:
     def freeze(self) -> None:
         """SIGSTOP, and wait until the kernel says that it stands still."""
         self.signal(signal.SIGSTOP)
-        until(lambda: self._state() in "TZ", 5, f"{self.name} to stand still")
+        until(lambda: self.frozen, 5, f"{self.name} to stand still")
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still, or is no more."""
+        return self._state() in "TZ"
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)

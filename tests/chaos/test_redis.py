@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -201,6 +202,28 @@ def out_of_reach(
     ground.to_its_end(job)
     assert all(worker.alive for worker in workers)
     judge(ground, rows)
+
+
+@pytest.mark.timeout(180)
+def test_pictures_in_flight_are_kept_when_redis_ends_before_its_workers(ground, server, only_in_full, alone):
+    """As when all of a stack is stopped at once: nobody can tell any more whose the shards are."""
+    ground.api.order({"latency": "4"})
+    ground.manifest(30)
+    leaving = ground.worker(SLOTS)
+    job = ground.submit()
+    until(lambda: ground.api.summary()["in_flight"] == SLOTS, 20, "calls in flight")
+    server.kill()
+    leaving.signal(signal.SIGTERM)
+    leaving.wait(60)
+    paid = ground.api.summary()["paid"]
+    assert paid >= SLOTS
+    assert len(list((ground.out / "images").iterdir())) == paid, "what was paid for is kept"
+    server.start()
+    ground.api.order()
+    ground.worker(SLOTS)
+    ground.to_its_end(job)
+    judge(ground, 30, unknown=0)
+    assert ground.api.summary()["paid"] == 30
 
 
 @pytest.mark.timeout(180)

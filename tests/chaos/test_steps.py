@@ -87,6 +87,34 @@ def test_workers_die_at_steps(ground, full, chance):
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("wakes", ["amid", "late"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_worker_that_freezes_at_a_step_changes_nothing_when_it_wakes_up(ground, server, full, step, wakes):
+    """For longer than its lease, in the midst of a put for instance: amid what another does, or after all of it."""
+    if not (full or (step, wakes) == ("verified", "late")):
+        pytest.skip("two minutes for all: pytest tests/chaos --full")
+    ground.api.order({"latency": "0.2"})
+    ground.manifest(ROWS)
+    sleeper = ground.worker(SLOTS, RETOUCH_FREEZE_AT=killed_at(step, 8))
+    job = ground.submit()
+    until(lambda: sleeper.frozen, 30, f"it to reach {step}")
+    asleep = set(server.owners(job))
+    ground.lost.append(SLOTS)
+    heir = ground.worker(SLOTS)
+    until(
+        lambda: all(ground.folded(shard) or heir.pid == server.owners(job).get(shard) for shard in asleep),
+        30,
+        "its shards to be taken over",
+    )
+    if wakes == "late":
+        ground.to_its_end(job)
+    sleeper.thaw()
+    ground.to_its_end(job)
+    assert sleeper.end() == 0
+    judge(ground, ROWS)
+
+
+@pytest.mark.timeout(300)
 def test_a_worker_dies_at_a_step_and_is_started_again(make_ground, only_in_full, api):
     for step in STEPS:
         ground = make_ground(step)

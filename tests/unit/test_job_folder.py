@@ -273,6 +273,39 @@ async def test_rows_that_another_has_planned_meanwhile_are_not_taken_for_ours(tm
         await folder.shards.add_plan(1, [edit(2)])
 
 
+class Stalled(DiskStore):
+    """A disk whose process stands still when a shard has just been folded."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folding, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def names(self, prefix: str) -> list[str]:
+        if prefix.endswith("/r1"):
+            self.folding.set()
+            await self.gate.wait()
+        return await super().names(prefix)
+
+
+async def test_a_round_that_is_opened_while_a_shard_is_being_folded_loses_nothing(tmp_path):
+    store = Stalled(tmp_path / "job")
+    mine, other = JobFolder(store), JobFolder(DiskStore(tmp_path / "job"))
+    await mine.shards.add_plan(1, [edit(1)])
+    await mine.shards.put_record(1, record(1, Outcome.FAILED))
+    folding = asyncio.create_task(mine.shards.fold(1, [record(1, Outcome.FAILED)]))
+    await store.folding.wait()
+    await other.shards.open_round(2, {1: [edit(1)]}, utc(0))
+    await other.shards.put_intent(1, intent(1, 2))
+    await other.shards.put_record(1, record(1))
+    await mine.shards.look_for_rounds()
+
+    store.gate.set()
+    await folding
+
+    opened = await other.shards.open(1)
+    assert opened.records[1].outcome is Outcome.DONE
+
+
 class Gated(DiskStore):
     """A disk on which the plan of one shard comes late, or never."""
 

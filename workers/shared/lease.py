@@ -42,6 +42,10 @@ class RedisLease:
         self._lost = False
 
     @property
+    def gone(self) -> bool:
+        return self._lost
+
+    @property
     def renewed_at(self) -> float:
         """When the last renewal that the server has taken was sent, by the monotonic clock."""
         return self._until - self._seconds
