@@ -51,7 +51,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         input_image_tokens: tokens that one picture of the input is billed at, in the dearer reading.
         thinking_tokens: an allowance for one try; ours, not Google's.
         image_tokens: tokens that one picture of the output is billed at, by size.
-        discounts: factor on every price by lane (``batch``, ``flex``); a lane that is missing has no known price.
+        discounts: factor on every price in ways of calling that retouch does not use (``batch``, ``flex``); one that
+            is missing has no known price.
         confidence: ``H``, ``M`` or ``L``, as in gemini-api.md.
     """
 
@@ -108,16 +109,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         end = f"will be shut on {self.shut}" if self.shut else "is deprecated and may stop answering"
         return f"{self.id} {end}: use {self.successor}" if self.successor else f"{self.id} {end}"
 
-    def image_price(self, size: str, lane: str = "sync") -> float | None:
+    def image_price(self, size: str) -> float | None:
         """Dollars for one picture of *size*, thinking and input aside; ``None`` where it is not known."""
-        factor = self.factor(lane)
-        if self.prices is None or factor is None or size not in self.image_tokens:
+        if self.prices is None or size not in self.image_tokens:
             return None
-        return self.image_tokens[size] * self.prices.output_image * factor / 1e6
-
-    def factor(self, lane: str) -> float | None:
-        """What every price is multiplied by in *lane* (``sync``, ``batch``, ``flex``); ``None``: not known."""
-        return 1.0 if lane == "sync" else self.discounts.get(lane)
+        return self.image_tokens[size] * self.prices.output_image / 1e6
 
     def _shut(self) -> str:
         when = f" on {self.shut}" if self.shut else ""

@@ -29,7 +29,7 @@ ABSURD = 100
 _CHATTER_TOKENS = 50
 
 
-def cost(model: Model | str | None, tokens: Tokens, *, lane: str = "sync") -> float | None:
+def cost(model: Model | str | None, tokens: Tokens) -> float | None:
     """Dollars for a call that used *tokens*; ``None`` where the price is not known, never 0 for that.
 
     Each kind has its own price: pictures cost four and more times what text does, and thoughts count as text
@@ -38,11 +38,9 @@ def cost(model: Model | str | None, tokens: Tokens, *, lane: str = "sync") -> fl
     Args:
         model: a model, or its id.
         tokens: usage by kind.
-        lane: ``sync``, ``batch`` or ``flex``.
     """
     known = _known(model)
-    factor = known.factor(lane) if known else None
-    if known is None or known.prices is None or factor is None:
+    if known is None or known.prices is None:
         return None
     prices = known.prices
     micro = (
@@ -51,7 +49,7 @@ def cost(model: Model | str | None, tokens: Tokens, *, lane: str = "sync") -> fl
         + tokens.thoughts * prices.thoughts
         + tokens.output_image * prices.output_image
     )
-    return round(micro * factor / 1e6, DECIMALS)
+    return round(micro / 1e6, DECIMALS)
 
 
 def charged(judged: Judgement, model: str, expected: float | None) -> float | None:
@@ -78,7 +76,7 @@ def charged(judged: Judgement, model: str, expected: float | None) -> float | No
 
 
 def estimate(
-    model: Model | str | None, image_size: str | None, inputs: int, prompt_chars: int, *, lane: str = "sync"
+    model: Model | str | None, image_size: str | None, inputs: int, prompt_chars: int
 ) -> float | None:
     """Dollars to set aside for one try; ``None`` where the price is not known.
 
@@ -91,7 +89,6 @@ def estimate(
         image_size: as it would be sent; ``None``: not sent.
         inputs: how many pictures go in.
         prompt_chars: length of the prompt.
-        lane: ``sync``, ``batch`` or ``flex``.
     """
     known = _known(model)
     if known is None or not known.image_tokens:
@@ -103,7 +100,7 @@ def estimate(
         thoughts=known.thinking_tokens,
         output_image=known.image_tokens.get(size) or max(known.image_tokens.values()),
     )
-    return cost(known, tokens, lane=lane)
+    return cost(known, tokens)
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from jobs.doctor.finding import Finding, Grade, fault
 from jobs.masking import masked
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.gemini.client import BASE_URL
-from workers.monitoring.inspection import Force, Server, inspect_force
+from workers.monitoring.inspection import Server, Workforce, inspect_workforce
 from workers.settings import lease_seconds
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ async def _looked(
         _in_time("api", api.read(model, _API)),
         _in_time("store", store.read(location)),
         _in_time("redis", broker.read(url, meant=meant, lease=lease)),
-        _in_time("workers", _force(url)),
+        _in_time("workers", _workforce(url)),
     )
     installed, way, of_api, written, redis, force = facts
     found = [
@@ -91,9 +91,9 @@ def _judged(judge: Callable[[T], list[Finding]], facts: T | Finding) -> list[Fin
     return [facts] if isinstance(facts, Finding) else judge(facts)
 
 
-async def _force(url: str) -> Force | None:
+async def _workforce(url: str) -> Workforce | None:
     try:
-        return await inspect_force(url)
+        return await inspect_workforce(url)
     except BrokerError:
         return None
 

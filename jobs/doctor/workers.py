@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from jobs.doctor.finding import Finding, fault, ok, warning
-from workers.monitoring.inspection import OVERDUE, Force
+from workers.monitoring.inspection import OVERDUE, Workforce
 
 
-def judge(force: Force) -> list[Finding]:
+def judge(workforce: Workforce) -> list[Finding]:
     """What is known of the workers means for submitted jobs."""
-    before = force.before
+    before = workforce.before
     open_work = f"{before.rows} rows of {before.jobs} jobs are open"
-    if not force.cards:
+    if not workforce.cards:
         mend = "start `retouch worker`, on this machine or others"
         if before.jobs:
             return [fault("workers", f"{open_work} and no worker is there", mend)]
         return [warning("workers", "no worker is there; nothing is open", f"{mend}, before you submit")]
-    slots = sum(card.slots for card in force.cards)
-    in_flight = sum(count for card in force.cards for count, *_ in card.jobs.values())
-    there = f"{len(force.cards)} there with {slots} slots, {in_flight} calls in flight"
-    waits = next((why for card in force.cards for *_, why in card.jobs.values() if why), None)
+    slots = sum(card.slots for card in workforce.cards)
+    in_flight = sum(count for card in workforce.cards for count, *_ in card.jobs.values())
+    there = f"{len(workforce.cards)} there with {slots} slots, {in_flight} calls in flight"
+    waits = next((why for card in workforce.cards for *_, why in card.jobs.values() if why), None)
     if waits:
         return [warning("workers", f"{there}; they wait: {waits}", "nothing, if that passes by itself")]
-    if force.overdue and not in_flight:
-        text = f"{there}, and {force.overdue} messages have been lying there for {OVERDUE:.0f} s"
+    if workforce.overdue and not in_flight:
+        text = f"{there}, and {workforce.overdue} messages have been lying there for {OVERDUE:.0f} s"
         return [fault("workers", text, "look at the workers' logs and restart them: they take no messages")]
     return [ok("workers", f"{there}; {open_work if before.jobs else 'nothing is open'}")]

@@ -28,8 +28,6 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     started_at: str
     price: float | None = None
-    lane: str = "sync"
-    remote: str | None = None
     history: History = History()
 
 

@@ -11,7 +11,7 @@ from pipeline.attempt import Verdict
 from pipeline.gemini.description import Description
 from pipeline.gemini.judgement import Judgement
 from workers.monitoring.backlog import Backlog
-from workers.monitoring.inspection import Force, Server
+from workers.monitoring.inspection import Server, Workforce
 from workers.shared.board import Card
 
 
@@ -89,7 +89,7 @@ OPEN = Backlog(messages=4, jobs=1, shards=3, rows=120, workers=1)
     ],
 )
 def test_workers_are_judged_by_what_they_do(cards, overdue, grade, said):
-    (finding,) = workers.judge(Force(cards=cards, before=OPEN, overdue=overdue))
+    (finding,) = workers.judge(Workforce(cards=cards, before=OPEN, overdue=overdue))
     assert finding.grade is grade
     assert said in finding.text
 

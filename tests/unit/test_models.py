@@ -69,12 +69,10 @@ def test_an_unknown_model_is_nothing_known():
 )
 def test_a_picture_costs_what_the_price_page_says(name, size, dollars):
     assert model(name).image_price(size) == pytest.approx(dollars, abs=0.0005)
-    assert model(name).image_price(size, "batch") == pytest.approx(dollars / 2, abs=0.0005)
 
 
 def test_a_price_that_is_not_listed_is_not_known():
     assert model(DEFAULT).image_price("512") is None
-    assert model(DEFAULT).image_price("1K", "flex") is None
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,6 @@ def test_an_unknown_price_is_none_and_never_nothing(unknown):
     assert estimate(unknown, "1K", 1, 100) is None
 
 
-def test_batch_costs_half_and_an_unlisted_lane_is_not_known():
-    tokens = Tokens(input=1000, output_image=1120, thoughts=300)
-
-    assert cost(DEFAULT, tokens, lane="batch") == pytest.approx(cost(DEFAULT, tokens) / 2)
-    assert cost(DEFAULT, tokens, lane="flex") is None
-    assert cost("gemini-3-pro-image", tokens, lane="flex") == cost("gemini-3-pro-image", tokens, lane="batch")
-
-
 @given(counts, counts, counts, counts, st.sampled_from(PRICED))
 def test_a_cost_is_the_sum_of_its_kinds(asked, text, thoughts, image, model):
     kinds = [

@@ -44,7 +44,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class Force(msgspec.Struct, frozen=True, kw_only=True):
+class Workforce(msgspec.Struct, frozen=True, kw_only=True):
     """Who works on what.
 
     Attributes:
@@ -84,7 +84,7 @@ async def inspect_server(url: str) -> Server:
     )
 
 
-async def inspect_force(url: str) -> Force:
+async def inspect_workforce(url: str) -> Workforce:
     """The workers that share the Redis at *url*, and what lies before them.
 
     Raises:
@@ -92,7 +92,7 @@ async def inspect_force(url: str) -> Force:
     """
     client = connect(url)
     try:
-        return Force(
+        return Workforce(
             cards=tuple(await living_workers(client)),
             before=await backlog(client),
             overdue=await Board(client).overdue(OVERDUE),
