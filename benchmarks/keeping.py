@@ -22,9 +22,10 @@ from pipeline.ports import Wanted
 from pipeline.reuse import fingerprint
 from pipeline.status import Totals
 from pipeline.timestamp import utc
-from workers.shared.board import Board, Card, Held, Place, worker_name
+from workers.shared.board import Board, worker_name
 from workers.shared.connection import connect
 from workers.shared.lease import RedisLease
+from workers.shared.values import Card, Held, Place
 
 ABOUT = (
     "CPU of the process that works, without calls, pictures stored and records, which a job has in any case. Leases: "

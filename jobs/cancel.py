@@ -14,12 +14,12 @@ from jobs.live import View, open_view
 from jobs.notifying import hook, notifying
 from jobs.standing import Standings, registry, spec_of, standings, the_job
 from jobs.watch import follow
+from pipeline.cancel import cancel_rest
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.registry import Entry
 from pipeline.job.spec import Spec
-from pipeline.local import cancel_rest
 from pipeline.status import ENDED, State, Status
 from workers.submitting import announce, withdraw
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.engine.brake import CANCELLED, CANCELLING, PAUSED, Brake
-from pipeline.engine.jobrun import Caller, JobRun, NoCalls
+from pipeline.engine.jobrun import Caller, JobRun
 from pipeline.engine.progress import LocalProgress, Observed
 from pipeline.engine.shards import run_shards
 from pipeline.engine.slots import AdjustableSlots
-from pipeline.errors import ManifestError, RetouchError, StoreError
+from pipeline.errors import RetouchError, StoreError
 from pipeline.gemini.transport import room_for
 from pipeline.inputs import Inputs
-from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
+from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
 from pipeline.job.limits import Limits, limits_of
 from pipeline.job.planning import Planner
@@ -26,7 +25,7 @@ from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.limits.budget import LocalBudget
 from pipeline.limits.pace import LocalPace, hold_said
-from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest
+from pipeline.manifest import Manifest
 from pipeline.models import catalogue
 from pipeline.ports import Observer, Wanted
 from pipeline.price import estimate, price_left
@@ -280,47 +279,3 @@ def _unread(fault: RetouchError) -> tuple[State, str]:
         return State.WAITING, f"{fault}; then run the same command again"
     mend = "mend it, leave the rows before as they are, and run the same command again"
     return State.HALTED, f"the manifest could not be read to its end: {fault} To go on, {mend}"
-
-
-async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: Path) -> Status:
-    """Settle as cancelled what is left of a job that nobody works on; makes no call.
-
-    Rows that its manifest still had, and cannot be read now, are in no record, and the reason says so.
-    """
-    manifest = None
-    if await folder.planned() is None:
-        with contextlib.suppress(ManifestError):
-            manifest = await asyncio.to_thread(
-                _manifest_of, spec, await _spooled(folder, spec, scratch), scratch
-            )
-    job = LocalJob(folder, spec, manifest, registry)
-    job.brake.stop(State.CANCELLED, CANCELLED)
-    if not await job.plan():
-        await job.planner.recall()
-        job.brake.stop(State.CANCELLED, f"{CANCELLED}; rows that were not read are in no record: {job.fault}")
-    async with Fetcher() as fetcher:
-        await job.call(NoCalls(), fetcher, scratch)
-    return await job.finish()
-
-
-async def _spooled(folder: JobFolder, spec: Spec, scratch: Path) -> Path | None:
-    """Standard input, as it was kept with the job."""
-    if spec.manifest != "-":
-        return None
-    if folder.store.folder:
-        return folder.store.folder / SPOOLED_MANIFEST
-    path = scratch / "kept.jsonl"
-    await asyncio.to_thread(path.write_bytes, await folder.store.get(SPOOLED_MANIFEST) or b"")
-    return path
-
-
-def _manifest_of(spec: Spec, spooled: Path | None, scratch: Path) -> Manifest:
-    if is_file_of_bucket(spec.manifest):
-        spooled = fetched(spec.manifest, scratch)
-    return open_manifest(
-        spec.manifest,
-        prompt=spec.prompt,
-        limit=spec.limit,
-        repeat=spec.repeat,
-        spooled=spooled,
-    )

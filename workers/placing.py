@@ -14,7 +14,8 @@ from pipeline.ports import Wanted
 from pipeline.status import ENDED, State, Status, Totals
 from workers.reporting import report
 from workers.settings import lease_seconds
-from workers.shared.board import Board, Place
+from workers.shared.board import Board
+from workers.shared.values import Place
 
 #: Why a job stands as people want it to.
 REASONS: Mapping[State, str] = MappingProxyType({State.PAUSED: PAUSED, State.CANCELLED: CANCELLING})

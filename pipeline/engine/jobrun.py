@@ -33,20 +33,6 @@ class Caller(Protocol):
         ...
 
 
-class NoCalls:
-    """The edge of a job that makes no calls any more: one that is being cancelled."""
-
-    def call(
-        self,
-        request: ImageRequest,  # noqa: ARG002
-        *,
-        timeout: float,  # noqa: ARG002
-        on_begun: Callable[[], None] | None = None,  # noqa: ARG002
-    ) -> AbstractAsyncContextManager[Answer | Failure]:
-        """Never called: a cancelled job begins nothing."""
-        raise AssertionError("a job that is being cancelled made a call")
-
-
 class Slots(Protocol):
     """Bounds the calls in flight; what :class:`asyncio.Semaphore` does, and workers do for all their jobs."""
 

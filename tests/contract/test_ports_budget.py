@@ -10,8 +10,9 @@ import pytest
 from pipeline.engine.brake import Brake
 from pipeline.limits.budget import LocalBudget
 from pipeline.ports import Budget, Wanted
-from workers.shared.board import Board, Card, Place
+from workers.shared.board import Board
 from workers.shared.budget import Purse, RedisBudget
+from workers.shared.values import Card, Place
 
 BudgetOf = Callable[[float | None], Budget]
 

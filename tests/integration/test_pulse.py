@@ -17,10 +17,10 @@ from workers.periodic.sweep import sweep
 from workers.settings import Settings
 from workers.shards.job import Holding
 from workers.shards.station import Station
-from workers.shared.board import Place
 from workers.shared.connection import cancelled
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
+from workers.shared.values import Place
 from workers.tools import opened
 
 

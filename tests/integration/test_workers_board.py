@@ -11,10 +11,11 @@ from pipeline.ports import Wanted
 from pipeline.status import State, Totals
 from workers.celery.app import make_app, publish
 from workers.shared import board as board_module
-from workers.shared.board import AHEAD, FEWEST, Board, Card, Held, Place
+from workers.shared.board import AHEAD, FEWEST, Board
 from workers.shared.connection import check, connect
 from workers.shared.keys import FINISH, HINTED, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
 from workers.shared.status import NO_WORKER, look, read_status, workers_alive
+from workers.shared.values import Card, Held, Place
 
 LEASE = 10.0
 

@@ -12,7 +12,7 @@ from pipeline.gemini.description import Description
 from pipeline.gemini.judgement import Judgement
 from workers.monitoring.backlog import Backlog
 from workers.monitoring.inspection import Server, Workforce
-from workers.shared.board import Card
+from workers.shared.values import Card
 
 
 def graded(findings) -> dict[str, Grade]:

@@ -9,9 +9,10 @@ import msgspec
 from redis.exceptions import NoPermissionError, ResponseError
 
 from workers.monitoring.backlog import Backlog, backlog
-from workers.shared.board import Board, Card
+from workers.shared.board import Board
 from workers.shared.connection import connect, reaching
 from workers.shared.status import living_workers
+from workers.shared.values import Card
 
 #: Seconds for which a message may lie in the queue before it counts as not taken.
 OVERDUE = 30.0

@@ -12,7 +12,7 @@ from workers.reporting import FRESH, freshen
 from workers.shards.job import WorkerJob
 from workers.shards.mark import ELSEWHERE
 from workers.shards.station import Station
-from workers.shared.board import Card
+from workers.shared.values import Card
 
 log = logging.getLogger("retouch.worker")
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BrokerError
-from workers.shared.board import Board, Hint
+from workers.shared.board import Board
+from workers.shared.values import Hint
 
 if TYPE_CHECKING:
     # Who submits a job sweeps once, and has no station.

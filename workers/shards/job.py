@@ -18,12 +18,12 @@ from pipeline.models import catalogue
 from pipeline.ports import Wanted
 from pipeline.status import State
 from workers.placing import REASONS
-from workers.shared.board import Held, News
 from workers.shared.budget import Purse, RedisBudget
 from workers.shared.lease import RedisLease
 from workers.shared.pace import RedisPace
 from workers.shared.progress import ShardProgress
 from workers.shared.slots import JobSlots
+from workers.shared.values import Held, News
 from workers.tools import Tools
 
 #: A hold that is shorter is not worth a word.

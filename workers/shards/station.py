@@ -20,11 +20,11 @@ from workers.reporting import finish, report
 from workers.shards.job import Holding, WorkerJob
 from workers.shards.mark import Marks
 from workers.shards.quarantine import GUILTY, SET_ASIDE, SUSPECT, Quarantine, weighed
-from workers.shared.board import Claim, Held
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
 from workers.shared.patience import persistently
 from workers.shared.progress import ShardProgress
+from workers.shared.values import Claim, Held
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")

@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 from pipeline.ports import Wanted
 from pipeline.status import ENDED, State, Status, status_of
 from pipeline.timestamp import utc
-from workers.shared.board import Card
 from workers.shared.connection import reaching
 from workers.shared.keys import WORKERS, of_job
 from workers.shared.sums import totals_in
+from workers.shared.values import Card
 
 NO_WORKER = "no worker is consuming: start `retouch worker`"
 

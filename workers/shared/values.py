@@ -1,0 +1,102 @@
+"""What workers tell the board, and what it answers; pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.ports import Wanted
+from pipeline.status import State, Totals
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A shard that is ours for the time of a lease.
+
+    Attributes:
+        token: grows with each claim.
+        out: the job's folder.
+        want: what people want of the job, as Redis has heard it.
+        born: names this making of the job's keys; another says that Redis has lost or ended the job meanwhile.
+        deaths: so many workers seem to have died of the shard.
+        left: a dead worker has left it.
+    """
+
+    token: str
+    out: str
+    want: State
+    born: str
+    deaths: int
+    left: bool
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job is put on the board.
+
+    Attributes:
+        state: how it stands there, for *reason*.
+        only_lost: do nothing to a job that is there.
+        spare: seconds for which those who held a shard may come back to it, when the server has lost the job.
+    """
+
+    out: str
+    rows: int
+    shards: int
+    wanted: Wanted
+    state: State = State.QUEUED
+    reason: str = ""
+    only_lost: bool = False
+    spare: float = 0.0
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """A shard whose message is to be published; an *urgent* one goes before the others.
+
+    One that is *here* gets none: a dead worker has left it, and whoever has swept takes it itself.
+    """
+
+    job: str
+    shard: int
+    urgent: bool
+    here: bool = False
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A shard that is ours; *totals*: how far it has come, ``None``: as it was said last."""
+
+    job: str
+    shard: int
+    token: str
+    totals: Totals | None = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What a worker says of itself; *jobs*: calls in flight, pictures a minute, what it waits for."""
+
+    threads: int = 0
+    slots: int = 0
+    jobs: dict[str, tuple[int, float, str | None]] = {}
+
+
+class News(msgspec.Struct, frozen=True):
+    """Where a job stands (``None``: Redis does not know it), what is wanted of it, and *born* as in :class:`Claim`.
+
+    *hold*: seconds for which the API wants to be left alone.
+    """
+
+    state: State | None
+    reason: str | None
+    wanted: Wanted
+    hold: float = 0.0
+    born: str = ""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The answer to a heartbeat.
+
+    Attributes:
+        kept: for each lease whether it is ours; ``None``: nobody can tell, since the job is not known.
+        known: Redis knew this worker before; if not, it is new, or Redis has lost what it knew.
+    """
+
+    kept: list[bool | None]
+    news: dict[str, News]
+    known: bool
