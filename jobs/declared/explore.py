@@ -26,8 +26,8 @@ def doctor() -> Command:
         "doctor",
         "jobs.doctor.command:diagnose",
         [*place_params(), json_option("every finding")],
-        text="""Look whether everything is in place: key, model and sizes, store, Redis, workers, clock, versions,
-    proxy and certificates. It costs nothing, changes nothing, and says of each fault how to mend it.
+        text="""Look whether everything is in place: key, model and sizes, store, Redis, workers, schedules, clock,
+    versions, proxy and certificates. It costs nothing, changes nothing, and says of each fault how to mend it.
 
     Exit code: 0 nothing is at fault, 1 something is.
     """,

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from jobs import environment, output
-from jobs.doctor import api, broker, clock, network, options, store, versions, workers
+from jobs.doctor import api, broker, clock, network, options, schedules, store, versions, workers
 from jobs.doctor.finding import Finding, Grade, fault
 from jobs.masking import masked
 from pipeline.errors import BrokerError, RetouchError
@@ -60,6 +60,9 @@ async def _looked(
         _in_time("workers", _workforce(url)),
     )
     installed, way, of_api, written, redis, force = facts
+    # They are in the store and in Redis; what of these is away is said by its own check, once.
+    seen = _server(redis) and not isinstance(written, Finding)
+    timetable = await _in_time("schedules", _timetable(url)) if seen else None
     found = [
         *_judged(versions.judge, installed),
         *_judged(network.judge, way),
@@ -70,9 +73,10 @@ async def _looked(
         *_judged(broker.judge, redis),
         # A Redis that does not answer is said to be at fault once.
         *(_judged(workers.judge, force) if force is not None and _server(redis) else ()),
+        *(_judged(schedules.judge, timetable) if timetable is not None else ()),
         *clock.judge(_skews(of_api, redis)),
     ]
-    return found, any(isinstance(said, Finding) for said in facts)
+    return found, any(isinstance(said, Finding) for said in (*facts, timetable))
 
 
 async def _in_time(check: str, facts: Awaitable[T]) -> T | Finding:
@@ -95,6 +99,13 @@ async def _workforce(url: str) -> Workforce | None:
     try:
         return await inspect_workforce(url)
     except BrokerError:
+        return None
+
+
+async def _timetable(url: str) -> schedules.Timetable | None:
+    try:
+        return await schedules.read(environment.store(), url)
+    except RetouchError:
         return None
 
 

@@ -237,3 +237,15 @@ def test_workers_are_seen_at_work_and_missed(shell, tmp_path):
     typed = shell.type("doctor", "--json")
     assert faults(typed) == {"workers"}
     assert "3 rows of 1 jobs are open and no worker is there" in by_check(typed)["workers"]["text"]
+
+
+def test_schedules_without_a_scheduler_are_named(shell):
+    assert "schedules" not in by_check(shell.type("doctor", "--json"))
+    add = ("schedule", "add", "n", "--every", "1h", "--", "shop.jsonl")
+    (shell.folder / "shop.jsonl").write_text('{"prompt": "a table"}\n')
+    assert shell.type(*add).code == 0
+    typed = shell.type("doctor", "--json")
+    assert "schedules" in faults(typed)
+    assert by_check(typed)["schedules"]["mend"] == "start `retouch scheduler`"
+    assert shell.type("schedule", "pause", "n").code == 0
+    assert "schedules" not in by_check(shell.type("doctor", "--json"))

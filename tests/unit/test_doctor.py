@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from jobs.doctor import api, broker, clock, store, versions, workers
+from jobs.doctor import api, broker, clock, schedules, store, versions, workers
 from jobs.doctor.finding import Grade
 from pipeline.attempt import Verdict
 from pipeline.gemini.description import Description
@@ -92,6 +92,20 @@ def test_workers_are_judged_by_what_they_do(cards, overdue, grade, said):
     (finding,) = workers.judge(Workforce(cards=cards, before=OPEN, overdue=overdue))
     assert finding.grade is grade
     assert said in finding.text
+
+
+@pytest.mark.parametrize(
+    ("live", "waiting", "scheduler", "grades"),
+    [
+        (0, (), False, {}),
+        (2, (), True, {"schedules": Grade.OK}),
+        (2, ("nightly",), True, {"schedules": Grade.WARNING}),
+        (2, (), False, {"schedules": Grade.FAULT}),
+    ],
+)
+def test_schedules_need_a_scheduler(live, waiting, scheduler, grades):
+    table = schedules.Timetable(live=live, waiting=waiting, scheduler=scheduler)
+    assert graded(schedules.judge(table)) == grades
 
 
 def test_a_store_that_is_slow_or_nearly_full_is_warned_of():
