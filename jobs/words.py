@@ -145,7 +145,7 @@ def _of_money(status: Status) -> list[str]:
     if status.calls_unpriced:
         lines.append(f"{plural(status.calls_unpriced, 'call')} whose price is unknown, not part of that cost")
     if status.calls_unknown:
-        # OVER_BUDGET of pipeline.engine.row and workers begins so.
+        # OVER_BUDGET of pipeline.engine.permit and workers begins so.
         of_budget = (
             "; the budget counts them as paid" if (status.state_reason or "").startswith("budget:") else ""
         )

@@ -44,7 +44,7 @@ from workers.submitting import announce, hand_over, status_at
 
 log = logging.getLogger("retouch.scheduler")
 
-#: How the reason begins for which a job's own budget has stopped it (pipeline.engine.row).
+#: How the reason begins for which a job's own budget has stopped it (pipeline.engine.permit).
 _BUDGET = "budget:"
 
 

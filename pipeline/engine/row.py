@@ -15,13 +15,14 @@ from pipeline.edit import Edit
 from pipeline.engine.call import Calls, LeaseLost, Received
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
+from pipeline.engine.permit import Permit
 from pipeline.engine.record import record_of
 from pipeline.errors import InvalidInput
 from pipeline.failpoints import reached
 from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.job.planning import price_of
-from pipeline.limits.pace import seconds_to_new_day, within
+from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
@@ -37,10 +38,6 @@ log = logging.getLogger("retouch.row")
 _WORTH_A_NOTE = 1.0
 #: Seconds between two looks at what came of an equal row.
 _LOOK = 0.25
-
-OVER_BUDGET = (
-    "budget: the next call would pass the job's budget; raise it with --budget and run the same command again"
-)
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -62,7 +59,7 @@ class Row:
         self.model = edit.model or job.spec.model
         self.aspect_ratio = edit.aspect_ratio or job.spec.aspect_ratio
         self.image_size = edit.image_size or job.spec.image_size
-        self.holds_slot = False
+        self.permit = Permit(job, self.model, lease)
         self._received: Received | None = None
         self._inputs: tuple[SentPicture, ...] = ()
 
@@ -76,7 +73,7 @@ class Row:
         try:
             record = await self._record()
         finally:
-            self.release_slot()
+            self.permit.release_slot()
         if record is None:
             await self._leave()
             return None
@@ -94,18 +91,6 @@ class Row:
             record.code or "",
         )
         return record
-
-    async def take_slot(self) -> bool:
-        """Hold a slot; false when the job was stopped first."""
-        if not self.holds_slot:
-            self.holds_slot = await take(self.job)
-        return self.holds_slot
-
-    def release_slot(self) -> None:
-        """Give the slot back, if held."""
-        if self.holds_slot:
-            self.holds_slot = False
-            self.job.slots.release()
 
     async def _record(self) -> Record | None:
         if self.edit.faults:
@@ -143,7 +128,7 @@ class Row:
         if not self.job.spec.reuse:
             return await self._called(mark)
         while not await self.job.reuse.claims.claim(mark):
-            self.release_slot()
+            self.permit.release_slot()
             if await self.job.brake.wait(_LOOK):
                 return self._stopped()
         try:
@@ -190,7 +175,7 @@ class Row:
     async def _try(self) -> Next | Stopped:
         """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
         price = price_of(self.edit, self.job.spec)
-        if not await self._allowed(price or 0.0):
+        if not await self.permit.granted(price or 0.0):
             return Stopped()
         attempt, self._received = await self._calls().make(self.history, price)
         self.history = self.history.after(attempt)
@@ -207,40 +192,6 @@ class Row:
             pictures=self._inputs,
             lease=self.lease,
         )
-
-    async def _allowed(self, price: float) -> bool:
-        """Wait for a slot, the pace and the money; false when the job was stopped meanwhile."""
-        brake = self.job.brake
-        await brake.race(self.job.keeper.ready())
-        if not await self._turn() or not await self.take_slot():
-            return False
-        granted = await brake.race(self.job.budget.reserve(price))
-        if granted and not brake.stopped and await self._ours():
-            return True
-        if granted:
-            await self.job.budget.settle(price, 0.0)
-        elif granted is False:
-            brake.stop(State.PAUSED, OVER_BUDGET)
-        return False
-
-    async def _turn(self) -> bool:
-        """Wait for the pace; false when the job was stopped first. When the pace changes, it is asked anew."""
-        brake, pace = self.job.brake, self.job.pace
-        while not brake.stopped:
-            changed = pace.changed
-            if pace.crowded:
-                self.release_slot()
-            delay = await brake.race(pace.turn(self.model))
-            if not delay:
-                break
-            self.release_slot()
-            if not await brake.race(within(delay, changed)):
-                break
-        return not brake.stopped
-
-    async def _ours(self) -> bool:
-        """Whether the shard is surely ours. While nobody can tell, the row waits; a stopped job's need not."""
-        return self.lease.held() or bool(await self.job.brake.race(self.lease.sure()))
 
     async def _what_next(self, received: Received) -> Next:
         judged, job = received.judged, self.job
@@ -272,7 +223,7 @@ class Row:
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:
-            self.release_slot()
+            self.permit.release_slot()
             await self.job.brake.wait(seconds)
 
     async def _leave(self) -> None:
@@ -306,15 +257,6 @@ class Row:
             text=judged.text if judged else None,
             model_version=judged.model_version if judged else None,
         )
-
-
-async def take(job: JobRun) -> bool:
-    """Take one of the job's slots; false when the job was stopped first."""
-    if job.brake.stopped:
-        return False
-    if not job.slots.locked():
-        return await job.slots.acquire()
-    return bool(await job.brake.race(job.slots.acquire()))
 
 
 def _seconds(state: RetryCallState) -> float:

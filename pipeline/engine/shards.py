@@ -10,8 +10,9 @@ from pipeline.edit import Edit
 from pipeline.engine.call import LeaseLost
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
+from pipeline.engine.permit import take
 from pipeline.engine.record import output, record_of
-from pipeline.engine.row import Row, take
+from pipeline.engine.row import Row
 from pipeline.engine.scope import Scope, within
 from pipeline.errors import StoreError
 from pipeline.job.shard import OpenShard, adopted, found
@@ -102,7 +103,7 @@ async def run_shard(
                 break
             scope = Scope(job.spec.job, shard, edit.row, edit.model or job.spec.model)
             row = Row(job, shard, edit, opened.history(edit.row), lease, deferred)
-            row.holds_slot = holds_slot
+            row.permit.holds_slot = holds_slot
             group.create_task(within(scope, _settle(opened, row, records)))
         if begun is not None:
             begun.set()
@@ -134,7 +135,7 @@ async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> No
         log.exception("row_broke job=%s shard=%s row=%s", job.spec.job, opened.number, edit.row)
         record = await _broken(row, error)
     finally:
-        row.release_slot()
+        row.permit.release_slot()
     if record is not None:
         records[edit.row] = record
 

@@ -1,0 +1,81 @@
+"""What a row must have before each of its calls: a slot, a turn, money, and a lease that is surely held."""
+
+from __future__ import annotations
+
+from pipeline.engine.jobrun import JobRun
+from pipeline.limits.pace import within
+from pipeline.ports import Lease
+from pipeline.status import State
+
+OVER_BUDGET = (
+    "budget: the next call would pass the job's budget; raise it with --budget and run the same command again"
+)
+
+
+class Permit:
+    """One row's leave to call.
+
+    Attributes:
+        holds_slot: whether a slot of the job is the row's.
+    """
+
+    def __init__(self, job: JobRun, model: str, lease: Lease) -> None:
+        self.holds_slot = False
+        self._job = job
+        self._model = model
+        self._lease = lease
+
+    async def _take_slot(self) -> bool:
+        """Hold a slot; false when the job was stopped first."""
+        if not self.holds_slot:
+            self.holds_slot = await take(self._job)
+        return self.holds_slot
+
+    def release_slot(self) -> None:
+        """Give the slot back, if held."""
+        if self.holds_slot:
+            self.holds_slot = False
+            self._job.slots.release()
+
+    async def granted(self, price: float) -> bool:
+        """Wait for a slot, the pace and *price* dollars; false when the job was stopped meanwhile."""
+        brake = self._job.brake
+        await brake.race(self._job.keeper.ready())
+        if not await self._turn() or not await self._take_slot():
+            return False
+        granted = await brake.race(self._job.budget.reserve(price))
+        if granted and not brake.stopped and await self._ours():
+            return True
+        if granted:
+            await self._job.budget.settle(price, 0.0)
+        elif granted is False:
+            brake.stop(State.PAUSED, OVER_BUDGET)
+        return False
+
+    async def _turn(self) -> bool:
+        """Wait for the pace; false when the job was stopped first. When the pace changes, it is asked anew."""
+        brake, pace = self._job.brake, self._job.pace
+        while not brake.stopped:
+            changed = pace.changed
+            if pace.crowded:
+                self.release_slot()
+            delay = await brake.race(pace.turn(self._model))
+            if not delay:
+                break
+            self.release_slot()
+            if not await brake.race(within(delay, changed)):
+                break
+        return not brake.stopped
+
+    async def _ours(self) -> bool:
+        """Whether the shard is surely ours. While nobody can tell, the row waits; a stopped job's need not."""
+        return self._lease.held() or bool(await self._job.brake.race(self._lease.sure()))
+
+
+async def take(job: JobRun) -> bool:
+    """Take one of the job's slots; false when the job was stopped first."""
+    if job.brake.stopped:
+        return False
+    if not job.slots.locked():
+        return await job.slots.acquire()
+    return bool(await job.brake.race(job.slots.acquire()))
