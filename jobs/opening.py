@@ -145,13 +145,29 @@ async def _check_limit(folder: JobFolder, wanted: Spec) -> None:
 
 
 async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
-    """A job is in the hands of the workers or of one run, never of both."""
-    status = await last_status(folder)
-    ended = status is not None and status.state in ENDED
-    if known is not None and known.submitted and not submitted and not ended:
+    """A job is in the hands of the workers or of one run, never of both; and of the workers in one folder."""
+    await _check_copy(known, folder)
+    if known is not None and known.submitted and not submitted and not await _ended(folder):
         raise JobError(
             f"job {known.job} was handed to the workers: watch it with `retouch watch {known.job}`, "
             f"or end it with `retouch cancel {known.job}`"
+        )
+
+
+async def _ended(folder: JobFolder) -> bool:
+    status = await last_status(folder)
+    return status is not None and status.state in ENDED
+
+
+async def _check_copy(known: Entry | None, folder: JobFolder) -> None:
+    if known is None or not known.submitted or known.out == folder.store.url:
+        return
+    original = JobFolder.at(known.out)
+    # One that was moved has left nothing behind.
+    if await original.spec() is not None and not await _ended(original):
+        raise JobError(
+            f"{folder.store.url} is a copy of job {known.job}, which was handed to the workers in {known.out}: go on "
+            f"with --out {known.out}, or end that one with `retouch cancel {known.job}`"
         )
 
 

@@ -14,6 +14,9 @@ from itertools import count
 #: picture put, the record put (or left to the fold), the shard folded and its small files about to be dropped.
 STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded")
 
+#: A shard is opened: what is in it is known, as it was then.
+OPENED_STEP = "opened"
+
 #: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.
 SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.engine.brake import CANCELLED, CANCELLING, PAUSED, Brake
 from pipeline.engine.jobrun import Caller, JobRun
+from pipeline.engine.keeper import Keeper
 from pipeline.engine.progress import LocalProgress, Observed
 from pipeline.engine.shards import run_shards
 from pipeline.engine.slots import AdjustableSlots
@@ -211,7 +212,12 @@ class LocalJob:
         # Of a large job the rest takes a while, in which nobody keeps the report fresh.
         await write_status(self.folder, await self.status())
         status = self._final()
-        await write_results(self.folder, self.planner.shards, status, self.spec)
+
+        async def write() -> None:
+            await write_results(self.folder, self.planner.shards, status, self.spec)
+
+        # Whoever has stopped the run is not kept waiting for a store that fails: the same command writes them.
+        await (write() if self.brake.stopped else Keeper(self.brake, self.progress).put(write))
         return status
 
     async def status(self) -> Status:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from pipeline.edit import Edit
 from pipeline.engine.call import LeaseLost
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
@@ -14,7 +13,8 @@ from pipeline.engine.permit import take
 from pipeline.engine.record import output, record_of
 from pipeline.engine.row import Row
 from pipeline.engine.scope import Scope, within
-from pipeline.errors import StoreError
+from pipeline.errors import JobError, StoreError
+from pipeline.failpoints import OPENED_STEP, reached
 from pipeline.job.shard import OpenShard, adopted, found
 from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
@@ -57,6 +57,8 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
             await within(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun, patient=True))
         except StoreError as error:
             log.warning("shard_left job=%s shard=%s: %s", job.spec.job, shard, error)
+        except JobError as error:
+            job.halt(str(error))
         finally:
             begun.set()
             room.release()
@@ -87,6 +89,7 @@ async def run_shard(
         StoreError: the store cannot be read.
     """
     opened = await (job.keeper.put(lambda: _open(job, shard)) if patient else _open(job, shard))
+    reached(OPENED_STEP)
     if isinstance(opened, Totals):
         job.progress.found(opened)
         return opened
@@ -124,7 +127,7 @@ async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> No
     """One row to its record; what goes wrong in it goes wrong in no other."""
     job, edit = row.job, row.edit
     try:
-        record = await _adopted(job, opened, edit) or await row.settle()
+        record = await _adopted(opened, row) or await row.settle()
     except LeaseLost:
         log.info("lease_lost job=%s shard=%s row=%s", job.spec.job, opened.number, edit.row)
         return
@@ -155,8 +158,9 @@ async def _broken(row: Row, error: Exception) -> Record | None:
     return record
 
 
-async def _adopted(job: JobRun, opened: OpenShard, edit: Edit) -> Record | None:
+async def _adopted(opened: OpenShard, row: Row) -> Record | None:
     """The record of a row whose picture was stored and whose record was not: verified, not called for again."""
+    job, edit = row.job, row.edit
     intent = opened.intents.get(edit.row)
     path = await job.folder.find_picture(edit.name) if intent else None
     if intent is None or path is None:
@@ -175,7 +179,10 @@ async def _adopted(job: JobRun, opened: OpenShard, edit: Edit) -> Record | None:
     record = record_of(
         edit, adopted(intent, usable=bool(images)), outcome, reason, model=intent.model, images=images
     )
-    if not await job.keeper.put(lambda: job.folder.shards.put_record(opened.number, record)):
+    # The picture may be of a later call, of one who has taken the shard over since it was opened here.
+    if not await row.lease.sure() or not await job.keeper.put(
+        lambda: job.folder.shards.put_record(row.shard, record)
+    ):
         raise LeaseLost
     job.progress.row_settled(record)
     return record

@@ -20,4 +20,20 @@ def decoded(data: bytes, shape: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.DecodeError as error:
-        raise JobError(f"{where} is damaged ({error}): put it back as it was, or begin a new job") from error
+        raise _damaged(where, error) from error
+
+
+def decoded_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> list[T]:
+    """*data* as lines of JSON; *where* names the file.
+
+    Raises:
+        JobError: they are none.
+    """
+    try:
+        return decoder.decode_lines(data)
+    except msgspec.DecodeError as error:
+        raise _damaged(where, error) from error
+
+
+def _damaged(where: str, error: msgspec.DecodeError) -> JobError:
+    return JobError(f"{where} is damaged ({error}): put it back as it was, or begin a new job")

@@ -26,7 +26,7 @@ from pipeline.edit import Edit
 from pipeline.errors import JobError
 from pipeline.failpoints import PLAN_STEP, reached
 from pipeline.history import History
-from pipeline.job.decoded import decoded
+from pipeline.job.decoded import decoded, decoded_lines
 from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
 from pipeline.record import Record
 from pipeline.status import Totals
@@ -109,10 +109,11 @@ class ShardFiles:
         return await self._plan(shard, 1)
 
     async def _plan(self, shard: int, number: int) -> list[Edit]:
-        data = await self._store.get(f"{_shard(shard)}/r{number}/plan")
+        path = f"{_shard(shard)}/r{number}/plan"
+        data = await self._store.get(path)
         if data is None:
             raise self._no_plan(shard)
-        return _edits.decode_lines(data)
+        return decoded_lines(data, _edits, f"{self._store.url}/{path}")
 
     def _no_plan(self, shard: int) -> JobError:
         return JobError(
@@ -123,8 +124,9 @@ class ShardFiles:
         """All rows of *shard*, each as the newest round that it was part of has it."""
         newest: dict[int, Edit] = {}
         for number in range(1, self._rounds.get(shard, 1) + 1):
-            data = await self._store.get(f"{_shard(shard)}/r{number}/plan")
-            newest |= {edit.row: edit for edit in _edits.decode_lines(data or b"")}
+            path = f"{_shard(shard)}/r{number}/plan"
+            edits = decoded_lines(await self._store.get(path) or b"", _edits, f"{self._store.url}/{path}")
+            newest |= {edit.row: edit for edit in edits}
         return [newest[row] for row in sorted(newest)]
 
     async def look_for_rounds(self) -> int:
@@ -183,9 +185,10 @@ class ShardFiles:
     async def _earlier(self, shard: int, number: int) -> dict[int, Record]:
         while number > 1:
             number -= 1
-            data = await self._store.get(f"{_shard(shard)}/r{number}/folded")
+            path = f"{_shard(shard)}/r{number}/folded"
+            data = await self._store.get(path)
             if data is not None:
-                records = _records.decode_lines(data.partition(b"\n")[2])
+                records = decoded_lines(data.partition(b"\n")[2], _records, f"{self._store.url}/{path}")
                 return {record.row: record for record in records}
         return {}
 

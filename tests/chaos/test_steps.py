@@ -114,6 +114,26 @@ def test_a_worker_that_freezes_at_a_step_changes_nothing_when_it_wakes_up(ground
     judge(ground, ROWS)
 
 
+@pytest.mark.timeout(120)
+def test_a_worker_that_wakes_up_adopts_no_picture_of_a_later_call(ground, server, only_in_full):
+    """It knows the shard as it was when it fell asleep: of the call that made the picture it has never heard."""
+    ground.manifest(SLOTS)
+    dead = ground.worker(SLOTS, RETOUCH_KILL_AT="begun:6")
+    job = ground.submit()
+    assert dead.wait() == -signal.SIGKILL
+    ground.lost.append(SLOTS)
+    sleeper = ground.worker(SLOTS, RETOUCH_FREEZE_AT="opened:1")
+    until(lambda: sleeper.frozen, 30, "the shard to be opened")
+    heir = ground.worker(SLOTS, RETOUCH_FREEZE_AT="kept:1")
+    until(lambda: heir.frozen, 30, "a picture to be put, and no record")
+    ground.lost.append(SLOTS)
+    sleeper.thaw()
+    until(lambda: "lease_lost" in sleeper.log or ground.settled(), 30, "the sleeper to look at its rows")
+    heir.thaw()
+    ground.to_its_end(job)
+    judge(ground, SLOTS)
+
+
 @pytest.mark.timeout(300)
 def test_a_worker_dies_at_a_step_and_is_started_again(make_ground, only_in_full, api):
     for step in STEPS:

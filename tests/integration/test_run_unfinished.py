@@ -261,6 +261,19 @@ def test_a_model_that_is_not_there_is_told_with_those_that_were_meant(shop, emul
     )
 
 
+def test_a_plan_that_is_gone_is_told_in_one_sentence(shop, emulator):
+    shop.manifest(60)
+    assert shop.run("--limit", "55").returncode == 0
+    for name in ("plan", "folded"):
+        (shop.out / ".retouch/shards/000002/r1" / name).unlink()
+
+    done = shop.run("--limit", "55")
+
+    assert done.returncode == 2
+    assert "the plan of shard 2 is gone; start the job anew in a new folder" in done.stderr
+    assert emulator.ledger.summary()["paid"] == 55
+
+
 def test_an_answer_that_was_cut_keeps_its_status(shop, emulator):
     emulator.order(rule("cut_body", times_per_token=1))
     shop.manifest(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 
 import pytest
@@ -173,6 +174,33 @@ def test_the_price_of_a_job_that_was_begun_is_that_of_what_is_left(crew):
     assert done.returncode == 0, done.stderr
     crew.to_its_end(job)
     crew.check_everything_once(60)
+
+
+def test_a_copy_of_a_job_that_workers_have_is_refused(crew):
+    crew.manifest(60)
+    crew.emulator.order(slow(0.5))
+    job = crew.submit()
+    wait_for((crew.out / "report.json").exists)
+    copy = crew.folder / "copy"
+    shutil.copytree(crew.out, copy, ignore=shutil.ignore_patterns("*.tmp*", "*.record", "*.intent"))
+    for command in ("submit", "run"):
+        refused = crew.retouch(command, "shop.csv", "--out", str(copy), "--yes")
+        assert refused.returncode == 2
+        assert f"is a copy of job {job}, which was handed to the workers in {crew.out}" in refused.stderr
+    same = crew.folder / "same"
+    same.symlink_to(crew.out)
+    assert crew.retouch("submit", "shop.csv", "--out", str(same), "--yes").returncode == 0
+    crew.to_its_end(job)
+    crew.check_everything_once(60)
+
+
+def test_a_job_of_which_a_file_is_damaged_halts_and_says_so(crew):
+    crew.manifest(600)
+    crew.emulator.order(slow(0.2))
+    job = crew.submit()
+    (crew.out / ".retouch/shards/000012/r1/plan").write_text("{")
+    crew.to_its_end(job, "halted")
+    assert "000012/r1/plan is damaged" in crew.status(job)["state_reason"]
 
 
 def test_a_pace_holds_over_all_workers(crew):

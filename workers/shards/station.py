@@ -258,8 +258,10 @@ class Station:
         except BrokerError:
             raise
         except JobError as error:
+            log.warning("shard_damaged job=%s shard=%s: %s", holding.job, holding.shard, error)
             await self.tools.board.stop(holding.job, State.HALTED, str(error))
-            return Back(0.0)
+            # The last step is owed to a halted job too.
+            return Back(_FAULT if holding.shard == FINISH else 0.0)
         except RetouchError as error:
             log.warning("shard_waits job=%s shard=%s: %s", holding.job, holding.shard, error)
             return Back(_STORE, str(error))
