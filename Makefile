@@ -22,7 +22,7 @@ demo: $(VENV)/.run     ## the main job on real pictures, with server, worker and
 test: $(VENV)/.dev     ## every test, with a real server, workers and emulator
 	$(BIN)/python -m pytest -n auto --dist worksteal $(T)
 
-chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 20 minutes
+chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 40 minutes
 	$(BIN)/python -m pytest tests/chaos --full -rA
 
 check: $(VENV)/.docs   ## format, lint, types, import rules, the documentation and its links, container files

@@ -209,11 +209,11 @@ class LocalJob:
         await self.folder.shards.look_for_rounds()
         await self.planner.recall()
         self.progress.exactly(await exact_totals(self.folder, self.planner.shards))
-        # Of a large job the rest takes a while, in which nobody keeps the report fresh.
-        await write_status(self.folder, await self.status())
         status = self._final()
 
         async def write() -> None:
+            # Of a large job the rest takes a while, in which nobody keeps the report fresh.
+            await write_status(self.folder, await self.status())
             await write_results(self.folder, self.planner.shards, status, self.spec)
 
         # Whoever has stopped the run is not kept waiting for a store that fails: the same command writes them.

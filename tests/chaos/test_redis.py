@@ -204,6 +204,22 @@ def out_of_reach(
     judge(ground, rows)
 
 
+def test_a_job_that_is_cancelled_while_redis_is_away_is_cancelled_when_it_is_back(
+    ground, server, proxy, only_in_full, alone
+):
+    ground.api.order({"latency": "0.5"})
+    job, workers = at_work(ground, 400)
+    proxy.refuse()
+    outage(ground, workers)
+    assert ground.retouch("cancel", job).returncode == 0
+    lasts(2)
+    proxy.anew()
+    until(lambda: server.state(job) == "cancelled", 60, "the job to be cancelled")
+    outcomes = [record["outcome"] for record in ground.records()]
+    assert (len(outcomes), set(outcomes)) == (400, {"done", "cancelled"})
+    ground.check_pictures()
+
+
 @pytest.mark.timeout(180)
 def test_pictures_in_flight_are_kept_when_redis_ends_before_its_workers(ground, server, only_in_full, alone):
     """As when all of a stack is stopped at once: nobody can tell any more whose the shards are."""

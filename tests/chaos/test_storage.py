@@ -66,6 +66,25 @@ def test_a_run_waits_for_room(ground, disk, full):
     assert ground.api.summary()["paid"] == rows
 
 
+@pytest.mark.parametrize("who", ["run", "workers"])
+def test_results_wait_for_room_too(ground, disk, only_in_full, who):
+    ground.manifest(12)
+    frozen = {"RETOUCH_FREEZE_AT": "folded:1"}
+    process = ground.running(**frozen) if who == "run" else ground.worker(**frozen)
+    job = ground.submit() if who == "workers" else ""
+    until(lambda: process.frozen, 30, "all rows to be settled")
+    with disk.filled():
+        process.thaw()
+        until(lambda: "No space left on device" in process.log, 20, "a word that there is no room")
+        assert not (ground.out / "results.csv").exists()
+        assert process.alive
+    if job:
+        ground.to_its_end(job)
+    else:
+        assert process.wait() == 0
+    judge(ground, 12)
+
+
 def test_a_run_that_is_told_to_end_on_a_full_disk_keeps_what_it_can(ground, disk, only_in_full):
     """Twenty seconds of grace, and then the one picture in each slot may have been paid for in vain."""
     ground.api.order({"latency": "0.4"})

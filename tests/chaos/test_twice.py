@@ -79,6 +79,23 @@ def test_two_submits_of_one_job_are_one_job(ground, full):
     assert ground.api.summary()["paid"] == rows
 
 
+def test_two_jobs_that_reuse_each_others_edits_at_the_same_time_pay_once(ground, only_in_full):
+    rows = 200
+    ground.api.order({"latency": "uniform:0.2:0.6"})
+    ground.manifest(rows)
+    ground.manned(ground.worker(), ground.worker())
+    jobs = {}
+    for name in ("one", "other"):
+        ground.out = ground.folder / name
+        jobs[name] = ground.submit("--reuse")
+    for name, job in jobs.items():
+        ground.to_its_end(job, 120)
+        ground.out = ground.folder / name
+        assert [record["outcome"] for record in ground.records()] == ["done"] * rows
+        ground.check_pictures()
+    assert ground.api.summary()["paid"] == rows
+
+
 def test_of_two_runs_on_one_folder_the_second_says_who_holds_it(ground):
     rows = 16
     ground.api.order({"latency": "0.5"})

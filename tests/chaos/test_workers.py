@@ -193,6 +193,27 @@ def test_workers_that_sleep_again_and_again(ground, only_in_full, chance):
     judge(ground, rows)
 
 
+def test_a_job_that_is_paused_loses_nothing_with_its_worker(ground, server, only_in_full):
+    rows = 150
+    ground.api.order({"latency": "0.5"})
+    ground.manifest(rows)
+    doomed = ground.worker()
+    job = ground.submit()
+    until(lambda: ground.api.answered() > 10)
+    assert ground.retouch("pause", job).returncode == 0
+    ground.kill(doomed, job)
+    heir = ground.worker()
+    ground.manned(heir)
+    until(
+        lambda: not server.owners(job), LEASE + TAKEOVER, "its leases to run out, and results to be written"
+    )
+    calls = ground.api.summary()["calls"]
+    assert holds_for(lambda: ground.api.summary()["calls"] == calls, 2), "a paused job costs nothing"
+    assert ground.retouch("resume", job).returncode == 0
+    ground.to_its_end(job)
+    judge(ground, rows)
+
+
 def test_a_worker_that_is_told_to_end_repeats_nothing(ground, server, full):
     rows = 600 if full else 44
     ground.api.order({"latency": "0.4"})
