@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -198,7 +198,8 @@ def _style() -> tuple[Html, str]:
 
 def _put(path: Path, text: str) -> None:
     """Write *path* whole or not at all. Not synced: after a power cut a report is written again."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # By chance: workers in containers of one volume may have one process id.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
