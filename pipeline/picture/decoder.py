@@ -27,7 +27,7 @@ MAX_PIXELS = 178_956_970
 #: Decoded here, a picture costs four bytes a pixel: Pillow's own limit without a warning, 358 MB.
 MAX_DECODED_PIXELS = 89_478_485
 
-#: Above this, pictures are decoded two at a time: sixteen answers of 4K would stand in a gigabyte together.
+#: Above this, pictures are decoded two at a time: a dozen answers of 4K would stand in most of a gigabyte.
 BIG_PIXELS = 4_500_000
 
 _DECODERS = {
