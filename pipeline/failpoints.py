@@ -17,6 +17,9 @@ STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded
 #: A shard is opened: what is in it is known, as it was then.
 OPENED_STEP = "opened"
 
+#: The records are collected for the results, of which nothing is written yet.
+COLLECTED_STEP = "collected"
+
 #: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.
 SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
 

@@ -39,13 +39,13 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
         raise BrokerError(f"Redis does not know job {spec.job} any more")
     state = State.CANCELLED if seen.wanted.state is State.CANCELLED else State.FINISHED
     if seen.folded == seen.shards:
-        await _write_all(folder, spec, seen, state)
+        await _write_all(folder, spec, seen, state, lease)
     elif seen.status.state in _STANDS_STILL:
-        await _write_so_far(board, folder, spec, seen)
+        await _write_so_far(board, folder, spec, seen, lease)
     return await lease.sure() and await board.finish(spec.job, lease.token, state, seen.now)
 
 
-async def _write_all(folder: JobFolder, spec: Spec, seen: Seen, state: State) -> None:
+async def _write_all(folder: JobFolder, spec: Spec, seen: Seen, state: State, lease: RedisLease) -> None:
     status = msgspec.structs.replace(
         seen.status,
         state=state,
@@ -55,14 +55,15 @@ async def _write_all(folder: JobFolder, spec: Spec, seen: Seen, state: State) ->
         in_flight=0,
         eta_seconds=None,
     )
-    await write_results(folder, seen.shards, status, spec)
+    await write_results(folder, seen.shards, status, spec, lease.sure)
 
 
-async def _write_so_far(board: Board, folder: JobFolder, spec: Spec, seen: Seen) -> None:
+async def _write_so_far(board: Board, folder: JobFolder, spec: Spec, seen: Seen, lease: RedisLease) -> None:
     # The heartbeats of those who have died may not have said all: the records have.
     totals = await exact_totals(folder, seen.shards)
     status = recounted(msgspec.structs.replace(seen.status, in_flight=0), totals)
-    await write_results(folder, seen.shards, status, spec)
+    if not await write_results(folder, seen.shards, status, spec, lease.sure):
+        return
     log.info("results_written job=%s state=%s", spec.job, status.state)
     after = await read_status(board.redis, spec.job)
     if after is not None and after.state is not status.state:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from pipeline.failpoints import COLLECTED_STEP, reached
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import bucket_inputs, roots_of, uploaded_name
 from pipeline.job.spec import Spec
@@ -25,11 +26,31 @@ async def write_status(folder: JobFolder, status: Status) -> None:
     await folder.store.put("report.json", msgspec.json.format(msgspec.json.encode(status), indent=2))
 
 
-async def write_results(folder: JobFolder, shards: int, status: Status, spec: Spec) -> None:
+async def _always() -> bool:
+    return True
+
+
+async def write_results(
+    folder: JobFolder,
+    shards: int,
+    status: Status,
+    spec: Spec,
+    ours: Callable[[], Awaitable[bool]] = _always,
+) -> bool:
     """Write results and report of what is settled in the first *shards* shards; repeatable at any time.
 
     The records are copied as they are into one file on this machine, from which the other forms are made: a
     million rows pass through memory one by one.
+
+    Args:
+        folder: the job's.
+        shards: how many of them are looked at.
+        status: how the job stands.
+        spec: the job's.
+        ours: asked before each write; when it says no, another has written later results meanwhile.
+
+    Returns:
+        Whether all of it was written.
 
     Raises:
         StoreError: something could not be read or written.
@@ -39,14 +60,22 @@ async def write_results(folder: JobFolder, shards: int, status: Status, spec: Sp
         await _collect(folder, shards, lines)
         table = Path(scratch, "results.csv")
         await asyncio.to_thread(_write_table, lines, table)
+        reached(COLLECTED_STEP)
+        if not await ours():
+            return False
         pages = folder.store.folder or Path(scratch, "pages")
         written = await asyncio.to_thread(_write_pages, lines, status, spec, pages)
         if folder.store.folder is None:
             for page in written:
                 await folder.store.put_file(page.relative_to(pages).as_posix(), page)
-        await folder.store.put_file("results.csv", table)
-        await folder.store.put_file("results.jsonl", lines)
+        for name, file in (("results.csv", table), ("results.jsonl", lines)):
+            if not await ours():
+                return False
+            await folder.store.put_file(name, file)
+    if not await ours():
+        return False
     await write_status(folder, status)
+    return True
 
 
 def records_in(lines: Path) -> Iterator[Record]:

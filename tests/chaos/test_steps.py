@@ -134,6 +134,26 @@ def test_a_worker_that_wakes_up_adopts_no_picture_of_a_later_call(ground, server
     judge(ground, SLOTS)
 
 
+@pytest.mark.timeout(120)
+def test_a_worker_that_wakes_up_writes_no_results_over_later_ones(ground, server, only_in_full):
+    """It was about to write what came of the job; then the job was ended, retried and ended again by another."""
+    ground.api.order({"answer": "text_only", "contains": "[[r1]]"})
+    ground.manifest(ROWS)
+    sleeper = ground.worker(SLOTS, RETOUCH_FREEZE_AT="collected:1")
+    job = ground.submit("--attempts", "1")
+    until(lambda: sleeper.frozen, 30, "the results to be collected")
+    ground.worker(SLOTS)
+    ground.to_its_end(job)
+    assert [record["outcome"] for record in ground.records()].count("failed") == 1
+    ground.api.order()
+    assert ground.retouch("retry", job, "--yes").returncode == 0
+    ground.to_its_end(job)
+    sleeper.thaw()
+    assert sleeper.end() == 0
+    assert [record["outcome"] for record in ground.records()] == ["done"] * ROWS
+    assert ground.report()["outcomes"]["done"] == ROWS
+
+
 @pytest.mark.timeout(300)
 def test_a_worker_dies_at_a_step_and_is_started_again(make_ground, only_in_full, api):
     for step in STEPS:
