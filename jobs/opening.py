@@ -160,15 +160,24 @@ async def _ended(folder: JobFolder) -> bool:
 
 
 async def _check_copy(known: Entry | None, folder: JobFolder) -> None:
-    if known is None or not known.submitted or known.out == folder.store.url:
+    if known is None or not known.submitted:
         return
     original = JobFolder.at(known.out)
+    if _same(folder.store, original.store):
+        return
     # One that was moved has left nothing behind.
     if await original.spec() is not None and not await _ended(original):
         raise JobError(
             f"{folder.store.url} is a copy of job {known.job}, which was handed to the workers in {known.out}: go on "
             f"with --out {known.out}, or end that one with `retouch cancel {known.job}`"
         )
+
+
+def _same(one: Store, other: Store) -> bool:
+    """Whether they are one place; on a disk it may have several names."""
+    if one.folder and other.folder and one.folder.exists() and other.folder.exists():
+        return one.folder.samefile(other.folder)
+    return one.url == other.url
 
 
 async def _keep_spooled(scratch: Path, folder: JobFolder) -> None:
