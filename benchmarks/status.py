@@ -15,15 +15,17 @@ from benchmarks.figures import Bound, Figure, Result
 from benchmarks.process import Process
 from benchmarks.servers import Commands
 from benchmarks.stage import PATIENCE, Stage, job_options, retouch
+from pipeline.job.hold import LOCK
 
 ABOUT = (
     "Jobs of prompts without pictures. The commands are those that an embedded Redis-compatible server counts while "
     "`retouch status JOB` runs, the greeting of each connection left out; the reads are the files that it opens or "
-    "lists anywhere in the store and the job's folder, missing ones included. Asked of a job that was submitted and "
-    "that no worker has begun, and of one that a `retouch run` is at work on; and of a small one, which must cost as "
-    "much."
+    "lists anywhere in the store and the job's folder, missing ones included; the lock of a `run`, of which the kernel "
+    "is asked whether somebody holds it, is no read. Asked of a job that was submitted and that no worker has begun, "
+    "and of one that a `retouch run` is at work on; and of a small one, which must cost as much."
 )
 _OPENS = Path(rivals.__file__).with_name("opens.py")
+_LOCK = Path(LOCK).name
 #: Seconds of each call of the ``run`` that is asked about: it hangs on its first, while it goes on planning.
 _HANGING = 3_600
 
@@ -106,7 +108,7 @@ def _asked(stage: Stage, job: str, redis: str, rows: int) -> _Cost:
     if said["job"] != job or said["rows"] != rows:
         raise BenchmarkError(f"status spoke of another job than {job} of {rows} rows: {usage.output[:200]}")
     opened = [(Path(path).name, read) for path, read in json.loads(notes.read_text())]
-    return _Cost(counted, [name for name, read in opened if read])
+    return _Cost(counted, [name for name, read in opened if read and name != _LOCK])
 
 
 def _wait_until_planned(out: Path, process: Process, rows: int) -> str:

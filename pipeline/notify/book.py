@@ -104,6 +104,8 @@ class Book:
 
     async def told(self) -> list[Told]:
         """What was told so far, in order."""
+        if self._store.folder and not (self._store.folder / _FOLDER).is_dir():
+            return []
         await self.read()
         return [
             await self._told(number, entry)
