@@ -20,9 +20,9 @@ from pipeline.job.hold import LOCK
 ABOUT = (
     "Jobs of prompts without pictures. The commands are those that an embedded Redis-compatible server counts while "
     "`retouch status JOB` runs, the greeting of each connection left out; the reads are the files that it opens or "
-    "lists anywhere in the store and the job's folder, missing ones included. The lock of a `run`, of which the kernel "
-    "is asked whether somebody holds it, is no read. Asked of a job that was submitted and that no worker has begun, "
-    "and of one that a `retouch run` is at work on; and of a small one, which must cost as much."
+    "lists anywhere in the store and the job's folder, missing ones included. The lock of a `run` is no read: the "
+    "kernel is asked whether somebody holds it. Asked of a job that was submitted and that no worker has begun, and "
+    "of one that a `retouch run` is at work on; and of a small one, which must cost as much."
 )
 _OPENS = Path(rivals.__file__).with_name("opens.py")
 _LOCK = Path(LOCK).name
