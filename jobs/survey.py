@@ -12,6 +12,7 @@ from functools import lru_cache
 from jobs.asked import Asked
 from pipeline.edit import Edit, Fault
 from pipeline.inputs import glance
+from pipeline.manifest.mistaken import pictures_elsewhere
 from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
 from pipeline.picture import SEVERAL
@@ -69,6 +70,7 @@ class Survey:
     _compared: int = 0
     _equal: int = 0
     _several: int = 0
+    _unsent: int = 0
     _told: set[Fault] = field(default_factory=set)
 
     def faults(self, edit: Edit) -> Iterator[Fault]:
@@ -82,6 +84,7 @@ class Survey:
         else:
             self._count(edit)
             self._several += sum(mime_type in SEVERAL for mime_type in seen.mime_types)
+            self._unsent += not edit.images and pictures_elsewhere(edit.extra) is not None
         yield from found
         for fault in of_options:
             if fault.row is not None:
@@ -108,6 +111,11 @@ class Survey:
             notes.append(
                 "--reuse may save more than this: edits that earlier jobs of the store have paid for, and equal "
                 "pictures under other names, show only when the pictures are read"
+            )
+        if self._unsent:
+            rows = "1 row has" if self._unsent == 1 else f"{self._unsent:,} rows have"
+            notes.append(
+                f"{rows} an empty image, and what looks like a picture in another column: made from the prompt alone"
             )
         if self._several:
             files = plural(self._several, "GIF, TIFF or AVIF file")

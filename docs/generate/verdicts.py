@@ -233,6 +233,7 @@ FAULTS = {
     "model": "what cannot be the id of a model",
     "no_prompt": "no prompt in the row, and no `--prompt`",
     "not_a_picture": "a folder, a text or whatever else is no picture",
+    "not_in_image": "a picture stands in a column of another name, and there is no column `image`",
     "nul": "a NUL character",
     "open_quote": "a quote in a CSV that is not closed",
     "option": "a size, an aspect ratio or a number of pictures that the model does not take",

@@ -9,6 +9,7 @@ The way of a row, one module a step::
     template.py   ``{column}`` in prompts            naming.py    ids and file names, unique in the job
     reader.py     the row as a reader gives it       manifest.py  rows to edits, numbered
     bucket.py     a folder or a file in a bucket
+    mistaken.py   what only looks like a manifest: a job's results, pictures in a column of another name
     shards.py     edits cut into shards              spool.py     standard input to a file
     selection.py  some pictures of a folder, chosen beforehand: what is new or changed
 

@@ -20,6 +20,9 @@ from pipeline.manifest.reader import Raw, unreadable
 
 _DELIMITERS = (",", ";", "\t")
 
+# A row is bounded by LONGEST; the parser's own bound, 131,072 characters a value, would refuse prompts that fit.
+csv.field_size_limit(LONGEST)
+
 
 class _TooLongError(Exception):
     """A row went past the bound."""
@@ -189,9 +192,8 @@ def _known(line: str, delimiter: str) -> tuple[int, int]:
 
 
 def _unparsed(line: int, last: int, error: Exception) -> Raw:
-    if last == line and (isinstance(error, _TooLongError) or "field limit" in str(error)):
-        longest = LONGEST if isinstance(error, _TooLongError) else csv.field_size_limit()
-        return unreadable(line, "too_long", f"a value is longer than {longest} characters; shorten it.")
+    if last == line and isinstance(error, _TooLongError):
+        return unreadable(line, "too_long", f"the row is longer than {LONGEST:,} characters; shorten it.")
     where = f"a quote that opens here does not end well by line {last}" if last > line else "a quote is wrong"
     what = f" ({error})" if str(error) else ""
     return unreadable(line, "open_quote", f"{where}{what}; close it, and double a quote inside quotes.")

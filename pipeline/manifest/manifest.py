@@ -15,6 +15,7 @@ from pipeline.manifest.bucket import BucketPictures
 from pipeline.manifest.delimited import Delimited
 from pipeline.manifest.file import File, Fingerprint
 from pipeline.manifest.jsonl import JsonLines
+from pipeline.manifest.mistaken import LOOKED_AT, refuse_mistaken
 from pipeline.manifest.naming import LIKE_NUMBER, Labels, Named, Register, file_name
 from pipeline.manifest.parquet import Parquet
 from pipeline.manifest.pictures import Pictures
@@ -123,8 +124,11 @@ def open_manifest(
     _check_options(prompt, limit, repeat)
     place = locate(argument, spooled)
     reader = _reader(place, prompt)
-    if next(reader.rows(), None) is None:
+    first = [raw.cells for raw in islice(reader.rows(), LOOKED_AT)]
+    if not first:
         raise ManifestError(f"{argument} has no rows; write at least one below the header.")
+    shown = "standard input" if argument == "-" else argument
+    refuse_mistaken(first, shown, _job_around(argument, place) or "JOB")
     return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
 
 
@@ -153,6 +157,13 @@ def open_selection(
     place = locate(argument, None)
     reader = Selection(File(path=selection, shown=f"the selection of {argument}"))
     return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
+
+
+def _job_around(argument: str, place: Place) -> str | None:
+    """The folder of the job that the manifest lies in, as it was typed."""
+    if place.file is None or isinstance(place.root, str) or not (place.root / "job.json").is_file():
+        return None
+    return str(Path(argument).parent)
 
 
 def _check_options(prompt: str | None, limit: int | None, repeat: int) -> None:

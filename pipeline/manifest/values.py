@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pipeline.edit import Fault
-from pipeline.manifest import template
+from pipeline.manifest import mistaken, template
 from pipeline.manifest.columns import KNOWN
 from pipeline.manifest.reader import Raw
 
@@ -35,6 +35,9 @@ def read(raw: Raw, prompt: str | None) -> Values:
     if not raw.readable:
         return Values(faults=faults)
     cells = raw.cells
+    misnamed = mistaken.fault_of(cells)
+    if misnamed:
+        faults.append(misnamed)
     values = Values(
         faults=faults,
         images=_images(cells, faults),

@@ -126,3 +126,12 @@ def test_of_what_may_have_several_frames_it_is_said_that_the_first_is_sent(tmp_p
     assert made.notes() == [
         "2 GIF, TIFF or AVIF files: of one with several frames or pages the first alone is sent"
     ]
+
+
+def test_a_picture_beside_an_empty_image_is_told_of(tmp_path):
+    made = survey(tmp_path)
+
+    read(made, edit(1, extra={"file": "a.png"}), edit(2, extra={"note": "red"}))
+
+    (note,) = made.notes()
+    assert note.startswith("1 row has an empty image")

@@ -129,9 +129,10 @@ def test_an_unclosed_quote_does_not_swallow_the_file(tmp_path):
 
 
 def test_a_value_beyond_every_measure_is_a_fault_of_its_line(tmp_path):
-    edits = read(tmp_path, f"image,prompt\na.png,{'x' * 200_000}\nb.png,{'x' * 3_000_000}\nc.png,red\n")
-    assert codes(edits) == [(1, 2, "too_long"), (2, 3, "too_long")]
-    assert seen(edits)[2:] == [(4, ("c.png",), "red")]
+    long = "x" * 200_000  # beyond the parser's own bound
+    edits = read(tmp_path, f'image,prompt\na.png,"{long}\n"\nb.png,{long * 15}\nc.png,red\n')
+    assert codes(edits) == [(2, 4, "too_long")]
+    assert (len(edits[0].prompt), edits[2].prompt) == (200_001, "red")
 
 
 def test_a_gzip_bomb_is_one_fault(tmp_path):
@@ -166,7 +167,6 @@ def test_nul_is_a_fault(tmp_path):
         ("image,prompt,Image\na,b,c\n", '"image"'),
         ("image,prompt,note,NOTE\na,b,c,d\n", '"note"'),
         ('image,"prompt\na.png,red\n', "header"),
-        ("x" * 200_000 + "\n", "header"),
         ("x" * 2_000_000 + "\n", "header"),
         ("image,l\xe9gende\na,b\n".encode("cp1252"), "cp1252"),
         ("image,prompt\na.png,red\n".encode("utf-16"), "UTF-16"),

@@ -1,0 +1,98 @@
+"""What is no manifest though it reads like one, and would be paid for: told by the first rows; pure.
+
+Two things people do: they give a job's results back as a manifest, and they call the pictures' column otherwise, so
+that every row would be made from its prompt alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline.edit import Fault
+from pipeline.errors import ManifestError
+from pipeline.manifest.columns import KNOWN
+from pipeline.manifest.pictures import SUFFIXES
+
+#: Rows that are looked at before anything is done with a manifest; what comes later is the row's own fault.
+LOOKED_AT = 20
+
+#: Columns that ``results.csv`` and ``results.jsonl`` share, and that nobody else's table has together.
+_OF_RESULTS = frozenset({"outcome", "uncounted", "attempts", "settled_at"})
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+\Z")
+#: A URL need not end as a picture does where its column says that it is one.
+_SAYS_PICTURE = re.compile(
+    r"(?i)image|img|photo|picture|\Apic\Z|\A(?:url|uri|src|source|input|file|path|link)s?\Z"
+)
+#: Where people write how the result shall be called.
+_SAYS_RESULT = re.compile(r"(?i)\A(?:out|result|target|save|dest)")
+_LONGEST = 2000
+
+
+def refuse_mistaken(first: Sequence[Mapping[str, Any]], shown: str, job: str = "JOB") -> None:
+    """Raise unless the rows of which *first* are the first (their cells) are a manifest's.
+
+    Args:
+        first: the cells of the first rows.
+        shown: what people call the manifest.
+        job: what they call the job in whose folder it lies.
+
+    Raises:
+        ManifestError: they are a job's results, or their pictures stand in a column of another name.
+    """
+    if any(_OF_RESULTS.issubset(cells) for cells in first):
+        raise ManifestError(
+            f"{shown} is what came of a job, and no manifest: `retouch retry {job}` settles again what is not done; "
+            "to edit results further, write a manifest whose column image names them."
+        )
+    for cells in first:
+        column = pictures_elsewhere(cells)
+        if column is not None:
+            raise ManifestError(f"{shown}: {_sentence(column)}")
+
+
+def fault_of(cells: Mapping[str, Any]) -> Fault | None:
+    """That the row's pictures stand in a column of another name."""
+    column = pictures_elsewhere(cells)
+    return (
+        Fault(code="not_in_image", message=_sentence(column), column=column) if column is not None else None
+    )
+
+
+def pictures_elsewhere(cells: Mapping[str, Any]) -> str | None:
+    """The column that holds a picture's path or URL in a row that has no column for pictures.
+
+    An empty ``image`` says that none is meant.
+    """
+    if "image" in cells or "images" in cells:
+        return None
+    return next((column for column, value in cells.items() if _names_picture(column, value)), None)
+
+
+def _names_picture(column: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(_names_picture(column, item) for item in value)
+    if column in KNOWN or not isinstance(value, str) or _SAYS_RESULT.match(column):
+        return False
+    text = value.strip()
+    if not text or len(text) > _LONGEST or "\n" in text:
+        return False
+    if text[:11].lower() == "data:image/":
+        return True
+    if _URL.match(text):
+        return _ends_as_picture(re.split("[?#]", text, maxsplit=1)[0]) or bool(_SAYS_PICTURE.search(column))
+    return _ends_as_picture(text)
+
+
+def _ends_as_picture(path: str) -> bool:
+    return PurePosixPath(path.replace("\\", "/")).suffix.lower() in SUFFIXES
+
+
+def _sentence(column: str) -> str:
+    return (
+        f'column "{column[:40]}" looks like pictures, and no column is called image, so that they would not be sent: '
+        "call it image; or, to make pictures from prompts alone, add a column image and leave it empty."
+    )
