@@ -23,9 +23,9 @@ from pipeline.reuse import fingerprint
 from pipeline.status import Totals
 from pipeline.timestamp import utc
 from workers.shared.board import Board, worker_name
+from workers.shared.board_types import HeldShard, Placement, WorkerCard
 from workers.shared.connection import connect
 from workers.shared.lease import RedisLease
-from workers.shared.values import Card, Held, Place
 
 ABOUT = (
     "CPU of the process that works, without calls, pictures stored and records, which a job has in any case. Leases: "
@@ -74,7 +74,7 @@ async def _leases(stage: Stage, shards: int) -> float:
         redis = connect(url)
         board = Board(redis, worker_name())
         try:
-            place = Place(out=str(stage.folder), rows=shards * SHARD_ROWS, shards=shards, wanted=Wanted())
+            place = Placement(out=str(stage.folder), rows=shards * SHARD_ROWS, shards=shards, wanted=Wanted())
             await board.open(_JOB, place, {}, {})
 
             async def work() -> None:
@@ -94,8 +94,8 @@ async def _lease(board: Board, shard: int) -> None:
     await board.begin(_JOB, shard, claim.token)
     lease = RedisLease(claim.token, _LEASE, sent)
     for settled in (SHARD_ROWS // 2, SHARD_ROWS):
-        held = Held(_JOB, shard, claim.token, Totals(outcomes={"done": settled}, calls=settled))
-        await board.beat(_LEASE, Card(threads=4, slots=_TOGETHER), [held], {_JOB: ""})
+        held = HeldShard(_JOB, shard, claim.token, Totals(outcomes={"done": settled}, calls=settled))
+        await board.beat(_LEASE, WorkerCard(threads=4, slots=_TOGETHER), [held], {_JOB: ""})
         lease.renewed(time.monotonic())
     # Before the call, after its intent, before the picture is put and before the record is.
     if not all(lease.held() for _ in range(4 * SHARD_ROWS)):

@@ -15,7 +15,7 @@ import click
 
 from jobs import logs, output
 from jobs.environment import PREFIX
-from jobs.values import YesNo
+from jobs.option_types import YesNo
 
 #: Wide enough for a sentence and its variable, narrow enough for a terminal.
 WIDTH = 100

@@ -10,7 +10,7 @@ import msgspec
 from jobs import environment
 from jobs.asked import Asked
 from jobs.command import MONEY, option, switch, under
-from jobs.values import FailureBound, Number, Text
+from jobs.option_types import FailureBound, Number, Text
 
 #: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
 DEFAULT_MODEL = "gemini-nano-banana-2.1"

@@ -15,7 +15,7 @@ from pipeline.status import ENDED, State, Status, Totals
 from workers.reporting import report
 from workers.settings import lease_seconds
 from workers.shared.board import Board
-from workers.shared.values import Place
+from workers.shared.board_types import Placement
 
 #: Why a job stands as people want it to.
 REASONS: Mapping[State, str] = MappingProxyType({State.PAUSED: PAUSED, State.CANCELLED: CANCELLING})
@@ -77,7 +77,7 @@ async def _open(
         return False
     await folder.shards.look_for_rounds()
     folded, begun = await _shards(folder, planned.shards)
-    how = Place(
+    how = Placement(
         out=folder.store.url,
         rows=planned.rows,
         shards=planned.shards,

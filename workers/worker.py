@@ -35,8 +35,8 @@ from workers.periodic.sweep import sweep_for_ever
 from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
 from workers.shards.station import Station
+from workers.shared.board_types import Hint
 from workers.shared.connection import cancelled, check
-from workers.shared.values import Hint
 from workers.shutdown import end_in_time
 from workers.tools import opened
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs.command import Command, json_option, option, switch
+from jobs.option_types import Text
 from jobs.options import JOB, answer_params, command_option, job_argument, job_params
-from jobs.values import Text
 
 _MANIFEST = """MANIFEST is a CSV, TSV, JSONL or Parquet file, a folder of images, a glob, or - for JSONL on
     standard input."""

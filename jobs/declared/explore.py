@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from jobs.command import Command, json_option, option
+from jobs.option_types import Number, Rule, Text, YesNo
 from jobs.options import place_params
-from jobs.values import Number, Rule, Text, YesNo
 
 
 def models() -> Command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jobs.command import Command, Group, json_option, option, switch
-from jobs.values import Number, Text
+from jobs.option_types import Number, Text
 
 _NAME = click.Argument(["name"], type=Text())
 _WORK = "jobs.schedule"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from jobs.command import Command, json_option, option, switch
+from jobs.option_types import Number, Text
 from jobs.options import command_option, slots_option
-from jobs.values import Number, Text
 
 
 def up() -> Command:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from jobs.command import Command, json_option, option
+from jobs.option_types import Number
 from jobs.options import JOB, job_argument
-from jobs.values import Number
 
 
 def pause() -> Command:

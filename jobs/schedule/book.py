@@ -20,7 +20,8 @@ from typing import TypeVar
 
 import msgspec
 
-from jobs.schedule.values import Begun, Claim, Outcome, Schedule, slot_at
+from jobs.schedule.schedule import Schedule
+from jobs.schedule.slots import Begun, Claim, Outcome, slot_at
 from pipeline.errors import StoreError
 from pipeline.store import Store
 

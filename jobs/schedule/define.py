@@ -14,8 +14,8 @@ from jobs import environment, output
 from jobs.schedule import typed
 from jobs.schedule.book import Book
 from jobs.schedule.options import changed, check, given
+from jobs.schedule.schedule import Cron, Missed, Overlap, Schedule, When
 from jobs.schedule.shown import Shown, lines, the_schedule
-from jobs.schedule.values import Cron, Missed, Overlap, Schedule, When
 from jobs.standing import registry
 from pipeline.errors import BrokerError, UsageError
 from workers.shared.schedules import Schedules

@@ -22,7 +22,7 @@ import msgspec
 from jobs.asked import Asked
 from jobs.check import roots_below
 from jobs.schedule.book import Book, pictures_path
-from jobs.schedule.values import Begun, Ended, Picked
+from jobs.schedule.slots import Begun, Ended, Picked
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec

@@ -10,7 +10,7 @@ from jobs.schedule.book import Book
 from jobs.schedule.running import Runner
 from jobs.schedule.settling import new_claim, settle_open, take
 from jobs.schedule.shown import the_schedule
-from jobs.schedule.values import Ended, Outcome
+from jobs.schedule.slots import Ended, Outcome
 from jobs.standing import registry
 from pipeline.errors import JobError
 from workers.shared.schedules import Schedules

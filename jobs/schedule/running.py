@@ -23,8 +23,9 @@ from jobs.opening import check_options, opened_manifest, spec_for
 from jobs.schedule.book import Book
 from jobs.schedule.options import asked_of
 from jobs.schedule.pictures import pick
+from jobs.schedule.schedule import Overlap, Schedule
 from jobs.schedule.settling import outcome_of
-from jobs.schedule.values import Begun, Claim, Ended, Outcome, Overlap, Picked, Schedule
+from jobs.schedule.slots import Begun, Claim, Ended, Outcome, Picked
 from pipeline.errors import JobError, ManifestError, UsageError
 from pipeline.failpoints import reached
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from jobs.schedule.book import Book
-from jobs.schedule.values import Claim, Ended, Missed, Outcome, Schedule, slot_at
+from jobs.schedule.schedule import Missed, Schedule
+from jobs.schedule.slots import Claim, Ended, Outcome, slot_at
 from pipeline.failpoints import reached
 from workers.shared.schedules import Schedules
 

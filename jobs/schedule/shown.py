@@ -13,8 +13,9 @@ import msgspec
 from jobs import environment, output, words
 from jobs.schedule.book import Book
 from jobs.schedule.options import as_typed
+from jobs.schedule.schedule import At, Cron, Every, Schedule, When
+from jobs.schedule.slots import Ended, Outcome, Picked, moment_of
 from jobs.schedule.timing import upcoming
-from jobs.schedule.values import At, Cron, Ended, Every, Outcome, Picked, Schedule, When, moment_of
 from jobs.standing import Standings, registry, standings
 from pipeline.errors import BrokerError, JobError, RetouchError
 from pipeline.job.registry import find_exact

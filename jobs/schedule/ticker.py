@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jobs.schedule.book import Book
+from jobs.schedule.schedule import Schedule
 from jobs.schedule.settling import Begin, new_claim, settle_open, take
+from jobs.schedule.slots import moment_of
 from jobs.schedule.timing import due, upcoming
-from jobs.schedule.values import Schedule, moment_of
 from pipeline.errors import BrokerError, RetouchError
 from workers.shared.schedules import Schedules
 

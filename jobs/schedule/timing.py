@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from jobs.schedule.values import At, Cron, Every, When
+from jobs.schedule.schedule import At, Cron, Every, When
 
 
 def slots(when: When, after: float) -> Iterator[int]:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim, CronSimError
 from tzlocal import get_localzone_name
 
+from jobs.schedule.schedule import At, Cron, Every
 from jobs.schedule.timing import upcoming
-from jobs.schedule.values import At, Cron, Every
 from pipeline.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}

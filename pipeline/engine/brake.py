@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from pipeline.status import State
+from pipeline.waiting import wait_for_event
 
 T = TypeVar("T")
 
@@ -55,11 +56,7 @@ class Brake:
     async def wait(self, seconds: float) -> bool:
         """Wait *seconds*, or until stopped; whether stopped."""
         if seconds > 0 and not self.stopped:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._stopped.wait()
-            except TimeoutError:
-                return self.stopped
+            await wait_for_event(self._stopped, seconds)
         return self.stopped
 
     async def race(self, awaited: Awaitable[T]) -> T | None:

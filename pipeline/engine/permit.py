@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipeline.engine.jobrun import JobRun
-from pipeline.limits.pace import within
 from pipeline.ports import Lease
 from pipeline.status import State
+from pipeline.waiting import wait_for_event
 
 OVER_BUDGET = (
     "budget: the next call would pass the job's budget; raise it with --budget and run the same command again"
@@ -63,7 +63,7 @@ class Permit:
             if not delay:
                 break
             self.release_slot()
-            if not await brake.race(within(delay, changed)):
+            if not await brake.race(wait_for_event(changed, delay)):
                 break
         return not brake.stopped
 

@@ -53,7 +53,7 @@ def concerning(scope: Scope) -> Iterator[None]:
             end()
 
 
-async def within(scope: Scope, work: Coroutine[Any, Any, T]) -> T:
+async def in_scope(scope: Scope, work: Coroutine[Any, Any, T]) -> T:
     """The result of *work*, which is about *scope*."""
     with concerning(scope):
         return await work

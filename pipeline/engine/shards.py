@@ -12,7 +12,7 @@ from pipeline.engine.jobrun import JobRun
 from pipeline.engine.permit import take
 from pipeline.engine.record import output, record_of
 from pipeline.engine.row import Row
-from pipeline.engine.scope import Scope, within
+from pipeline.engine.scope import Scope, in_scope
 from pipeline.errors import JobError, StoreError
 from pipeline.failpoints import OPENED_STEP, reached
 from pipeline.job.shard import OpenShard, adopted, found
@@ -54,7 +54,7 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
 
     async def one(shard: int, begun: asyncio.Event) -> None:
         try:
-            await within(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun, patient=True))
+            await in_scope(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun, patient=True))
         except StoreError as error:
             log.warning("shard_left job=%s shard=%s: %s", job.spec.job, shard, error)
         except JobError as error:
@@ -107,7 +107,7 @@ async def run_shard(
             scope = Scope(job.spec.job, shard, edit.row, edit.model or job.spec.model)
             row = Row(job, shard, edit, opened.history(edit.row), lease, deferred)
             row.permit.holds_slot = holds_slot
-            group.create_task(within(scope, _settle(opened, row, records)))
+            group.create_task(in_scope(scope, _settle(opened, row, records)))
         if begun is not None:
             begun.set()
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():

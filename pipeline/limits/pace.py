@@ -51,49 +51,52 @@ def hold_said(seconds: float, now: float) -> str:
     )
 
 
-async def within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether *event* comes within *seconds*."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
+class AdjustableRate:
+    """Calls a minute, which may be changed while a job runs: turns that were given before are void then.
 
+    Attributes:
+        changed: set, and replaced by another event, when the rate is another.
+        booked: until when turns are given out, on the clock of the pace that gives them.
+    """
 
-class LocalPace:
-    """:class:`pipeline.ports.Pace` for one process: what is booked ends with it, so that a turn is given at once."""
-
-    crowded = False
-
-    def __init__(self, rpm: float | None, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, rpm: float | None) -> None:
         self.changed = asyncio.Event()
+        self.booked = 0.0
         self._rpm = rpm
-        self._clock = clock
-        self._free_at = 0.0
-        self._held_until: dict[str, float] = {}
 
     @property
     def rpm(self) -> float | None:
-        """Calls a minute; may be changed while the job runs."""
+        """Calls a minute over all processes; ``None``: no limit of ours."""
         return self._rpm
 
     @rpm.setter
     def rpm(self, rpm: float | None) -> None:
         if rpm != self._rpm:
-            self._rpm, self._free_at = rpm, 0.0
+            self._rpm, self.booked = rpm, 0.0
             self.changed.set()
             self.changed = asyncio.Event()
+
+
+class LocalPace(AdjustableRate):
+    """:class:`pipeline.ports.Pace` for one process: what is booked ends with it, so that a turn is given at once."""
+
+    crowded = False
+
+    def __init__(self, rpm: float | None, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__(rpm)
+        self._clock = clock
+        self._held_until: dict[str, float] = {}
 
     async def turn(self, model: str) -> float:
         now = self._clock()
         held = self._held_until.get(model, 0.0)
-        start, self._free_at = book(now, self._free_at, held, self.rpm)
+        start, self.booked = book(now, self.booked, held, self.rpm)
         return start - now
 
     def begin_anew(self) -> None:
         """Turns that were booked and are not waited for any more are free again."""
         if self.rpm is not None:
-            self._free_at = min(self._free_at, self._clock() + 60.0 / self.rpm)
+            self.booked = min(self.booked, self._clock() + 60.0 / self.rpm)
 
     async def hold(self, model: str, seconds: float) -> None:
         until = self._clock() + seconds

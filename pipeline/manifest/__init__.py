@@ -5,7 +5,7 @@ The way of a row, one module a step::
     place.py      what the argument names: file, folder, glob, standard input; which format
     file.py       bytes and physical lines of one file, bounded; damage and encodings named
     delimited.py  jsonl.py  parquet.py  pictures.py      one reader a format: rows as cells
-    columns.py    what the columns are called        values.py    cells to typed values
+    columns.py    what the columns are called        cells.py      cells to typed values
     template.py   ``{column}`` in prompts            naming.py    ids and file names, unique in the job
     reader.py     the row as a reader gives it       manifest.py  rows to edits, numbered
     bucket.py     a folder or a file in a bucket

@@ -10,8 +10,9 @@ import msgspec
 
 from pipeline.edit import Edit, Fault
 from pipeline.errors import ManifestError, UsageError
-from pipeline.manifest import template, values
+from pipeline.manifest import template
 from pipeline.manifest.bucket import BucketPictures
+from pipeline.manifest.cells import row_name, typed
 from pipeline.manifest.delimited import Delimited
 from pipeline.manifest.file import File, Fingerprint
 from pipeline.manifest.jsonl import JsonLines
@@ -56,8 +57,8 @@ class Manifest:
         register = Register(self._reserved)
         for number, raw in enumerate(islice(self._reader.rows(), self._limit), 1):
             faults: list[Fault] = []
-            explicit = values.name(raw.cells, "id", faults)
-            output = values.name(raw.cells, "output", faults)
+            explicit = row_name(raw.cells, "id", faults)
+            output = row_name(raw.cells, "output", faults)
             named = register.admit(number, raw.line, explicit, output)
             if number * self._repeat > after:
                 yield from self._edits(number, raw, named, faults, after)
@@ -67,8 +68,8 @@ class Manifest:
         return self._reader.fingerprint()
 
     def _edits(self, number: int, raw: Raw, named: Named, faults: list[Fault], after: int) -> Iterator[Edit]:
-        cells = values.read(raw, self._prompt)
-        faults = [*cells.faults, *faults, *named.faults]
+        values = typed(raw, self._prompt)
+        faults = [*values.faults, *faults, *named.faults]
         first = (number - 1) * self._repeat
         for variation in range(1, self._repeat + 1):
             row = first + variation
@@ -80,12 +81,12 @@ class Manifest:
                 line=raw.line,
                 id=named.id + suffix,
                 name=file_name(named.label + suffix),
-                prompt=cells.prompt,
-                images=cells.images,
-                model=cells.model,
-                aspect_ratio=cells.aspect_ratio,
-                image_size=cells.image_size,
-                extra=cells.extra,
+                prompt=values.prompt,
+                images=values.images,
+                model=values.model,
+                aspect_ratio=values.aspect_ratio,
+                image_size=values.image_size,
+                extra=values.extra,
                 faults=tuple(msgspec.structs.replace(fault, row=row, line=raw.line) for fault in faults),
             )
 
@@ -96,7 +97,7 @@ class Manifest:
         """
         labels = Labels()
         for value in self._reader.ids():
-            identity = values.name({"id": value}, "id")
+            identity = row_name({"id": value}, "id")
             if identity is not None and LIKE_NUMBER.fullmatch(identity):
                 labels.add(identity, 0)
         return labels

@@ -16,7 +16,7 @@ from tests.chaos.proxy import Proxy
 from tests.chaos.standing import StandingCrew
 from tests.chaos.waiting import holds_for, lasts, until
 from workers.celery.app import make_app, publish
-from workers.shared.values import Hint
+from workers.shared.board_types import Hint
 
 SLOTS = 8
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from jobs.schedule.schedule import Cron
 from jobs.schedule.timing import due
-from jobs.schedule.values import Cron
 from tests.integration.clockwork import DAY, END, START, World
 
 #: Days of the year that are simulated in the short form: around both changes of the clock.

@@ -262,7 +262,7 @@ def test_two_threads_never_import_celery_at_once():
 import sys
 import workers.worker
 from workers.celery.app import make_app, publish
-from workers.shared.values import Hint
+from workers.shared.board_types import Hint
 app = make_app("memory://")
 app.producer_pool
 before = set(sys.modules)

@@ -11,8 +11,8 @@ from pipeline.engine.brake import Brake
 from pipeline.limits.budget import LocalBudget
 from pipeline.ports import Budget, Wanted
 from workers.shared.board import Board
+from workers.shared.board_types import Placement, WorkerCard
 from workers.shared.budget import Purse, RedisBudget
-from workers.shared.values import Card, Place
 
 BudgetOf = Callable[[float | None], Budget]
 
@@ -88,13 +88,13 @@ async def test_many_at_once_never_pass_the_budget(budget_of):
 
 
 async def _alive(board: Board, purse: Purse) -> None:
-    await board.beat(10, Card(), [], {"job": purse.news()})
+    await board.beat(10, WorkerCard(), [], {"job": purse.news()})
 
 
 @pytest.fixture
 async def known_job(redis_client):
     """Money is only kept for jobs that are on the board."""
-    await Board(redis_client).open("job", Place(out="/out", rows=1, shards=1, wanted=Wanted()), {}, {})
+    await Board(redis_client).open("job", Placement(out="/out", rows=1, shards=1, wanted=Wanted()), {}, {})
 
 
 async def test_workers_share_one_budget(redis_client, known_job):
@@ -124,7 +124,7 @@ async def test_a_late_word_does_not_take_back_a_later_one(redis_client, known_jo
     await budget.settle(0.0, 0.1)
     late = purse.say()
     assert await budget.reserve(0.5)
-    await board.beat(10, Card(), [], {"job": late})
+    await board.beat(10, WorkerCard(), [], {"job": late})
     other, *_ = budget_of_worker(redis_client, "other", 1.0)
     waiting = asyncio.create_task(other.reserve(0.5))
     await asyncio.sleep(0.05)

@@ -11,9 +11,10 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from jobs.schedule.book import Book
+from jobs.schedule.schedule import Schedule, When
 from jobs.schedule.settling import Begin, outcome_of
+from jobs.schedule.slots import Ended
 from jobs.schedule.ticker import Ticker
-from jobs.schedule.values import Ended, Schedule, When
 from pipeline.store import open_store
 from workers.shared.schedules import Schedules
 

@@ -17,10 +17,10 @@ from workers.periodic.sweep import sweep
 from workers.settings import Settings
 from workers.shards.job import Holding
 from workers.shards.station import Station
+from workers.shared.board_types import Placement
 from workers.shared.connection import cancelled
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
-from workers.shared.values import Place
 from workers.tools import opened
 
 
@@ -96,7 +96,7 @@ async def test_a_worker_without_work_and_one_that_writes_results_are_well(statio
 
 async def test_messages_that_nobody_takes(station, clock, redis_url):
     board, app = station.tools.board, make_app(redis_url)
-    await board.open("job", Place(out="/out/job", rows=100, shards=2, wanted=Wanted()), {}, {})
+    await board.open("job", Placement(out="/out/job", rows=100, shards=2, wanted=Wanted()), {}, {})
     await sweep(board, lambda hints: publish(app, hints))
     async with felt(station, clock) as pulse:
         assert (pulse.backlog.messages, pulse.backlog.rows, pulse.backlog.shards) == (2, 100, 2)

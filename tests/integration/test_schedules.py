@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from jobs.schedule.book import Book
-from jobs.schedule.values import At, Outcome
+from jobs.schedule.schedule import At
+from jobs.schedule.slots import Outcome
 from pipeline.failpoints import SLOT_STEPS
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.store import open_store

@@ -7,8 +7,9 @@ import asyncio
 import msgspec
 import pytest
 
+from jobs.schedule.schedule import Every, Missed
+from jobs.schedule.slots import Ended
 from jobs.schedule.ticker import AGAIN
-from jobs.schedule.values import Ended, Every, Missed
 from tests.integration.clockwork import DAY, START, World
 from workers.shared.connection import connect
 from workers.shared.schedules import Schedules

@@ -12,10 +12,10 @@ from pipeline.status import State, Totals
 from workers.celery.app import make_app, publish
 from workers.shared import board as board_module
 from workers.shared.board import AHEAD, FEWEST, Board
+from workers.shared.board_types import HeldShard, Placement, WorkerCard
 from workers.shared.connection import check, connect
 from workers.shared.keys import FINISH, HINTED, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
 from workers.shared.status import NO_WORKER, look, read_status, workers_alive
-from workers.shared.values import Card, Held, Place
 
 LEASE = 10.0
 
@@ -33,12 +33,12 @@ def other(redis_client) -> Board:
 async def opened(
     board: Board, job: str = "job", shards: int = 3, folded=None, begun=None, wanted=None, **how
 ) -> None:
-    place = Place(out=f"/out/{job}", rows=shards * 50, shards=shards, wanted=wanted or Wanted(), **how)
+    place = Placement(out=f"/out/{job}", rows=shards * 50, shards=shards, wanted=wanted or Wanted(), **how)
     await board.open(job, place, folded or {}, begun or {})
 
 
 async def alive(board: Board, threads: int = 4) -> None:
-    await board.beat(LEASE, Card(threads=threads, slots=64), [], {})
+    await board.beat(LEASE, WorkerCard(threads=threads, slots=64), [], {})
 
 
 def done(rows: int, **sums) -> Totals:
@@ -76,7 +76,7 @@ class TestLeases:
         for _ in range(3):
             claim = await board.claim("job", 1, LEASE)
             epochs.append(int(claim.token.partition(":")[0]))
-            await board.release(Held("job", 1, claim.token))
+            await board.release(HeldShard("job", 1, claim.token))
         assert epochs == sorted(set(epochs))
 
     async def test_a_lease_that_is_not_renewed_is_taken_over(self, board, other):
@@ -87,10 +87,10 @@ class TestLeases:
         assert (await other.sweep())[0].shard == 1
         fresh = await other.claim("job", 1, LEASE)
         assert fresh is not None
-        await board.release(Held("job", 1, stale.token))
+        await board.release(HeldShard("job", 1, stale.token))
         assert not await board.fold("job", 1, stale.token, done(50))
         assert (await read_status(board.redis, "job")).outcomes["done"] == 0, "the stale worker says nothing"
-        heard = await other.beat(LEASE, Card(), [Held("job", 1, fresh.token)], {})
+        heard = await other.beat(LEASE, WorkerCard(), [HeldShard("job", 1, fresh.token)], {})
         assert heard.kept == [True]
 
     async def test_a_heartbeat_keeps_leases_and_tells_which_are_lost(self, board, other):
@@ -101,8 +101,12 @@ class TestLeases:
             await asyncio.sleep(0.1)
             heard = await board.beat(
                 0.3,
-                Card(),
-                [Held("job", 1, claim.token), Held("job", 2, "1:w1"), Held("never", 1, "1:w1")],
+                WorkerCard(),
+                [
+                    HeldShard("job", 1, claim.token),
+                    HeldShard("job", 2, "1:w1"),
+                    HeldShard("never", 1, "1:w1"),
+                ],
                 {},
             )
             assert heard.kept == [True, False, None]
@@ -111,7 +115,7 @@ class TestLeases:
     async def test_nobody_takes_a_shard_before_its_time(self, board):
         await opened(board, shards=1)
         claim = await board.claim("job", 1, LEASE)
-        await board.release(Held("job", 1, claim.token), 0.2)
+        await board.release(HeldShard("job", 1, claim.token), 0.2)
         assert await board.sweep() == []
         assert await board.claim("job", 1, LEASE) is None
         await asyncio.sleep(0.25)
@@ -135,10 +139,10 @@ class TestComingBack:
         claim = await board.claim("job", 1, 0.03)
         await asyncio.sleep(0.06)
         await other.sweep()
-        return Held("job", 1, claim.token)
+        return HeldShard("job", 1, claim.token)
 
     async def test_it_comes_back(self, board, other, lapsed):
-        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [True]
+        assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [True]
         assert await other.claim("job", 1, LEASE) is None
         assert await board.fold("job", 1, lapsed.token, done(50))
 
@@ -147,14 +151,16 @@ class TestComingBack:
 
     async def test_not_when_another_has_claimed_it(self, board, other, lapsed):
         claim = await other.claim("job", 1, LEASE)
-        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [False]
-        await other.release(Held("job", 1, claim.token))
-        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [False], "nor when it was given back"
+        assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [False]
+        await other.release(HeldShard("job", 1, claim.token))
+        assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [False], (
+            "nor when it was given back"
+        )
 
     async def test_not_when_its_holder_has_given_it_back(self, board, lapsed):
-        await board.beat(LEASE, Card(), [lapsed], {})
+        await board.beat(LEASE, WorkerCard(), [lapsed], {})
         await board.release(lapsed)
-        assert (await board.beat(LEASE, Card(), [lapsed], {})).kept == [False], (
+        assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [False], (
             "a late heartbeat holds nothing"
         )
 
@@ -165,7 +171,7 @@ class TestComingBack:
         await asyncio.sleep(0.06)
         await board.redis.decrby(SWEPT, 60_000)
         assert await other.sweep() == [], "nobody could renew a lease"
-        assert (await board.beat(LEASE, Card(), [Held("job", 1, claim.token)], {})).kept == [True]
+        assert (await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token)], {})).kept == [True]
 
     async def test_the_dead_are_not_spared_again_and_again(self, board):
         await opened(board, shards=1)
@@ -191,13 +197,13 @@ class TestLost:
     async def test_who_held_a_shard_holds_it_again(self, board, other):
         await opened(board)
         claim = await board.claim("job", 1, LEASE)
-        held = Held("job", 1, claim.token)
+        held = HeldShard("job", 1, claim.token)
         await board.redis.flushall()
-        heard = await board.beat(LEASE, Card(), [held], {"job": ""})
+        heard = await board.beat(LEASE, WorkerCard(), [held], {"job": ""})
         assert (heard.kept, heard.known, heard.news["job"].state) == ([None], False, None)
         await self.lose(board)
         assert await other.claim("job", 1, LEASE) is None, "its holder is waited for"
-        heard = await board.beat(LEASE, Card(), [held], {"job": ""})
+        heard = await board.beat(LEASE, WorkerCard(), [held], {"job": ""})
         assert heard.kept == [True]
         assert heard.news["job"].born != claim.born
 
@@ -207,7 +213,7 @@ class TestLost:
         await self.lose(board)
         await asyncio.sleep(0.25)
         assert await other.claim("job", 1, LEASE)
-        assert (await board.beat(LEASE, Card(), [Held("job", 1, claim.token)], {})).kept == [False]
+        assert (await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token)], {})).kept == [False]
 
     async def test_what_is_begun_and_not_folded_counts(self, board):
         await self.lose(board)
@@ -240,7 +246,7 @@ class TestLost:
         last = await board.claim("job", FINISH, LEASE)
         await board.finish("job", last.token, State.FINISHED, 1)
         await opened(board, shards=1)
-        assert (await board.beat(LEASE, Card(), [Held("job", 1, claim.token)], {})).kept == [False]
+        assert (await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token)], {})).kept == [False]
 
 
 class TestDeaths:
@@ -249,11 +255,11 @@ class TestDeaths:
     async def die(self, redis, name: str, *, settled: int = 0, begun: bool = True) -> int:
         """A worker takes the shard and is not heard of again; for how many deaths it was set aside then."""
         worker = Board(redis, name)
-        await worker.beat(LEASE, Card(threads=4), [], {})
+        await worker.beat(LEASE, WorkerCard(threads=4), [], {})
         claim = await worker.claim("job", 1, 0.02)
         if begun:
             await worker.begin("job", 1, claim.token)
-        await worker.beat(0.02, Card(threads=4), [Held("job", 1, claim.token, done(settled))], {})
+        await worker.beat(0.02, WorkerCard(threads=4), [HeldShard("job", 1, claim.token, done(settled))], {})
         await asyncio.sleep(0.05)
         await worker.sweep()
         return claim.deaths
@@ -271,7 +277,7 @@ class TestDeaths:
         for name in "abc":
             await self.die(board.redis, name)
         for name in "abc":
-            await Board(board.redis, name).beat(LEASE, Card(threads=4), [], {})
+            await Board(board.redis, name).beat(LEASE, WorkerCard(threads=4), [], {})
         assert await self.next(board) == 0
 
     async def test_a_worker_that_was_told_to_end_has_not_died_of_it(self, board):
@@ -281,7 +287,7 @@ class TestDeaths:
         leaving = Board(board.redis, "c")
         claim = await leaving.claim("job", 1, 0.02)
         await leaving.begin("job", 1, claim.token)
-        await leaving.beat(0.02, Card(threads=0), [Held("job", 1, claim.token)], {})
+        await leaving.beat(0.02, WorkerCard(threads=0), [HeldShard("job", 1, claim.token)], {})
         await asyncio.sleep(0.05)
         await leaving.sweep()
         assert await self.next(board) == 2
@@ -313,7 +319,7 @@ class TestDeaths:
     async def test_only_its_holder_begins_a_shard(self, board, other):
         await opened(board)
         stale = await board.claim("job", 1, LEASE)
-        await board.release(Held("job", 1, stale.token))
+        await board.release(HeldShard("job", 1, stale.token))
         held = await other.claim("job", 1, LEASE)
         await board.begin("job", 1, stale.token)
         assert await board.redis.hget(of_job("job", "begun"), "0000001") is None
@@ -325,7 +331,7 @@ class TestDeaths:
         await opened(board)
         await self.die(board.redis, "a")
         for name in "xyz":
-            await Board(board.redis, name).beat(LEASE, Card(threads=4), [], {})
+            await Board(board.redis, name).beat(LEASE, WorkerCard(threads=4), [], {})
         for name in "bc":
             await self.die(board.redis, name)
         assert await self.next(board) == 0
@@ -379,7 +385,7 @@ class TestLeft:
     async def test_it_is_as_others_when_it_was_given_back(self, left):
         await left[0].sweep()
         claim = await left[0].claim("job", 1, LEASE)
-        await left[0].release(Held("job", 1, claim.token))
+        await left[0].release(HeldShard("job", 1, claim.token))
         assert not (await left[0].claim("job", 1, LEASE)).left
 
 
@@ -480,7 +486,7 @@ class TestSums:
             done(3, calls=4, cost_usd=0.1),
             done(7, calls=9, cost_usd=0.3),
         ):
-            await board.beat(LEASE, Card(), [Held("job", 1, claim.token, totals)], {})
+            await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token, totals)], {})
         status = await read_status(board.redis, "job")
         assert (status.outcomes["done"], status.calls, status.cost_usd) == (7, 9, 0.3)
         await board.fold("job", 1, claim.token, done(50, calls=52, cost_usd=2.0))
@@ -492,12 +498,12 @@ class TestSums:
         await opened(board)
         claim = await board.claim("job", 1, 0.02)
         sums = Totals(outcomes={"done": 9}, verdicts={"image": 9, "timeout": 2})
-        await board.beat(0.02, Card(), [Held("job", 1, claim.token, sums)], {})
+        await board.beat(0.02, WorkerCard(), [HeldShard("job", 1, claim.token, sums)], {})
         await asyncio.sleep(0.05)
         await other.sweep()
         claim = await other.claim("job", 1, LEASE)
         found = Totals(outcomes={"done": 8}, verdicts={"image": 8})
-        await other.beat(LEASE, Card(), [Held("job", 1, claim.token, found)], {})
+        await other.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token, found)], {})
         status = await read_status(board.redis, "job")
         assert (status.outcomes["done"], status.verdicts) == (8, {"image": 8})
 
@@ -548,9 +554,9 @@ class TestEnds:
         await opened(board)
         mine, others = await board.claim("job", 1, LEASE), await other.claim("job", 2, LEASE)
         await board.stop("job", State.HALTED, "the key is refused")
-        await board.release(Held("job", 1, mine.token))
+        await board.release(HeldShard("job", 1, mine.token))
         assert await other.sweep() == []
-        await other.release(Held("job", 2, others.token))
+        await other.release(HeldShard("job", 2, others.token))
         assert [hint.shard for hint in await other.sweep()] == [FINISH]
         step = await board.claim("job", FINISH, LEASE)
         assert not await board.finish("job", step.token, State.FINISHED, 1)
@@ -569,7 +575,7 @@ class TestEnds:
         await opened(board, shards=1)
         claim = await board.claim("job", 1, LEASE)
         await board.stop("job", State.PAUSED, "budget")
-        await board.release(Held("job", 1, claim.token))
+        await board.release(HeldShard("job", 1, claim.token))
         early = await board.claim("job", FINISH, LEASE)
         await board.want("job", Wanted())
         assert await folded(other, 1, done(50))
@@ -594,7 +600,7 @@ class TestEnds:
     async def test_every_worker_hears_what_is_wanted(self, board, other):
         await opened(board)
         await board.want("job", Wanted(state=State.CANCELLED, rpm=7.0))
-        news = (await other.beat(LEASE, Card(), [], {"job": "", "never": ""})).news
+        news = (await other.beat(LEASE, WorkerCard(), [], {"job": "", "never": ""})).news
         assert news["job"].wanted == Wanted(state=State.CANCELLED, rpm=7.0)
         assert news["never"].state is None
 
@@ -746,15 +752,15 @@ class TestStatus:
     async def test_figures_of_all_workers(self, board, other):
         await opened(board)
         await board.claim("job", 1, LEASE)
-        await board.beat(LEASE, Card(4, 64, {"job": (5, 60.0, None), "else": (9, 1.0, None)}), [], {})
-        await other.beat(LEASE, Card(4, 64, {"job": (7, 30.0, None)}), [], {})
+        await board.beat(LEASE, WorkerCard(4, 64, {"job": (5, 60.0, None), "else": (9, 1.0, None)}), [], {})
+        await other.beat(LEASE, WorkerCard(4, 64, {"job": (7, 30.0, None)}), [], {})
         status = await read_status(board.redis, "job")
         assert (status.state, status.in_flight, status.images_per_minute) == (State.RUNNING, 12, 90.0)
 
     async def test_what_a_worker_waits_for(self, board):
         await opened(board)
         await board.claim("job", 1, LEASE)
-        await board.beat(LEASE, Card(4, 64, {"job": (0, 0.0, "the disk is full")}), [], {})
+        await board.beat(LEASE, WorkerCard(4, 64, {"job": (0, 0.0, "the disk is full")}), [], {})
         status = await read_status(board.redis, "job")
         assert (status.state, status.state_reason) == (State.WAITING, "the disk is full")
 
@@ -762,9 +768,9 @@ class TestStatus:
         await opened(board)
         await alive(board)
         one, two = await board.claim("job", 1, LEASE), await other.claim("job", 2, LEASE)
-        await board.release(Held("job", 1, one.token), 30, "cannot see /pictures")
+        await board.release(HeldShard("job", 1, one.token), 30, "cannot see /pictures")
         assert (await read_status(board.redis, "job")).state is State.RUNNING, "another works on it"
-        await other.release(Held("job", 2, two.token), 30, "cannot see /pictures")
+        await other.release(HeldShard("job", 2, two.token), 30, "cannot see /pictures")
         status = await read_status(board.redis, "job")
         assert (status.state, status.state_reason) == (State.WAITING, "cannot see /pictures")
         await other.claim("job", 3, LEASE)
@@ -784,13 +790,13 @@ async def test_every_key_has_an_end_and_a_name(board, other):
     await alive(board)
     await board.sweep()
     claim = await board.claim("job", 1, LEASE)
-    await board.beat(LEASE, Card(), [Held("job", 1, claim.token, done(3))], {"job": "1 2 1"})
+    await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token, done(3))], {"job": "1 2 1"})
     await board.turn("job", "m", 60.0)
     await board.hold("job", "n", 5.0)
     await board.reserve("job", "0 0 2", 1, 10)
     await board.reporter("job", 10)
     claim = await other.claim("job", 2, LEASE)
-    await other.release(Held("job", 2, claim.token), 1)
+    await other.release(HeldShard("job", 2, claim.token), 1)
     keys = [key async for key in board.redis.scan_iter()]
     known = {
         of_job("job", part)

@@ -11,7 +11,7 @@ import pytest
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from tests.integration.crew import Crew, own_redis, wait_for
 from workers.celery.app import make_app, publish
-from workers.shared.values import Hint
+from workers.shared.board_types import Hint
 
 SLOTS = 16
 

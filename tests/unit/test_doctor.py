@@ -12,7 +12,7 @@ from pipeline.gemini.description import Description
 from pipeline.gemini.judgement import Judgement
 from workers.monitoring.backlog import Backlog
 from workers.monitoring.inspection import Server, Workforce
-from workers.shared.values import Card
+from workers.shared.board_types import WorkerCard
 
 
 def graded(findings) -> dict[str, Grade]:
@@ -83,9 +83,14 @@ OPEN = Backlog(messages=4, jobs=1, shards=3, rows=120, workers=1)
     ("cards", "overdue", "grade", "said"),
     [
         ((), 0, Grade.FAULT, "no worker is there"),
-        ((Card(4, 16, {"j": (9, 30.0, None)}),), 3, Grade.OK, "9 calls in flight"),
-        ((Card(4, 16),), 3, Grade.FAULT, "3 messages have been lying there"),
-        ((Card(4, 16, {"j": (0, 0.0, "the API asked for a pause")}),), 3, Grade.WARNING, "asked for a pause"),
+        ((WorkerCard(4, 16, {"j": (9, 30.0, None)}),), 3, Grade.OK, "9 calls in flight"),
+        ((WorkerCard(4, 16),), 3, Grade.FAULT, "3 messages have been lying there"),
+        (
+            (WorkerCard(4, 16, {"j": (0, 0.0, "the API asked for a pause")}),),
+            3,
+            Grade.WARNING,
+            "asked for a pause",
+        ),
     ],
 )
 def test_workers_are_judged_by_what_they_do(cards, overdue, grade, said):

@@ -12,7 +12,7 @@ import pytest
 from jobs.options import asked_for
 from jobs.schedule.book import Book
 from jobs.schedule.pictures import pick
-from jobs.schedule.values import Begun, Picked
+from jobs.schedule.slots import Begun, Picked
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder, Planned
 from pipeline.job.spec import Spec
 from pipeline.record import InputPicture, Outcome, Record

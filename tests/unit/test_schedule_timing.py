@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs.schedule import typed
+from jobs.schedule.schedule import At, Cron, Every
 from jobs.schedule.timing import due, slots, upcoming
-from jobs.schedule.values import At, Cron, Every
 from pipeline.errors import UsageError
 
 ZONES = ("Europe/Paris", "America/New_York", "Australia/Lord_Howe", "America/Havana", "UTC")

@@ -17,9 +17,9 @@ from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError
 from workers.celery.transport import TRANSPORT
+from workers.shared.board_types import Hint
 from workers.shared.connection import REACH
 from workers.shared.keys import BROKER_PREFIX, ORDINARY, QUEUE, URGENT
-from workers.shared.values import Hint
 
 #: The one task: settle a shard of a job.
 SHARD_TASK: Final = "retouch.shard"

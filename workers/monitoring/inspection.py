@@ -10,9 +10,9 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from workers.monitoring.backlog import Backlog, backlog
 from workers.shared.board import Board
+from workers.shared.board_types import WorkerCard
 from workers.shared.connection import connect, reaching
 from workers.shared.status import living_workers
-from workers.shared.values import Card
 
 #: Seconds for which a message may lie in the queue before it counts as not taken.
 OVERDUE = 30.0
@@ -54,7 +54,7 @@ class Workforce(msgspec.Struct, frozen=True, kw_only=True):
         overdue: messages that lie in the queue for longer than :data:`OVERDUE`.
     """
 
-    cards: tuple[Card, ...]
+    cards: tuple[WorkerCard, ...]
     before: Backlog
     overdue: int
 

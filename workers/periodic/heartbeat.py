@@ -12,7 +12,7 @@ from workers.reporting import FRESH, freshen
 from workers.shards.job import WorkerJob
 from workers.shards.mark import ELSEWHERE
 from workers.shards.station import Station
-from workers.shared.values import Card
+from workers.shared.board_types import WorkerCard
 
 log = logging.getLogger("retouch.worker")
 
@@ -75,11 +75,11 @@ class Heartbeat:
         unsaid = {job: purse.news() for job, purse in self._station.tools.purses.items()}
         return {job: sums for job, sums in unsaid.items() if sums or job in jobs}
 
-    def _card(self, jobs: dict[str, WorkerJob]) -> Card:
+    def _card(self, jobs: dict[str, WorkerJob]) -> WorkerCard:
         settings = self._station.tools.settings
         lines = {job: here.line() for job, here in jobs.items()}
         # No threads: if it is killed while it ends, no shard is to blame.
-        return Card(0 if self._station.stopping else settings.threads, settings.slots, lines)
+        return WorkerCard(0 if self._station.stopping else settings.threads, settings.slots, lines)
 
     def _freshen(self) -> None:
         now = time.monotonic()

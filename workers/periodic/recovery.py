@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 
@@ -12,6 +11,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import JOBS, find_exact, last_status
 from pipeline.status import ENDED
 from pipeline.store import open_store
+from pipeline.waiting import wait_for_event
 from workers.placing import place_again
 from workers.shards.station import Station
 
@@ -39,21 +39,15 @@ class Recovery:
     async def run(self) -> None:
         """Look until cancelled: by the clock, at the start, and as soon as Redis is seen to have lost something."""
         while True:
-            pause = EVERY
             try:
                 await self._look(lost=self._station.lost.is_set())
             except RetouchError as error:
                 log.warning("recovery_missed, the next look is in %.0f s: %s", _AGAIN, error)
-                pause = _AGAIN
+                # The clock alone: that something is lost is known, and would wake it at once.
+                await asyncio.sleep(_AGAIN)
             else:
                 self._station.lost.clear()
-            with contextlib.suppress(TimeoutError):
-                # While a look fails only the clock counts: what is lost is known.
-                async with asyncio.timeout(pause):
-                    await self._woken(pause)
-
-    async def _woken(self, pause: float) -> None:
-        await (self._station.lost.wait() if pause == EVERY else asyncio.sleep(pause))
+                await wait_for_event(self._station.lost, EVERY)
 
     async def _look(self, *, lost: bool) -> None:
         if lost:

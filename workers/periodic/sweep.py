@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BrokerError
+from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
-from workers.shared.values import Hint
+from workers.shared.board_types import Hint
 
 if TYPE_CHECKING:
     # Who submits a job sweeps once, and has no station.
@@ -52,7 +52,4 @@ async def sweep_for_ever(
             pause = min(2 * pause, _LONGEST)
             log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
         await asyncio.sleep(_SOONEST)
-        # Not wait_for(): in Python 3.11 it forgets that it was cancelled when the event comes at the same time.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await station.more.wait()
+        await wait_for_event(station.more, pause)

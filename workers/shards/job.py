@@ -18,12 +18,12 @@ from pipeline.models import catalogue
 from pipeline.ports import Wanted
 from pipeline.status import State
 from workers.placing import REASONS
+from workers.shared.board_types import HeldShard, JobNews
 from workers.shared.budget import Purse, RedisBudget
 from workers.shared.lease import RedisLease
 from workers.shared.pace import RedisPace
 from workers.shared.progress import ShardProgress
 from workers.shared.slots import JobSlots
-from workers.shared.values import Held, News
 from workers.tools import Tools
 
 #: A hold that is shorter is not worth a word.
@@ -40,12 +40,12 @@ class Holding:
     begun: asyncio.Event
     progress: ShardProgress | None = None
 
-    def held(self) -> Held:
+    def held(self) -> HeldShard:
         """The shard as the board is told of it."""
         totals = self.progress.changed() if self.progress else None
-        return Held(self.job, self.shard, self.lease.token, totals)
+        return HeldShard(self.job, self.shard, self.lease.token, totals)
 
-    def heard(self, held: Held, sent: float, *, ours: bool | None) -> None:
+    def heard(self, held: HeldShard, sent: float, *, ours: bool | None) -> None:
         """The board has answered to *held*, which was sent at *sent*; ``None``: it does not know the job."""
         if ours is None:
             return
@@ -143,7 +143,7 @@ class WorkerJob:
         self._runs.append(run)
         return run
 
-    def hear(self, news: News) -> None:
+    def hear(self, news: JobNews) -> None:
         """Do what is wanted, and stop when another worker has stopped the job."""
         self._hold = news.hold
         if news.state is None:

@@ -13,7 +13,7 @@ import msgspec
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
 from workers.shared.board import Board
-from workers.shared.values import Claim
+from workers.shared.board_types import Claim
 
 #: Deaths after which a shard is taken by a worker that has no other, and after which it is set aside.
 SUSPECT, GUILTY = 2, 3

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.engine.scope import Scope, within
+from pipeline.engine.scope import Scope, in_scope
 from pipeline.engine.shards import run_shard
 from pipeline.errors import BrokerError, JobError, RetouchError, StoreError
 from pipeline.status import State, Totals
@@ -20,11 +20,11 @@ from workers.reporting import finish, report
 from workers.shards.job import Holding, WorkerJob
 from workers.shards.mark import Marks
 from workers.shards.quarantine import GUILTY, SET_ASIDE, SUSPECT, Quarantine, weighed
+from workers.shared.board_types import Claim, HeldShard
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
 from workers.shared.patience import persistently
 from workers.shared.progress import ShardProgress
-from workers.shared.values import Claim, Held
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
@@ -127,7 +127,7 @@ class Station:
             self.more.set()
 
     def _begin(self, job: str, shard: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        settling = asyncio.create_task(within(Scope(job, shard), work))
+        settling = asyncio.create_task(in_scope(Scope(job, shard), work))
         self._settling.add(settling)
         settling.add_done_callback(self._settling.discard)
         return settling
@@ -178,7 +178,7 @@ class Station:
             return
         claim = await weighed(board, job, shard, claim)
         if not self._fits(claim.deaths, (job, shard)):
-            await board.release(Held(job, shard, claim.token), _SOON)
+            await board.release(HeldShard(job, shard, claim.token), _SOON)
             return
         lease = RedisLease(claim.token, self.tools.settings.lease, sent)
         await self._hold(Holding(job, shard, lease, begun), claim)

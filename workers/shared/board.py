@@ -16,11 +16,11 @@ from redis.asyncio import Redis
 
 from pipeline.ports import Wanted
 from pipeline.status import State, Totals
+from workers.shared.board_types import Claim, HeartbeatReply, HeldShard, Hint, JobNews, Placement, WorkerCard
 from workers.shared.connection import reaching
 from workers.shared.keys import MONTH, NAME, of_job, shard_name
 from workers.shared.scripts import Scripts
 from workers.shared.sums import sums_of
-from workers.shared.values import Card, Claim, Heard, Held, Hint, News, Place
 
 #: Seconds without a heartbeat after which a worker counts as gone; people hear of it within ten.
 PRESENCE = 6.0
@@ -52,7 +52,7 @@ class Board:
         self._names = [secrets.token_hex(8)]
 
     async def open(
-        self, job: str, place: Place, folded: Mapping[int, Totals], begun: Mapping[int, Totals]
+        self, job: str, place: Placement, folded: Mapping[int, Totals], begun: Mapping[int, Totals]
     ) -> bool:
         """Put a job on the board, or let the one that is there go on; whether it was put there anew.
 
@@ -114,7 +114,7 @@ class Board:
         """Say how many rows of *shard* are settled; whether more are than at its last death, which then is none."""
         return bool(await self._run("acquit", job, shard_name(shard), settled))
 
-    async def release(self, held: Held, delay: float = 0.0, reason: str | None = None) -> None:
+    async def release(self, held: HeldShard, delay: float = 0.0, reason: str | None = None) -> None:
         """Give a shard back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
         job, shard, token, sums = _entry(held)
         await self._run("release", job, shard, token, _milliseconds(delay), reason or "", sums)
@@ -143,7 +143,9 @@ class Board:
         said = msgspec.json.encode(wanted).decode()
         return bool(await self._run("want", job, wanted.state, said, reason, int(repeated)))
 
-    async def beat(self, lease: float, card: Card, leases: Sequence[Held], jobs: Mapping[str, str]) -> Heard:
+    async def beat(
+        self, lease: float, card: WorkerCard, leases: Sequence[HeldShard], jobs: Mapping[str, str]
+    ) -> HeartbeatReply:
         """We are alive and hold *leases*: which of them are still ours, and news of *jobs*.
 
         Args:
@@ -161,7 +163,7 @@ class Board:
             "jobs": list(jobs.items()),
         }
         kept, news, known = await self._run("beat", msgspec.json.encode(said).decode())
-        return Heard(
+        return HeartbeatReply(
             kept=[None if flag == _NOBODY_KNOWS else flag == 1 for flag in kept],
             news=dict(zip(jobs, map(_news, news), strict=True)),
             known=bool(known),
@@ -169,7 +171,7 @@ class Board:
 
     async def leave(self) -> None:
         """This worker is gone."""
-        card = msgspec.json.encode(Card()).decode()
+        card = msgspec.json.encode(WorkerCard()).decode()
         said = {"worker": self.worker, "ttl": 0, "card": card, "lease": 0, "leases": [], "jobs": []}
         await self._run("beat", msgspec.json.encode(said).decode())
 
@@ -220,14 +222,14 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _entry(held: Held) -> tuple[str, str, str, str]:
+def _entry(held: HeldShard) -> tuple[str, str, str, str]:
     sums = "" if held.totals is None else sums_of(held.totals)
     return held.job, shard_name(held.shard), held.token, sums
 
 
-def _news(said: Sequence[str]) -> News:
+def _news(said: Sequence[str]) -> JobNews:
     state, reason, wanted, hold, born = said
-    return News(
+    return JobNews(
         State(state) if state else None,
         reason or None,
         _wanted.decode(wanted or "{}"),

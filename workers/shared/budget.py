@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.engine.brake import Brake
-from pipeline.limits.pace import within
+from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
 from workers.shared.patience import patiently
 from workers.shared.sums import billionths
@@ -89,7 +89,7 @@ class RedisBudget:
             while (answer := await self._ask(price)) == "later":
                 self.short = True
                 self._settled.clear()
-                await within(_ASK_AGAIN, self._settled)
+                await wait_for_event(self._settled, _ASK_AGAIN)
             self.short = False
             return answer == "yes"
 

@@ -6,7 +6,8 @@ import asyncio
 import time
 
 from pipeline.engine.brake import Brake
-from pipeline.limits.pace import within
+from pipeline.limits.pace import AdjustableRate
+from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
 from workers.shared.patience import patiently
 
@@ -14,37 +15,23 @@ from workers.shared.patience import patiently
 AHEAD = 3.0
 
 
-class RedisPace:
+class RedisPace(AdjustableRate):
     """:class:`pipeline.ports.Pace` over Redis: one cell rate a job, one hold a model, the server's clock.
 
     Calls here stand in line for their turns, and no turn is booked long before it comes: the rows of a worker may
     wait for hours, and whoever takes them over must not wait for turns that nobody takes.
 
     Attributes:
-        changed: as the port says; who changes the pace in Redis lets turns begin anew there.
+        changed: as ever; who changes the pace in Redis lets turns begin anew there.
         booked: the latest start that was given to a call here, by the monotonic clock.
     """
 
     def __init__(self, board: Board, job: str, rpm: float | None, brake: Brake) -> None:
-        self.changed = asyncio.Event()
-        self.booked = 0.0
-        self._rpm = rpm
+        super().__init__(rpm)
         self._board = board
         self._job = job
         self._brake = brake
         self._line = asyncio.Lock()
-
-    @property
-    def rpm(self) -> float | None:
-        """Calls a minute over all workers; may be changed while the job runs."""
-        return self._rpm
-
-    @rpm.setter
-    def rpm(self, rpm: float | None) -> None:
-        if rpm != self._rpm:
-            self._rpm, self.booked = rpm, 0.0
-            self.changed.set()
-            self.changed = asyncio.Event()
 
     @property
     def crowded(self) -> bool:
@@ -55,7 +42,7 @@ class RedisPace:
             return await self._book(model)
         async with self._line:
             while (pause := self._until_near()) > 0:
-                await within(pause, self.changed)
+                await wait_for_event(self.changed, pause)
             return await self._book(model)
 
     def _until_near(self) -> float:

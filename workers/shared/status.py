@@ -8,16 +8,16 @@ from redis.asyncio import Redis
 from pipeline.ports import Wanted
 from pipeline.status import ENDED, State, Status, status_of
 from pipeline.timestamp import utc
+from workers.shared.board_types import WorkerCard
 from workers.shared.connection import reaching
 from workers.shared.keys import WORKERS, of_job
 from workers.shared.sums import totals_in
-from workers.shared.values import Card
 
 NO_WORKER = "no worker is consuming: start `retouch worker`"
 
 _LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
 
-_card = msgspec.json.Decoder(Card)
+_card = msgspec.json.Decoder(WorkerCard)
 _wanted = msgspec.json.Decoder(Wanted)
 
 
@@ -73,7 +73,7 @@ async def workers_alive(redis: Redis) -> int:
     return len(await living_workers(redis))
 
 
-async def living_workers(redis: Redis) -> list[Card]:
+async def living_workers(redis: Redis) -> list[WorkerCard]:
     """What the workers that are alive say of themselves.
 
     Raises:
@@ -87,12 +87,12 @@ async def living_workers(redis: Redis) -> list[Card]:
     return _living(cards, int(seconds) * 1000 + int(micros) // 1000)
 
 
-def _living(cards: dict[str, str], now: int) -> list[Card]:
+def _living(cards: dict[str, str], now: int) -> list[WorkerCard]:
     parted = [text.partition(" ") for text in cards.values()]
     return [_card.decode(card) for until, _, card in parted if int(until) > now]
 
 
-def _status(job: str, head: dict[str, str], living: list[Card]) -> Status:
+def _status(job: str, head: dict[str, str], living: list[WorkerCard]) -> Status:
     # What workers say is a second old: an end is later than all of it.
     here = [card.jobs[job] for card in living if job in card.jobs and head["state"] not in ENDED]
     state, reason = _state(head, bool(living), [waits for *_, waits in here if waits])

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.manifest import template, values
+from pipeline.manifest import template
+from pipeline.manifest.cells import row_name, typed
 from pipeline.manifest.reader import Raw
 
 
 def read(cells, prompt=None):
-    return values.read(Raw(2, cells), prompt)
+    return typed(Raw(2, cells), prompt)
 
 
 def codes(cells, prompt=None):
@@ -92,14 +93,14 @@ def test_a_missing_prompt_names_the_option():
 )
 def test_ids(value, name):
     faults = []
-    assert values.name({"id": value}, "id", faults) == name
+    assert row_name({"id": value}, "id", faults) == name
     assert faults == []
 
 
 @pytest.mark.parametrize("value", [1.5, True, ["a"], {"a": 1}, "a\0b"])
 def test_ids_of_the_wrong_type(value):
     faults = []
-    values.name({"id": value}, "id", faults)
+    row_name({"id": value}, "id", faults)
     assert len(faults) == 1
 
 

@@ -28,7 +28,7 @@ class Claim(msgspec.Struct, frozen=True):
     left: bool
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """How a job is put on the board.
 
     Attributes:
@@ -59,7 +59,7 @@ class Hint(msgspec.Struct, frozen=True):
     here: bool = False
 
 
-class Held(msgspec.Struct, frozen=True):
+class HeldShard(msgspec.Struct, frozen=True):
     """A shard that is ours; *totals*: how far it has come, ``None``: as it was said last."""
 
     job: str
@@ -68,7 +68,7 @@ class Held(msgspec.Struct, frozen=True):
     totals: Totals | None = None
 
 
-class Card(msgspec.Struct, frozen=True):
+class WorkerCard(msgspec.Struct, frozen=True):
     """What a worker says of itself; *jobs*: calls in flight, pictures a minute, what it waits for."""
 
     threads: int = 0
@@ -76,7 +76,7 @@ class Card(msgspec.Struct, frozen=True):
     jobs: dict[str, tuple[int, float, str | None]] = {}
 
 
-class News(msgspec.Struct, frozen=True):
+class JobNews(msgspec.Struct, frozen=True):
     """Where a job stands (``None``: Redis does not know it), what is wanted of it, and *born* as in :class:`Claim`.
 
     *hold*: seconds for which the API wants to be left alone.
@@ -89,7 +89,7 @@ class News(msgspec.Struct, frozen=True):
     born: str = ""
 
 
-class Heard(msgspec.Struct, frozen=True):
+class HeartbeatReply(msgspec.Struct, frozen=True):
     """The answer to a heartbeat.
 
     Attributes:
@@ -98,5 +98,5 @@ class Heard(msgspec.Struct, frozen=True):
     """
 
     kept: list[bool | None]
-    news: dict[str, News]
+    news: dict[str, JobNews]
     known: bool

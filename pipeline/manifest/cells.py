@@ -1,4 +1,4 @@
-"""Cells to typed values; what has the wrong type is a fault that says how to write it."""
+"""The cells of one row, typed; what has the wrong type is a fault that says how to write it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.manifest.reader import Raw
 _RATIO_AS_TIME = re.compile(r"0*([1-9]\d*):0*([1-9]\d*)(:00)?")
 
 
-class Values(msgspec.Struct):
+class TypedCells(msgspec.Struct):
     """One row's columns, typed; *faults* holds what is wrong with them."""
 
     faults: list[Fault]
@@ -29,16 +29,16 @@ class Values(msgspec.Struct):
     extra: dict[str, Any] = {}
 
 
-def read(raw: Raw, prompt: str | None) -> Values:
+def typed(raw: Raw, prompt: str | None) -> TypedCells:
     """The values of *raw*; *prompt* (``--prompt``) is for rows without their own."""
     faults = list(raw.faults)
     if not raw.readable:
-        return Values(faults=faults)
+        return TypedCells(faults=faults)
     cells = raw.cells
     misnamed = mistaken.fault_of(cells)
     if misnamed:
         faults.append(misnamed)
-    values = Values(
+    values = TypedCells(
         faults=faults,
         images=_images(cells, faults),
         model=_text(cells, "model", faults),
@@ -50,7 +50,7 @@ def read(raw: Raw, prompt: str | None) -> Values:
     return values
 
 
-def name(cells: Mapping[str, Any], column: str, faults: list[Fault] | None = None) -> str | None:
+def row_name(cells: Mapping[str, Any], column: str, faults: list[Fault] | None = None) -> str | None:
     """The row's ``id`` or ``output``: text, or a whole number (1.0 is 1: tables with gaps turn integers so)."""
     value = cells.get(column)
     if isinstance(value, float) and value.is_integer():
