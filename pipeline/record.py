@@ -28,7 +28,7 @@ class InputPicture(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that was sent.
 
     Attributes:
-        path: as the manifest names it; of a URL without its query.
+        path: as the manifest names it; of a URL without user, password, and what in its query may be a signature.
         sha256: of the bytes that were read, before any conversion; ``None`` where none were.
         mime_type: of those bytes.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import InvalidInput, RetouchError, UsageError
 from pipeline.picture import open_refused
+from pipeline.urls.addresses import without_user
 from pipeline.urls.bucketpaths import meant
 
 _WINDOWS = re.compile(r"[A-Za-z]:/|//")
@@ -128,6 +129,8 @@ def find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
         raise InvalidInput(
             "unsupported", "pictures inside the manifest (data:) are not taken: put it into a file"
         )
+    if "@" in name and without_user(name) != name:
+        raise InvalidInput("bad_url", f"{without_user(name)[:200]} is not a URL: mend it")
     root = roots.here
     path = roots.mapped(name) if name.startswith("/") else name
     inside = path.removeprefix(root.rstrip("/") + "/")

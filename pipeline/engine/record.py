@@ -10,6 +10,7 @@ from pipeline.history import History
 from pipeline.picture import SentPicture, VerifiedPicture
 from pipeline.record import InputPicture, Outcome, OutputPicture, Record
 from pipeline.timestamp import utc
+from pipeline.urls.addresses import traceable
 
 
 def record_of(
@@ -63,13 +64,15 @@ def output(path: str, verified: VerifiedPicture, size: int) -> OutputPicture:
 def _notes(edit: Edit, inputs: tuple[SentPicture, ...]) -> Iterator[str]:
     for name, picture in zip(edit.images, inputs, strict=False):
         if picture.first_of_several:
-            yield f"{name} has several frames or pages: the first alone was sent"
+            yield f"{traceable(name)} has several frames or pages: the first alone was sent"
 
 
 def _as_named(edit: Edit, inputs: tuple[SentPicture, ...]) -> tuple[InputPicture, ...]:
     if not inputs:
-        return tuple(InputPicture(path=name) for name in edit.images)
+        return tuple(InputPicture(path=traceable(name)) for name in edit.images)
     return tuple(
-        InputPicture(path=name, sha256=picture.original_sha256, mime_type=picture.original_mime_type)
+        InputPicture(
+            path=traceable(name), sha256=picture.original_sha256, mime_type=picture.original_mime_type
+        )
         for name, picture in zip(edit.images, inputs, strict=True)
     )

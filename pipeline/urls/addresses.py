@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 
@@ -15,6 +16,22 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 #: at 192.0.0.192) and the relays of 6to4.
 _SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))
 
+#: What stands in place of a value that may let somebody in.
+HIDDEN = "[hidden]"
+
+#: A user and password before a host, however well or badly the URL is spelt. ``C:/`` is no scheme, and Azure
+#: writes a container before the @ of ``abfss://``.
+_USER = re.compile(r"((?<![A-Za-z0-9+.-])(?!abfss?:)[A-Za-z][A-Za-z0-9+.-]+:/+|\A//(?=[^/?#@]*:))[^/?#]*@")
+_SECRET_NAME = re.compile(
+    r"(?i)sig|token|key|secret|pass|pwd|auth|cred|polic|hash|hmac|session|security|jwt|code|access"
+)
+#: Parameters that say which picture is meant.
+_PICTURE_NAME = re.compile(
+    r"(?i)(?:\A|[_-])(?:id|sku|file|filename|name|path|image|img|photo|picture|asset|product)\Z"
+)
+#: Words and figures; what mixes letters and digits at length may be a token, whatever it is called.
+_PLAIN_VALUE = re.compile(r"[A-Za-z,._ -]{0,20}|[0-9.,:x_-]{0,14}|[A-Za-z0-9]{0,7}")
+_LONGEST_NAME = 100
 
 #: Says of an address whether it may be connected to.
 Judge = Callable[[str], bool]
@@ -51,6 +68,49 @@ def shown(url: str | httpx.URL) -> str:
     scheme, separator, rest = address.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"[:200]
+
+
+def traceable(name: str) -> str:
+    """A picture's *name* as records hold it: it says which one, and lets nobody in; a path stays as it is.
+
+    Of a URL, user, password and fragment go, and of its query what may be a signature or a token: the value of a
+    parameter that is called so, or that is too long or too mixed to be a plain word or number.
+    """
+    bare = without_user(name)
+    if "://" not in bare:
+        return bare
+    address, asked, query = bare.partition("#")[0].partition("?")
+    return address + asked + "&".join(map(_without_secret, query.split("&"))) if asked else address
+
+
+def without_user(name: str) -> str:
+    """*name* without the user and password of a URL, also of one that cannot be parsed."""
+    bare = _USER.sub(r"\1", name)
+    if "://" in bare and "@" in bare and not _parses(bare):
+        scheme, separator, rest = bare.partition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    return bare
+
+
+def _parses(url: str) -> bool:
+    try:
+        httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return True
+
+
+def _without_secret(parameter: str) -> str:
+    name, equals, value = parameter.partition("=")
+    if not equals:
+        name, value = "", name
+    if _PLAIN_VALUE.fullmatch(value) and not _SECRET_NAME.search(name):
+        kept = value
+    elif _PICTURE_NAME.search(name) and not _SECRET_NAME.search(name) and re.fullmatch(r"[\w.,/%-]+", value):
+        kept = value[:_LONGEST_NAME]
+    else:
+        kept = HIDDEN
+    return f"{name[:_LONGEST_NAME]}{equals}{kept}"
 
 
 def is_public(address: str) -> bool:

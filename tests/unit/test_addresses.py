@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import InvalidInput
-from pipeline.urls.addresses import check_url, is_public, shown
+from pipeline.urls.addresses import check_url, is_public, shown, traceable
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,42 @@ def test_messages_show_no_credentials_and_no_signatures():
 )
 def test_other_urls_are_fine(url):
     assert check_url(url).host
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("photos/a@2x.png", "photos/a@2x.png"),
+        ("C:/shop:old/a@b.png", "C:/shop:old/a@b.png"),
+        ("C:/a@b.png", "C:/a@b.png"),
+        ("//host/share/a:b@c.png", "//host/share/a:b@c.png"),
+        ("what?.png#1", "what?.png#1"),
+        ("https://host/a/@b.png", "https://host/a/@b.png"),
+        ("https://u:PW@host:8/a.png#top", "https://host:8/a.png"),
+        ("https:/u:PW@host/a.png", "https:/host/a.png"),
+        ("//u:PW@host/a.png", "//host/a.png"),
+        ("ftp://u:PW@host/a.png", "ftp://host/a.png"),
+        ("https://u:P/W@host/a.png", "https://host/a.png"),
+        ("https://u:P?W@host/a.png", "https://host/a.png"),
+        ("https://proxy/https://u:PW@host/a.png", "https://proxy/https://host/a.png"),
+        ("https://h/i?sku=AB-12345678&w=800&fit=crop", "https://h/i?sku=AB-12345678&w=800&fit=crop"),
+        ("https://h/i?path=summer/beach_2024.jpg", "https://h/i?path=summer/beach_2024.jpg"),
+        ("https://h/i?id=550e8400-e29b-41d4", "https://h/i?id=550e8400-e29b-41d4"),
+        ("https://h/i?", "https://h/i?"),
+        ("https://h/i?17", "https://h/i?17"),
+        ("https://h/i?url=https://u:PW@k/a.png", "https://h/i?url=[hidden]"),
+        ("https://h/i?sv=2022&sig=PW%3D", "https://h/i?sv=2022&sig=[hidden]"),
+        ("https://h/i?token=12&Key-Pair-Id=PW", "https://h/i?token=[hidden]&Key-Pair-Id=[hidden]"),
+        (
+            "https://h/i?X-Amz-Date=20260101&X-Amz-Signature=PW",
+            "https://h/i?X-Amz-Date=20260101&X-Amz-Signature=[hidden]",
+        ),
+        ("https://h/i?s=PW0123456789abcdef", "https://h/i?s=[hidden]"),
+        ("https://h/i?PW0123456789abcdef", "https://h/i?[hidden]"),
+        ("s3://bucket/a.png", "s3://bucket/a.png"),
+        ("s3://KEY:PW@bucket/a.png", "s3://bucket/a.png"),
+        ("abfss://box@shop.dfs.core.windows.net/a.png", "abfss://box@shop.dfs.core.windows.net/a.png"),
+    ],
+)
+def test_a_record_says_which_picture_and_lets_nobody_in(name, kept):
+    assert traceable(name) == kept

@@ -49,6 +49,12 @@ def test_a_path_is_relative_to_the_root(root, name):
     assert locate(name, Roots(root=root)) == root.resolve() / "a.png"
 
 
+def test_a_url_that_is_spelt_wrong_shows_no_password(root):
+    with pytest.raises(InvalidInput, match=r"https:/host/a\.png is not a URL") as caught:
+        locate("https:/user:secret@host/a.png", Roots(root=root))
+    assert "secret" not in caught.value.message
+
+
 def test_an_absolute_path_may_lie_inside_the_root(root):
     assert locate(str(root / "a.png"), Roots(root=root)) == root.resolve() / "a.png"
 
