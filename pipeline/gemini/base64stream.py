@@ -19,7 +19,8 @@ class Base64Stream:
     """Takes the inside of a JSON string in pieces cut anywhere, even within an escape.
 
     The standard and the URL-safe alphabet are taken, white space is passed over and padding may be missing
-    (proto JSON allows all of it); anything else makes the blob unsound, and its bytes are let go.
+    (proto JSON allows all of it). Nor may too much padding cost a picture that was paid for: it holds no data, and
+    only padding and white space may follow it. Anything else makes the blob unsound, and its bytes are let go.
     """
 
     def __init__(self) -> None:
@@ -34,9 +35,10 @@ class Base64Stream:
             return 0
         before = len(self.blob.data)
         if self._escape or piece.find(b"\\", start, end) >= 0:
-            self._decode(self._unescape(self._escape + piece[start:end]))
+            plain = self._unescape(self._escape + piece[start:end])
+            self._take(plain, 0, len(plain))
         else:
-            self._decode(memoryview(piece)[start:end])
+            self._take(piece, start, end)
         return len(self.blob.data) - before
 
     def close(self) -> Blob:
@@ -56,6 +58,16 @@ class Base64Stream:
         self.blob.sound = False
         self.blob.data = bytearray()
 
+    def _take(self, piece: bytes, start: int, end: int) -> None:
+        padding = start if self._padded else piece.find(b"=", start, end)
+        if padding >= 0:
+            self._padded = True
+            if piece[padding:end].translate(None, b"=" + _SPACE):
+                self.spoil()
+                return
+            end = padding
+        self._decode(memoryview(piece)[start:end])
+
     def _decode(self, text: bytes | memoryview) -> None:
         if self._carry:
             text = self._completed(text)
@@ -71,7 +83,7 @@ class Base64Stream:
         """Decode what was carried over with the first characters of *text*; the rest, without copying it."""
         missing = 4 - len(self._carry)
         quad = self._carry + bytes(text[:missing])
-        if len(quad) < 4 or self._padded or not quad.isalnum():
+        if len(quad) < 4 or not quad.isalnum():
             return b"".join((self._carry, text))
         self._carry = b""
         self._quads(quad)
@@ -80,10 +92,6 @@ class Base64Stream:
     def _quads(self, text: bytes | memoryview) -> None:
         whole = len(text) // 4 * 4
         made = pybase64.b64decode(memoryview(text)[:whole], validate=True)
-        if whole:
-            if self._padded:
-                raise binascii.Error("data after the padding")
-            self._padded = text[whole - 1] == ord("=")
         self._carry = bytes(text[whole:])
         self.blob.data += made
 

@@ -90,6 +90,8 @@ class Metrics:
         for model in (*models, _OTHER):
             for verdict in Verdict:
                 self._attempts.labels(model, verdict)
+            for kind in _TOKENS:
+                self._tokens.labels(model, kind)
             for counter in (self._calls, self._unknown, self._unpriced, self._cost, self._seconds):
                 counter.labels(model)
 
