@@ -11,7 +11,7 @@ PATHS  := $(PACKAGES) tests benchmarks docs
 # Not --quiet, which would hide what --strict finds. The warning is of another version of MkDocs than the locked one.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: demo test chaos check fix docs bench clean help
+.PHONY: demo test chaos check fix docs pictures bench clean help
 
 help:            ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ fix: $(VENV)/.dev      ## format, mend what ruff can mend, make the reference an
 docs: $(VENV)/.docs    ## the documentation as HTML in site/; links that lead nowhere are faults
 	$(BIN)/python -m docs.generate
 	$(MKDOCS)
+
+pictures: $(VENV)/.dev ## the screenshots in docs/pictures/, of the newest `make demo`; needs Chromium
+	$(BIN)/python -m docs.generate.pictures
 
 bench: $(VENV)/.dev    ## the figures of the README, measured on this machine
 	$(BIN)/python -m benchmarks
