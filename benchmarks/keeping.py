@@ -23,7 +23,7 @@ from pipeline.reuse import fingerprint
 from pipeline.status import Totals
 from pipeline.timestamp import utc
 from workers.shared.board import Board, worker_name
-from workers.shared.board_types import HeldShard, Placement, WorkerCard
+from workers.shared.board_types import Placement, ShardReport, WorkerCard
 from workers.shared.connection import connect
 from workers.shared.lease import RedisLease
 
@@ -94,7 +94,7 @@ async def _lease(board: Board, shard: int) -> None:
     await board.begin(_JOB, shard, claim.token)
     lease = RedisLease(claim.token, _LEASE, sent)
     for settled in (SHARD_ROWS // 2, SHARD_ROWS):
-        held = HeldShard(_JOB, shard, claim.token, Totals(outcomes={"done": settled}, calls=settled))
+        held = ShardReport(_JOB, shard, claim.token, Totals(outcomes={"done": settled}, calls=settled))
         await board.beat(_LEASE, WorkerCard(threads=4, slots=_TOGETHER), [held], {_JOB: ""})
         lease.renewed(time.monotonic())
     # Before the call, after its intent, before the picture is put and before the record is.

@@ -7,7 +7,7 @@ import logging
 import os
 
 from pipeline.errors import BrokerError
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
@@ -17,18 +17,18 @@ _BEYOND = 30.0
 _LAST, _WORD = 10.0, 3.0
 
 
-async def end_in_time(station: Station) -> None:
-    """Once *station* is stopping, end the process when its grace is over; cancelled when it ends by itself.
+async def end_in_time(runner: ShardRunner) -> None:
+    """Once *runner* is stopping, end the process when its grace is over; cancelled when it ends by itself.
 
     Celery waits for its threads without an end, and each of them for a shard.
     """
-    await station.told.wait()
+    await runner.told_to_stop.wait()
     try:
-        async with asyncio.timeout(_grace(station)):
-            await station.idle.wait()
+        async with asyncio.timeout(_grace(runner)):
+            await runner.idle.wait()
     except TimeoutError:
         log.critical("ended_before_its_calls: their grace is over, and they count as unknown")
-        await _abandon(station)
+        await _abandon(runner)
     else:
         await asyncio.sleep(_LAST)
         log.critical("ended_by_force: no shard was here any more, and the consumer did not end")
@@ -36,16 +36,16 @@ async def end_in_time(station: Station) -> None:
     os._exit(1)
 
 
-async def _abandon(station: Station) -> None:
+async def _abandon(runner: ShardRunner) -> None:
     try:
         async with asyncio.timeout(_WORD):
-            await station.abandon()
+            await runner.abandon()
     except (BrokerError, TimeoutError) as error:
         log.warning("leases_kept, they run out by themselves: %r", error)
 
 
-def _grace(station: Station) -> float:
-    asked = station.tools.settings.grace
+def _grace(runner: ShardRunner) -> float:
+    asked = runner.tools.settings.grace
     if asked is not None:
         return asked
-    return max((here.timeout for here in station.jobs.values()), default=0.0) + _BEYOND
+    return max((worker_job.timeout for worker_job in runner.jobs.open.values()), default=0.0) + _BEYOND

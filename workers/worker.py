@@ -34,7 +34,7 @@ from workers.periodic.recovery import Recovery
 from workers.periodic.sweep import sweep_for_ever
 from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 from workers.shared.board_types import Hint
 from workers.shared.connection import cancelled, check
 from workers.shutdown import end_in_time
@@ -117,17 +117,17 @@ def _consume(settings: Settings, monitor: Monitor | None, traces: tuple[Observer
             worker.reconnect()
 
     def end() -> None:
-        station.stop()
+        runner.stop()
         if worker:
             worker.end(STALLED_CODE)
 
     with LoopThread() as loop:
-        open_station = station_at_work(settings, partial(publish, app), reconnect, end, monitor, traces)
-        station = loop.run(open_station.__aenter__())
+        opened_runner = runner_at_work(settings, partial(publish, app), reconnect, end, monitor, traces)
+        runner = loop.run(opened_runner.__aenter__())
         try:
-            add_shard_task(app, lambda job, shard: loop.run(station.settle(job, shard)))
-            worker = _worker(app, settings, station.tools.board.worker)
-            worker.on_stop = partial(loop.soon, partial(_stop, station, worker))
+            add_shard_task(app, lambda job, shard: loop.run(runner.settle(job, shard)))
+            worker = _worker(app, settings, runner.tools.board.worker)
+            worker.on_stop = partial(loop.soon, partial(_stop, runner, worker))
             with _signals(worker.on_stop):
                 log.info(
                     "worker_ready slots=%s threads=%s pid=%s", settings.slots, settings.threads, os.getpid()
@@ -135,24 +135,24 @@ def _consume(settings: Settings, monitor: Monitor | None, traces: tuple[Observer
                 worker.start()
             return int(worker.exitcode or 0)
         finally:
-            loop.run(open_station.__aexit__(None, None, None))
+            loop.run(opened_runner.__aexit__(None, None, None))
 
 
-def _stop(station: Station, worker: Worker) -> None:
-    station.stop()
+def _stop(runner: ShardRunner, worker: Worker) -> None:
+    runner.stop()
     worker.wake()
 
 
 @asynccontextmanager
-async def station_at_work(
+async def runner_at_work(
     settings: Settings,
     publish: Callable[[Sequence[Hint]], None],
     reconnect: Callable[[], None],
     end: Callable[[], None],
     monitor: Monitor | None = None,
     traces: tuple[Observer, ...] = (),
-) -> AsyncIterator[Station]:
-    """A station whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone.
+) -> AsyncIterator[ShardRunner]:
+    """A runner whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone.
 
     Args:
         settings: of the process.
@@ -165,25 +165,25 @@ async def station_at_work(
     async with AsyncExitStack() as stack:
         observers = (*(monitor.observers if monitor else ()), *traces)
         tools = await stack.enter_async_context(opened(settings, observers))
-        station = Station(tools)
+        runner = ShardRunner(tools)
         if monitor:
-            await stack.enter_async_context(monitor.watching(station))
-        heartbeat = Heartbeat(station)
+            await stack.enter_async_context(monitor.watching(runner))
+        heartbeat = Heartbeat(runner)
         rounds = [
             asyncio.create_task(heartbeat.run()),
-            asyncio.create_task(sweep_for_ever(station, publish, Watchdog(station, reconnect, end))),
-            asyncio.create_task(Recovery(station).run()),
+            asyncio.create_task(sweep_for_ever(runner, publish, Watchdog(runner, reconnect, end))),
+            asyncio.create_task(Recovery(runner).run()),
             asyncio.create_task(Notifying(tools).run()),
         ]
         for task in rounds:
             task.add_done_callback(partial(_end_without, end=end))
-        last = asyncio.create_task(end_in_time(station))
+        last = asyncio.create_task(end_in_time(runner))
         try:
-            yield station
+            yield runner
         finally:
             # Celery has ended, and shards whose rows have all begun may still be here; their grace has its end.
-            station.stop()
-            await station.idle.wait()
+            runner.stop()
+            await runner.idle.wait()
             await cancelled(*rounds, last)
             with contextlib.suppress(BrokerError, TimeoutError):
                 await heartbeat.beat()

@@ -16,7 +16,7 @@ from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.monitoring.rounds import Rounds, registry_of
 from workers.settings import Settings
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 from workers.tools import opened
 
 _INTRO = """# Metrics
@@ -68,7 +68,7 @@ async def _metrics() -> list[Metric]:
     pulse = Pulse()
     metrics = Metrics(pulse)
     async with opened(_SETTINGS) as tools:
-        pulse.station = Station(tools)
+        pulse.runner = ShardRunner(tools)
         pulse.backlog = Backlog(messages=0, jobs=0, shards=0, rows=0, workers=0)
         metrics.call_begun()
         metrics.call_ended(_ATTEMPT)

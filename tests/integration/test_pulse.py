@@ -15,8 +15,8 @@ from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
 from workers.periodic.sweep import sweep
 from workers.settings import Settings
-from workers.shards.job import Holding
-from workers.shards.station import Station
+from workers.shards.held import HeldShard
+from workers.shards.runner import ShardRunner
 from workers.shared.board_types import Placement
 from workers.shared.connection import cancelled
 from workers.shared.keys import FINISH
@@ -39,16 +39,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def station(redis_url, tmp_path) -> AsyncIterator[Station]:
+async def station(redis_url, tmp_path) -> AsyncIterator[ShardRunner]:
     settings = Settings(
         redis_url=redis_url, slots=4, store=str(tmp_path), key="k", base_url="http://x", stalled=1.0
     )
     async with opened(settings) as tools:
-        yield Station(tools)
+        yield ShardRunner(tools)
 
 
 @asynccontextmanager
-async def felt(station: Station, clock: Clock) -> AsyncIterator[Pulse]:
+async def felt(station: ShardRunner, clock: Clock) -> AsyncIterator[Pulse]:
     pulse = Pulse(clock)
     task = asyncio.create_task(pulse.run(station))
     try:
@@ -64,9 +64,9 @@ async def until(condition) -> None:
             await asyncio.sleep(0.02)
 
 
-def hold(station: Station, shard: int) -> None:
+def hold(station: ShardRunner, shard: int) -> None:
     lease = RedisLease("1:w", 10.0, time.monotonic())
-    station.holdings.add(Holding("job", shard, lease, asyncio.Event()))
+    station.held.add(HeldShard("job", shard, lease, asyncio.Event()))
 
 
 async def looked(pulse: Pulse) -> None:
@@ -103,6 +103,6 @@ async def test_messages_that_nobody_takes(station, clock, redis_url):
         clock.ahead = 10
         await until(lambda: pulse.stalled)
         assert "messages lie in the queue" in (fault(pulse.vitals()) or "")
-        station.busy = station.tools.settings.threads
+        station.busy_threads = station.tools.settings.threads
         await until(lambda: not pulse.stalled)
     app.close()

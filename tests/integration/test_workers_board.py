@@ -12,7 +12,7 @@ from pipeline.status import State, Totals
 from workers.celery.app import make_app, publish
 from workers.shared import board as board_module
 from workers.shared.board import AHEAD, FEWEST, Board
-from workers.shared.board_types import HeldShard, Placement, WorkerCard
+from workers.shared.board_types import Placement, ShardReport, WorkerCard
 from workers.shared.connection import check, connect
 from workers.shared.keys import FINISH, HINTED, PREFIX, QUEUE_LISTS, SPARED, SWEPT, of_job
 from workers.shared.status import NO_WORKER, look, read_status, workers_alive
@@ -76,7 +76,7 @@ class TestLeases:
         for _ in range(3):
             claim = await board.claim("job", 1, LEASE)
             epochs.append(int(claim.token.partition(":")[0]))
-            await board.release(HeldShard("job", 1, claim.token))
+            await board.release(ShardReport("job", 1, claim.token))
         assert epochs == sorted(set(epochs))
 
     async def test_a_lease_that_is_not_renewed_is_taken_over(self, board, other):
@@ -87,10 +87,10 @@ class TestLeases:
         assert (await other.sweep())[0].shard == 1
         fresh = await other.claim("job", 1, LEASE)
         assert fresh is not None
-        await board.release(HeldShard("job", 1, stale.token))
+        await board.release(ShardReport("job", 1, stale.token))
         assert not await board.fold("job", 1, stale.token, done(50))
         assert (await read_status(board.redis, "job")).outcomes["done"] == 0, "the stale worker says nothing"
-        heard = await other.beat(LEASE, WorkerCard(), [HeldShard("job", 1, fresh.token)], {})
+        heard = await other.beat(LEASE, WorkerCard(), [ShardReport("job", 1, fresh.token)], {})
         assert heard.kept == [True]
 
     async def test_a_heartbeat_keeps_leases_and_tells_which_are_lost(self, board, other):
@@ -103,9 +103,9 @@ class TestLeases:
                 0.3,
                 WorkerCard(),
                 [
-                    HeldShard("job", 1, claim.token),
-                    HeldShard("job", 2, "1:w1"),
-                    HeldShard("never", 1, "1:w1"),
+                    ShardReport("job", 1, claim.token),
+                    ShardReport("job", 2, "1:w1"),
+                    ShardReport("never", 1, "1:w1"),
                 ],
                 {},
             )
@@ -115,7 +115,7 @@ class TestLeases:
     async def test_nobody_takes_a_shard_before_its_time(self, board):
         await opened(board, shards=1)
         claim = await board.claim("job", 1, LEASE)
-        await board.release(HeldShard("job", 1, claim.token), 0.2)
+        await board.release(ShardReport("job", 1, claim.token), 0.2)
         assert await board.sweep() == []
         assert await board.claim("job", 1, LEASE) is None
         await asyncio.sleep(0.25)
@@ -139,7 +139,7 @@ class TestComingBack:
         claim = await board.claim("job", 1, 0.03)
         await asyncio.sleep(0.06)
         await other.sweep()
-        return HeldShard("job", 1, claim.token)
+        return ShardReport("job", 1, claim.token)
 
     async def test_it_comes_back(self, board, other, lapsed):
         assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [True]
@@ -152,7 +152,7 @@ class TestComingBack:
     async def test_not_when_another_has_claimed_it(self, board, other, lapsed):
         claim = await other.claim("job", 1, LEASE)
         assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [False]
-        await other.release(HeldShard("job", 1, claim.token))
+        await other.release(ShardReport("job", 1, claim.token))
         assert (await board.beat(LEASE, WorkerCard(), [lapsed], {})).kept == [False], (
             "nor when it was given back"
         )
@@ -171,7 +171,9 @@ class TestComingBack:
         await asyncio.sleep(0.06)
         await board.redis.decrby(SWEPT, 60_000)
         assert await other.sweep() == [], "nobody could renew a lease"
-        assert (await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token)], {})).kept == [True]
+        assert (await board.beat(LEASE, WorkerCard(), [ShardReport("job", 1, claim.token)], {})).kept == [
+            True
+        ]
 
     async def test_the_dead_are_not_spared_again_and_again(self, board):
         await opened(board, shards=1)
@@ -197,7 +199,7 @@ class TestLost:
     async def test_who_held_a_shard_holds_it_again(self, board, other):
         await opened(board)
         claim = await board.claim("job", 1, LEASE)
-        held = HeldShard("job", 1, claim.token)
+        held = ShardReport("job", 1, claim.token)
         await board.redis.flushall()
         heard = await board.beat(LEASE, WorkerCard(), [held], {"job": ""})
         assert (heard.kept, heard.known, heard.news["job"].state) == ([None], False, None)
@@ -213,7 +215,9 @@ class TestLost:
         await self.lose(board)
         await asyncio.sleep(0.25)
         assert await other.claim("job", 1, LEASE)
-        assert (await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token)], {})).kept == [False]
+        assert (await board.beat(LEASE, WorkerCard(), [ShardReport("job", 1, claim.token)], {})).kept == [
+            False
+        ]
 
     async def test_what_is_begun_and_not_folded_counts(self, board):
         await self.lose(board)
@@ -246,7 +250,9 @@ class TestLost:
         last = await board.claim("job", FINISH, LEASE)
         await board.finish("job", last.token, State.FINISHED, 1)
         await opened(board, shards=1)
-        assert (await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token)], {})).kept == [False]
+        assert (await board.beat(LEASE, WorkerCard(), [ShardReport("job", 1, claim.token)], {})).kept == [
+            False
+        ]
 
 
 class TestDeaths:
@@ -259,7 +265,9 @@ class TestDeaths:
         claim = await worker.claim("job", 1, 0.02)
         if begun:
             await worker.begin("job", 1, claim.token)
-        await worker.beat(0.02, WorkerCard(threads=4), [HeldShard("job", 1, claim.token, done(settled))], {})
+        await worker.beat(
+            0.02, WorkerCard(threads=4), [ShardReport("job", 1, claim.token, done(settled))], {}
+        )
         await asyncio.sleep(0.05)
         await worker.sweep()
         return claim.deaths
@@ -287,7 +295,7 @@ class TestDeaths:
         leaving = Board(board.redis, "c")
         claim = await leaving.claim("job", 1, 0.02)
         await leaving.begin("job", 1, claim.token)
-        await leaving.beat(0.02, WorkerCard(threads=0), [HeldShard("job", 1, claim.token)], {})
+        await leaving.beat(0.02, WorkerCard(threads=0), [ShardReport("job", 1, claim.token)], {})
         await asyncio.sleep(0.05)
         await leaving.sweep()
         assert await self.next(board) == 2
@@ -319,7 +327,7 @@ class TestDeaths:
     async def test_only_its_holder_begins_a_shard(self, board, other):
         await opened(board)
         stale = await board.claim("job", 1, LEASE)
-        await board.release(HeldShard("job", 1, stale.token))
+        await board.release(ShardReport("job", 1, stale.token))
         held = await other.claim("job", 1, LEASE)
         await board.begin("job", 1, stale.token)
         assert await board.redis.hget(of_job("job", "begun"), "0000001") is None
@@ -365,11 +373,11 @@ class TestLeft:
 
     async def test_each_takes_its_part_without_a_message(self, left):
         first, second = [await living.sweep(room=19) for living in left]
-        assert [(hint.shard, hint.here) for hint in first] == [(1, True), (2, True), (3, True)]
-        assert [(hint.shard, hint.here) for hint in second] == [(4, True), (5, True)]
+        assert [(hint.shard, hint.orphan) for hint in first] == [(1, True), (2, True), (3, True)]
+        assert [(hint.shard, hint.orphan) for hint in second] == [(4, True), (5, True)]
         claim = await left[0].claim("job", 1, LEASE)
-        assert claim.left
-        assert not (await left[0].claim("job", 7, LEASE)).left
+        assert claim.orphaned
+        assert not (await left[0].claim("job", 7, LEASE)).orphaned
 
     async def test_no_more_than_it_has_room_for(self, left):
         assert [hint.shard for hint in await left[0].sweep(room=1)] == [1]
@@ -380,13 +388,13 @@ class TestLeft:
         hints = await left[0].sweep()
         assert [hint.shard for hint in hints] == [*range(1, 7), *range(7, 17)]
         assert {hint.shard for hint in hints if hint.urgent} == set(range(1, 7))
-        assert not any(hint.here for hint in hints)
+        assert not any(hint.orphan for hint in hints)
 
     async def test_it_is_as_others_when_it_was_given_back(self, left):
         await left[0].sweep()
         claim = await left[0].claim("job", 1, LEASE)
-        await left[0].release(HeldShard("job", 1, claim.token))
-        assert not (await left[0].claim("job", 1, LEASE)).left
+        await left[0].release(ShardReport("job", 1, claim.token))
+        assert not (await left[0].claim("job", 1, LEASE)).orphaned
 
 
 class TestSweep:
@@ -486,7 +494,7 @@ class TestSums:
             done(3, calls=4, cost_usd=0.1),
             done(7, calls=9, cost_usd=0.3),
         ):
-            await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token, totals)], {})
+            await board.beat(LEASE, WorkerCard(), [ShardReport("job", 1, claim.token, totals)], {})
         status = await read_status(board.redis, "job")
         assert (status.outcomes["done"], status.calls, status.cost_usd) == (7, 9, 0.3)
         await board.fold("job", 1, claim.token, done(50, calls=52, cost_usd=2.0))
@@ -498,12 +506,12 @@ class TestSums:
         await opened(board)
         claim = await board.claim("job", 1, 0.02)
         sums = Totals(outcomes={"done": 9}, verdicts={"image": 9, "timeout": 2})
-        await board.beat(0.02, WorkerCard(), [HeldShard("job", 1, claim.token, sums)], {})
+        await board.beat(0.02, WorkerCard(), [ShardReport("job", 1, claim.token, sums)], {})
         await asyncio.sleep(0.05)
         await other.sweep()
         claim = await other.claim("job", 1, LEASE)
         found = Totals(outcomes={"done": 8}, verdicts={"image": 8})
-        await other.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token, found)], {})
+        await other.beat(LEASE, WorkerCard(), [ShardReport("job", 1, claim.token, found)], {})
         status = await read_status(board.redis, "job")
         assert (status.outcomes["done"], status.verdicts) == (8, {"image": 8})
 
@@ -554,9 +562,9 @@ class TestEnds:
         await opened(board)
         mine, others = await board.claim("job", 1, LEASE), await other.claim("job", 2, LEASE)
         await board.stop("job", State.HALTED, "the key is refused")
-        await board.release(HeldShard("job", 1, mine.token))
+        await board.release(ShardReport("job", 1, mine.token))
         assert await other.sweep() == []
-        await other.release(HeldShard("job", 2, others.token))
+        await other.release(ShardReport("job", 2, others.token))
         assert [hint.shard for hint in await other.sweep()] == [FINISH]
         step = await board.claim("job", FINISH, LEASE)
         assert not await board.finish("job", step.token, State.FINISHED, 1)
@@ -575,7 +583,7 @@ class TestEnds:
         await opened(board, shards=1)
         claim = await board.claim("job", 1, LEASE)
         await board.stop("job", State.PAUSED, "budget")
-        await board.release(HeldShard("job", 1, claim.token))
+        await board.release(ShardReport("job", 1, claim.token))
         early = await board.claim("job", FINISH, LEASE)
         await board.want("job", Wanted())
         assert await folded(other, 1, done(50))
@@ -768,9 +776,9 @@ class TestStatus:
         await opened(board)
         await alive(board)
         one, two = await board.claim("job", 1, LEASE), await other.claim("job", 2, LEASE)
-        await board.release(HeldShard("job", 1, one.token), 30, "cannot see /pictures")
+        await board.release(ShardReport("job", 1, one.token), 30, "cannot see /pictures")
         assert (await read_status(board.redis, "job")).state is State.RUNNING, "another works on it"
-        await other.release(HeldShard("job", 2, two.token), 30, "cannot see /pictures")
+        await other.release(ShardReport("job", 2, two.token), 30, "cannot see /pictures")
         status = await read_status(board.redis, "job")
         assert (status.state, status.state_reason) == (State.WAITING, "cannot see /pictures")
         await other.claim("job", 3, LEASE)
@@ -790,13 +798,13 @@ async def test_every_key_has_an_end_and_a_name(board, other):
     await alive(board)
     await board.sweep()
     claim = await board.claim("job", 1, LEASE)
-    await board.beat(LEASE, WorkerCard(), [HeldShard("job", 1, claim.token, done(3))], {"job": "1 2 1"})
+    await board.beat(LEASE, WorkerCard(), [ShardReport("job", 1, claim.token, done(3))], {"job": "1 2 1"})
     await board.turn("job", "m", 60.0)
     await board.hold("job", "n", 5.0)
     await board.reserve("job", "0 0 2", 1, 10)
     await board.reporter("job", 10)
     claim = await other.claim("job", 2, LEASE)
-    await other.release(HeldShard("job", 2, claim.token), 1)
+    await other.release(ShardReport("job", 2, claim.token), 1)
     keys = [key async for key in board.redis.scan_iter()]
     known = {
         of_job("job", part)

@@ -212,7 +212,7 @@ class TestSlots:
 
     async def test_what_a_dead_worker_has_left_goes_first(self):
         slots = JobSlots(1, asyncio.Semaphore(9))
-        own, left = slots.shard(_nothing), slots.shard(_nothing, left=True)
+        own, left = slots.shard(_nothing), slots.shard(_nothing, orphaned=True)
         await own.acquire()
         waiting = {name: asyncio.create_task(s.acquire()) for name, s in (("own", own), ("left", left))}
         await asyncio.sleep(0)
@@ -309,7 +309,7 @@ class TestWatchdog:
         tools = SimpleNamespace(
             settings=Settings(redis_url="", slots=64, stalled=30.0), board=SimpleNamespace(overdue=overdue)
         )
-        station = SimpleNamespace(tools=tools, received=0.0, busy=0, stopping=False)
+        station = SimpleNamespace(tools=tools, last_message=0.0, busy_threads=0, stopping=False)
         watchdog = Watchdog(
             station, lambda: done.append("reconnect"), lambda: done.append("end"), lambda: now.time
         )
@@ -332,11 +332,11 @@ class TestWatchdog:
 
     async def test_a_message_says_that_all_is_well(self, scene):
         await scene.later(31)
-        scene.station.received = scene.now.time
+        scene.station.last_message = scene.now.time
         assert await scene.later(29) == ["reconnect"]
         assert await scene.later(2) == ["reconnect", "reconnect"]
 
-    @pytest.mark.parametrize("reason", [{"busy": 4}, {"stopping": True}])
+    @pytest.mark.parametrize("reason", [{"busy_threads": 4}, {"stopping": True}])
     async def test_who_cannot_take_any_has_not_stalled(self, scene, reason):
         vars(scene.station).update(reason)
         assert await scene.later(100) == []

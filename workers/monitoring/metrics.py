@@ -33,7 +33,7 @@ from workers.monitoring.binding import Limit
 from workers.monitoring.events import Events
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 from workers.shared.sums import dollars
 
 _CALL_SECONDS = (0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
@@ -147,8 +147,8 @@ class _Standing(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._process()
-        if self._pulse.station is not None:
-            yield from _station(self._pulse.station, time.monotonic())
+        if self._pulse.runner is not None:
+            yield from _of_runner(self._pulse.runner, time.monotonic())
         if self._pulse.backlog is not None:
             yield from self._backlog()
 
@@ -181,14 +181,16 @@ class _Standing(Collector):
         yield _gauge("workers", "Workers whose heartbeat was heard.", found.workers)
 
 
-def _station(station: Station, now: float) -> Iterator[Metric]:
-    tools = station.tools
-    jobs, holdings = list(station.jobs.values()), list(station.holdings)
-    leases = [holding.lease for holding in holdings]
-    yield _gauge("calls_in_flight", "Calls in flight here.", sum(here.figures.in_flight for here in jobs))
+def _of_runner(runner: ShardRunner, now: float) -> Iterator[Metric]:
+    tools = runner.tools
+    jobs = list(runner.jobs.open.values())
+    leases = [held.lease for held in list(runner.held)]
+    yield _gauge(
+        "calls_in_flight", "Calls in flight here.", sum(worker_job.figures.in_flight for worker_job in jobs)
+    )
     yield _gauge("slots", "Calls that may be in flight here.", tools.settings.slots)
     yield _gauge("threads", "Threads that take messages.", tools.settings.threads)
-    yield _gauge("threads_busy", "Threads that wait for a shard.", station.busy)
+    yield _gauge("threads_busy", "Threads that wait for a shard.", runner.busy_threads)
     yield _gauge("leases", "Shards that are held here.", len(leases))
     yield _gauge(
         "lease_age_seconds",
@@ -201,25 +203,27 @@ def _station(station: Station, now: float) -> Iterator[Metric]:
         now - min((lease.renewed_at for lease in leases), default=now),
     )
     yield _gauge("lease_seconds", "The length of a lease.", tools.settings.lease)
-    yield _gauge("heartbeat_age_seconds", "Since Redis last answered a heartbeat.", now - station.heard)
+    yield _gauge(
+        "heartbeat_age_seconds", "Since Redis last answered a heartbeat.", now - runner.last_heartbeat
+    )
     yield _gauge(
         "pace_limit_calls_per_minute",
         "What --rpm allows the jobs that are at work here, summed; those without a limit add nothing.",
-        sum(here.rpm or 0.0 for here in jobs),
+        sum(worker_job.rpm or 0.0 for worker_job in jobs),
     )
     yield _gauge(
         "pace_wait_seconds",
         "Until the latest start of a call that --rpm has given here.",
-        max((here.booked - now for here in jobs if here.booked > now), default=0.0),
+        max((worker_job.booked - now for worker_job in jobs if worker_job.booked > now), default=0.0),
     )
     yield _gauge(
         "api_hold_seconds",
         "For how long the API wants to be left alone.",
-        max((here.held for here in jobs), default=0.0),
+        max((worker_job.hold for worker_job in jobs), default=0.0),
     )
     aside = sum(purse.aside for purse in list(tools.purses.values()))
     yield _gauge("reserved_usd", "US dollars set aside for calls in flight here.", dollars(aside))
-    yield _gauge("stopping", "Whether this worker was told to end.", station.stopping)
+    yield _gauge("stopping", "Whether this worker was told to end.", runner.stopping)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -13,7 +13,7 @@ from workers.monitoring.health import fault
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.monitoring.server import serving
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 from workers.shared.connection import cancelled
 
 log = logging.getLogger("retouch.worker")
@@ -27,9 +27,9 @@ class Monitor:
     observers: tuple[Observer, ...]
 
     @contextlib.asynccontextmanager
-    async def watching(self, station: Station) -> AsyncIterator[None]:
-        """Feel the pulse of *station* while the block runs."""
-        task = asyncio.create_task(self.pulse.run(station))
+    async def watching(self, runner: ShardRunner) -> AsyncIterator[None]:
+        """Feel the pulse of *runner* while the block runs."""
+        task = asyncio.create_task(self.pulse.run(runner))
         try:
             yield
         finally:

@@ -12,8 +12,8 @@ from pipeline.record import Record
 from workers.monitoring.backlog import Backlog, backlog
 from workers.monitoring.binding import Limit, Pressure, binding
 from workers.monitoring.health import Vitals
-from workers.shards.job import WorkerJob
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
+from workers.shards.worker_job import WorkerJob
 from workers.shared.keys import FINISH
 
 #: Seconds between two looks here, and between two at what lies before all workers.
@@ -28,7 +28,7 @@ class Pulse:
     """What is known of this process; written on its event loop, read in any thread.
 
     Attributes:
-        station: what is looked at, once it is there.
+        runner: what is looked at, once it is there.
         stalled: messages lie in the queue, threads are free and none comes here.
         backlog: what lies before all workers; ``None`` while nobody can tell.
         bound: for each limit the seconds for which it has bound jobs here, summed over the jobs.
@@ -37,7 +37,7 @@ class Pulse:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self.station: Station | None = None
+        self.runner: ShardRunner | None = None
         self.stalled = False
         self.lagged: Callable[[float], None] = lambda _: None
         self.backlog: Backlog | None = None
@@ -54,84 +54,84 @@ class Pulse:
     def row_settled(self, _record: Record) -> None:
         self._moved = self._clock()
 
-    async def run(self, station: Station) -> None:
-        """Look at *station* until cancelled."""
-        self.station = station
+    async def run(self, runner: ShardRunner) -> None:
+        """Look at *runner* until cancelled."""
+        self.runner = runner
         while True:
             before = self._clock()
             await asyncio.sleep(_LOOK)
             now = self._clock()
             self.lagged(max(0.0, now - before - _LOOK))
-            self._look(station, now, now - self._round)
+            self._look(runner, now, now - self._round)
             if now - self._asked >= _ASK:
                 self._asked = now
-                await self._ask(station)
+                await self._ask(runner)
 
     def vitals(self) -> Vitals:
         """What the judgement of health needs."""
-        now, station = self._clock(), self.station
-        jobs = list(station.jobs.values()) if station else []
+        now, runner = self._clock(), self.runner
+        jobs = list(runner.jobs.open.values()) if runner else []
         return Vitals(
             silent=now - self._round,
-            idle=now - max(self._moved, station.received if station else 0.0),
-            shards=_open_shards(station) if station else 0,
-            timeout=max((here.timeout for here in jobs), default=_UNKNOWN_TIMEOUT),
+            idle=now - max(self._moved, runner.last_message if runner else 0.0),
+            shards=_open_shards(runner) if runner else 0,
+            timeout=max((worker_job.timeout for worker_job in jobs), default=_UNKNOWN_TIMEOUT),
             stalled=self.stalled,
         )
 
     def limits(self) -> list[Limit]:
         """The limit that binds each job here."""
-        station = self.station
-        if station is None:
+        runner = self.runner
+        if runner is None:
             return []
         now = self._clock()
         return [
-            binding(_pressure(station, here, now))
-            for here in list(station.jobs.values())
-            if not here.brake.stopped
+            binding(_pressure(runner, worker_job, now))
+            for worker_job in list(runner.jobs.open.values())
+            if not worker_job.brake.stopped
         ]
 
-    def _look(self, station: Station, now: float, seconds: float) -> None:
+    def _look(self, runner: ShardRunner, now: float, seconds: float) -> None:
         self._round = now
         limits = self.limits()
         for limit in limits:
             self.bound[limit] += seconds
-        if not _open_shards(station) or (limits and all(limit in _REASONS_TO_WAIT for limit in limits)):
+        if not _open_shards(runner) or (limits and all(limit in _REASONS_TO_WAIT for limit in limits)):
             self._moved = now
 
-    async def _ask(self, station: Station) -> None:
-        board = station.tools.board
+    async def _ask(self, runner: ShardRunner) -> None:
+        board = runner.tools.board
         try:
             self.backlog = await backlog(board.redis)
-            self.stalled = self._could_take(station) and bool(await board.overdue(self._patience(station)))
+            self.stalled = self._could_take(runner) and bool(await board.overdue(self._patience(runner)))
         except BrokerError:
             self.backlog, self.stalled = None, False
 
-    def _could_take(self, station: Station) -> bool:
-        free = not station.stopping and station.busy < station.tools.settings.threads
-        return free and self._clock() - max(station.received, self._born) > self._patience(station)
+    def _could_take(self, runner: ShardRunner) -> bool:
+        free = not runner.stopping and runner.busy_threads < runner.tools.settings.threads
+        return free and self._clock() - max(runner.last_message, self._born) > self._patience(runner)
 
     @staticmethod
-    def _patience(station: Station) -> float:
+    def _patience(runner: ShardRunner) -> float:
         # The consumer is restarted after half of it (workers.periodic.watchdog), which is to be given a chance.
-        return 2 * station.tools.settings.stalled
+        return 2 * runner.tools.settings.stalled
 
 
 #: A job that is bound by one of these does nothing, and nothing is wrong with the worker.
 _REASONS_TO_WAIT = (Limit.REDIS, Limit.STORE, Limit.API, Limit.RPM)
 
 
-def _open_shards(station: Station) -> int:
+def _open_shards(runner: ShardRunner) -> int:
     """The shards here whose rows are to be settled: writing the results at the end may take its time."""
-    return sum(holding.shard != FINISH for holding in list(station.holdings))
+    return sum(held.shard != FINISH for held in list(runner.held))
 
 
-def _pressure(station: Station, here: WorkerJob, now: float) -> Pressure:
+def _pressure(runner: ShardRunner, worker_job: WorkerJob, now: float) -> Pressure:
     return Pressure(
-        redis_away=now - station.heard > AWAY,
-        waiting=here.figures.waiting_for is not None,
-        hold=here.held,
-        short=here.short,
-        booked=here.booked - now,
-        full=here.full,
+        redis_away=now - runner.last_heartbeat > AWAY,
+        waiting=worker_job.figures.waiting_for is not None,
+        hold=worker_job.hold,
+        short=worker_job.short_of_money,
+        booked=worker_job.booked - now,
+        full=worker_job.slots_full,
     )

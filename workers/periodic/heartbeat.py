@@ -9,9 +9,9 @@ import time
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.status import State
 from workers.reporting import FRESH, freshen
-from workers.shards.job import WorkerJob
 from workers.shards.mark import ELSEWHERE
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
+from workers.shards.worker_job import WorkerJob
 from workers.shared.board_types import WorkerCard
 
 log = logging.getLogger("retouch.worker")
@@ -23,8 +23,8 @@ _ANSWER = 2.0
 class Heartbeat:
     """Renews every lease of the process in one round trip, says how far it is, and hears what is wanted."""
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
+    def __init__(self, runner: ShardRunner) -> None:
+        self._runner = runner
         self._writing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -42,7 +42,7 @@ class Heartbeat:
                     away = began
                     log.warning("redis_away, no new calls until it is back: %r", error)
             self._freshen()
-            await asyncio.sleep(max(0.0, began + self._station.tools.settings.beat - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + self._runner.tools.settings.beat - time.monotonic()))
 
     async def beat(self) -> None:
         """One beat.
@@ -51,51 +51,51 @@ class Heartbeat:
             BrokerError: Redis is out of reach.
             TimeoutError: it does not answer.
         """
-        station, tools = self._station, self._station.tools
-        jobs, holdings = dict(station.jobs), list(station.holdings)
-        said = [holding.held() for holding in holdings]
+        runner, tools = self._runner, self._runner.tools
+        jobs, shards = dict(runner.jobs.open), list(runner.held)
+        reports = [held.report() for held in shards]
         money = self._money(jobs)
         sent = time.monotonic()
         async with asyncio.timeout(max(_ANSWER, tools.settings.lease / 3)):
-            heard = await tools.board.beat(tools.settings.lease, self._card(jobs), said, money)
-        station.heard = time.monotonic()
-        for holding, held, ours in zip(holdings, said, heard.kept, strict=True):
-            holding.heard(held, sent, ours=ours)
+            reply = await tools.board.beat(tools.settings.lease, self._card(jobs), reports, money)
+        runner.last_heartbeat = time.monotonic()
+        for held, report, ours in zip(shards, reports, reply.kept, strict=True):
+            held.answered(report, sent, ours=ours)
         for job, sums in money.items():
-            tools.purses[job].counted_from(heard.news[job].born)
-            tools.purses[job].heard(sums, heard.news[job].born)
-        if not heard.known or any(heard.news[job].state is None for job in jobs):
-            station.lost.set()
-        for job, here in jobs.items():
-            here.hear(heard.news[job])
-            await station.announce(here)
+            tools.purses[job].counted_from(reply.news[job].born)
+            tools.purses[job].heard(sums, reply.news[job].born)
+        if not reply.known or any(reply.news[job].state is None for job in jobs):
+            runner.redis_lost_jobs.set()
+        for job, worker_job in jobs.items():
+            worker_job.hear(reply.news[job])
+            await runner.jobs.announce(worker_job)
 
     def _money(self, jobs: dict[str, WorkerJob]) -> dict[str, str]:
         """What is to be said of each job here, and of one that has left with money unsaid."""
-        unsaid = {job: purse.news() for job, purse in self._station.tools.purses.items()}
+        unsaid = {job: purse.news() for job, purse in self._runner.tools.purses.items()}
         return {job: sums for job, sums in unsaid.items() if sums or job in jobs}
 
     def _card(self, jobs: dict[str, WorkerJob]) -> WorkerCard:
-        settings = self._station.tools.settings
-        lines = {job: here.line() for job, here in jobs.items()}
+        settings = self._runner.tools.settings
+        lines = {job: worker_job.card_line() for job, worker_job in jobs.items()}
         # No threads: if it is killed while it ends, no shard is to blame.
-        return WorkerCard(0 if self._station.stopping else settings.threads, settings.slots, lines)
+        return WorkerCard(0 if self._runner.stopping else settings.threads, settings.slots, lines)
 
     def _freshen(self) -> None:
         now = time.monotonic()
-        for here in self._station.jobs.values():
-            if now - here.reported >= FRESH:
-                here.reported = now
-                task = asyncio.create_task(self._write(here))
+        for worker_job in self._runner.jobs.open.values():
+            if now - worker_job.reported >= FRESH:
+                worker_job.reported = now
+                task = asyncio.create_task(self._write(worker_job))
                 self._writing.add(task)
                 task.add_done_callback(self._writing.discard)
 
-    async def _write(self, here: WorkerJob) -> None:
+    async def _write(self, worker_job: WorkerJob) -> None:
         try:
-            await here.correct()
-            if not await self._station.marks.ours(here.folder):
-                here.brake.stop(State.WAITING, ELSEWHERE)
-            elif await freshen(self._station.tools.board, here.folder, here.spec.job):
-                await self._station.marks.renew(here.folder)
+            await worker_job.repeat_wanted()
+            if not await self._runner.jobs.marks.ours(worker_job.folder):
+                worker_job.brake.stop(State.WAITING, ELSEWHERE)
+            elif await freshen(self._runner.tools.board, worker_job.folder, worker_job.spec.job):
+                await self._runner.jobs.marks.renew(worker_job.folder)
         except RetouchError as error:
-            log.warning("report_not_fresh job=%s: %s", here.spec.job, error)
+            log.warning("report_not_fresh job=%s: %s", worker_job.spec.job, error)

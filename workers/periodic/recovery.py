@@ -13,7 +13,7 @@ from pipeline.status import ENDED
 from pipeline.store import open_store
 from pipeline.waiting import wait_for_event
 from workers.placing import place_again
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
@@ -30,30 +30,30 @@ class Recovery:
     job may be lost before any worker has taken a shard of it. Of a job that has ended nothing is read twice.
     """
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        self._board = station.tools.board
-        self._store = open_store(station.tools.settings.store)
+    def __init__(self, runner: ShardRunner) -> None:
+        self._runner = runner
+        self._board = runner.tools.board
+        self._store = open_store(runner.tools.settings.store)
         self._ended: set[str] = set()
 
     async def run(self) -> None:
         """Look until cancelled: by the clock, at the start, and as soon as Redis is seen to have lost something."""
         while True:
             try:
-                await self._look(lost=self._station.lost.is_set())
+                await self._look(lost=self._runner.redis_lost_jobs.is_set())
             except RetouchError as error:
                 log.warning("recovery_missed, the next look is in %.0f s: %s", _AGAIN, error)
                 # The clock alone: that something is lost is known, and would wake it at once.
                 await asyncio.sleep(_AGAIN)
             else:
-                self._station.lost.clear()
-                await wait_for_event(self._station.lost, EVERY)
+                self._runner.redis_lost_jobs.clear()
+                await wait_for_event(self._runner.redis_lost_jobs, EVERY)
 
     async def _look(self, *, lost: bool) -> None:
         if lost:
             # A job that had ended may have been opened again.
             self._ended.clear()
-        known = self._station.known
+        known = self._runner.jobs.folders
         await self._put_back(known.items())
         await self._put_back(await self._submitted(known))
 
@@ -98,6 +98,6 @@ class Recovery:
                 log.warning(
                     "job_put_back job=%s: Redis had lost it; nothing that is settled is repeated", job
                 )
-                self._station.more.set()
+                self._runner.sweep_soon.set()
             elif await self._board.missing([job]):
-                self._station.forget(job)
+                self._runner.forget(job)

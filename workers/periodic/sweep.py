@@ -13,9 +13,9 @@ from workers.shared.board import Board
 from workers.shared.board_types import Hint
 
 if TYPE_CHECKING:
-    # Who submits a job sweeps once, and has no station.
+    # Who submits a job sweeps once, and has no runner.
     from workers.periodic.watchdog import Watchdog
-    from workers.shards.station import Station
+    from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
@@ -30,26 +30,26 @@ async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None], room: i
         BrokerError: Redis is out of reach.
     """
     found = await board.sweep(room)
-    hints = [hint for hint in found if not hint.here]
+    hints = [hint for hint in found if not hint.orphan]
     if hints:
         await asyncio.to_thread(publish, hints)
-    return [hint for hint in found if hint.here]
+    return [hint for hint in found if hint.orphan]
 
 
 async def sweep_for_ever(
-    station: Station, publish: Callable[[Sequence[Hint]], None], watchdog: Watchdog
+    runner: ShardRunner, publish: Callable[[Sequence[Hint]], None], watchdog: Watchdog
 ) -> None:
     """Sweep until cancelled: by the clock, and soon after a thread has become free."""
     pause = SWEEP
     while True:
-        station.more.clear()
+        runner.sweep_soon.clear()
         try:
-            for left in await sweep(station.tools.board, publish, station.room):
-                station.take(left.job, left.shard)
+            for orphan in await sweep(runner.tools.board, publish, runner.room_for_orphans):
+                runner.take_orphan(orphan.job, orphan.shard)
             await watchdog.look()
             pause = SWEEP
         except BrokerError as error:
             pause = min(2 * pause, _LONGEST)
             log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
         await asyncio.sleep(_SOONEST)
-        await wait_for_event(station.more, pause)
+        await wait_for_event(runner.sweep_soon, pause)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from workers.shards.station import Station
+from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
@@ -28,13 +28,13 @@ class Watchdog:
 
     def __init__(
         self,
-        station: Station,
+        runner: ShardRunner,
         reconnect: Callable[[], None],
         end: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._station = station
-        self._seconds = station.tools.settings.stalled
+        self._runner = runner
+        self._seconds = runner.tools.settings.stalled
         self._reconnect = reconnect
         self._end = end
         self._clock = clock
@@ -47,16 +47,16 @@ class Watchdog:
         Raises:
             BrokerError: Redis is out of reach, which nobody is to blame for.
         """
-        station, now = self._station, self._clock()
-        if station.received > self._since:
-            self._since, self._restarted = station.received, False
-        if station.stopping or station.busy >= station.tools.settings.threads:
+        runner, now = self._runner, self._clock()
+        if runner.last_message > self._since:
+            self._since, self._restarted = runner.last_message, False
+        if runner.stopping or runner.busy_threads >= runner.tools.settings.threads:
             self._since = now
         elif now - self._since >= (max(self._seconds, _RESTART) if self._restarted else self._seconds):
             await self._act(now)
 
     async def _act(self, now: float) -> None:
-        if not await self._station.tools.board.overdue(self._seconds):
+        if not await self._runner.tools.board.overdue(self._seconds):
             self._since = now
         elif not self._restarted:
             log.warning("consumer_stalled for %.0f s, it is restarted", now - self._since)

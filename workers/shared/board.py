@@ -16,7 +16,15 @@ from redis.asyncio import Redis
 
 from pipeline.ports import Wanted
 from pipeline.status import State, Totals
-from workers.shared.board_types import Claim, HeartbeatReply, HeldShard, Hint, JobNews, Placement, WorkerCard
+from workers.shared.board_types import (
+    Claim,
+    HeartbeatReply,
+    Hint,
+    JobNews,
+    Placement,
+    ShardReport,
+    WorkerCard,
+)
 from workers.shared.connection import reaching
 from workers.shared.keys import MONTH, NAME, of_job, shard_name
 from workers.shared.scripts import Scripts
@@ -32,7 +40,7 @@ UNDER_WAY = 5.0
 #: What the heartbeat says of a lease of a job that is not on the board.
 _NOBODY_KNOWS = 2
 #: The urgency of a shard that whoever sweeps takes itself.
-_HERE = 2
+_ORPHAN = 2
 
 _wanted = msgspec.json.Decoder(Wanted)
 
@@ -103,8 +111,8 @@ class Board:
         answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
         if not answer:
             return None
-        token, out, want, born, deaths, left = answer
-        return Claim(token, out, State(want), born, int(deaths), bool(left))
+        token, out, want, born, deaths, orphaned = answer
+        return Claim(token, out, State(want), born, int(deaths), bool(orphaned))
 
     async def begin(self, job: str, shard: int, token: str) -> None:
         """Say that rows of *shard*, which is ours, are about to be called for."""
@@ -114,9 +122,9 @@ class Board:
         """Say how many rows of *shard* are settled; whether more are than at its last death, which then is none."""
         return bool(await self._run("acquit", job, shard_name(shard), settled))
 
-    async def release(self, held: HeldShard, delay: float = 0.0, reason: str | None = None) -> None:
+    async def release(self, report: ShardReport, delay: float = 0.0, reason: str | None = None) -> None:
         """Give a shard back, to be taken after *delay*; the job waits for *reason* if nobody works on it."""
-        job, shard, token, sums = _entry(held)
+        job, shard, token, sums = _entry(report)
         await self._run("release", job, shard, token, _milliseconds(delay), reason or "", sums)
 
     async def decline(self, job: str, shard: int, delay: float) -> None:
@@ -144,7 +152,7 @@ class Board:
         return bool(await self._run("want", job, wanted.state, said, reason, int(repeated)))
 
     async def beat(
-        self, lease: float, card: WorkerCard, leases: Sequence[HeldShard], jobs: Mapping[str, str]
+        self, lease: float, card: WorkerCard, leases: Sequence[ShardReport], jobs: Mapping[str, str]
     ) -> HeartbeatReply:
         """We are alive and hold *leases*: which of them are still ours, and news of *jobs*.
 
@@ -159,7 +167,7 @@ class Board:
             "ttl": _milliseconds(PRESENCE),
             "card": msgspec.json.encode(card).decode(),
             "lease": _milliseconds(lease),
-            "leases": [_entry(held) for held in leases],
+            "leases": [_entry(report) for report in leases],
             "jobs": list(jobs.items()),
         }
         kept, news, known = await self._run("beat", msgspec.json.encode(said).decode())
@@ -181,7 +189,7 @@ class Board:
         *room*: how many of those that dead workers have left can be taken here, without a message.
         """
         found = await self._run("sweep", AHEAD, FEWEST, _milliseconds(UNDER_WAY), room)
-        return [Hint(job, int(shard), urgency == 1, urgency == _HERE) for job, shard, urgency in found]
+        return [Hint(job, int(shard), urgency == 1, urgency == _ORPHAN) for job, shard, urgency in found]
 
     async def overdue(self, seconds: float) -> int:
         """How many messages have been lying in the queue for *seconds*."""
@@ -222,9 +230,9 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _entry(held: HeldShard) -> tuple[str, str, str, str]:
-    sums = "" if held.totals is None else sums_of(held.totals)
-    return held.job, shard_name(held.shard), held.token, sums
+def _entry(report: ShardReport) -> tuple[str, str, str, str]:
+    sums = "" if report.totals is None else sums_of(report.totals)
+    return report.job, shard_name(report.shard), report.token, sums
 
 
 def _news(said: Sequence[str]) -> JobNews:

@@ -17,7 +17,7 @@ class Claim(msgspec.Struct, frozen=True):
         want: what people want of the job, as Redis has heard it.
         born: names this making of the job's keys; another says that Redis has lost or ended the job meanwhile.
         deaths: so many workers seem to have died of the shard.
-        left: a dead worker has left it.
+        orphaned: a dead worker has left it.
     """
 
     token: str
@@ -25,7 +25,7 @@ class Claim(msgspec.Struct, frozen=True):
     want: State
     born: str
     deaths: int
-    left: bool
+    orphaned: bool
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +50,17 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 class Hint(msgspec.Struct, frozen=True):
     """A shard whose message is to be published; an *urgent* one goes before the others.
 
-    One that is *here* gets none: a dead worker has left it, and whoever has swept takes it itself.
+    An *orphan* gets none: a dead worker has left it, and whoever has swept takes it itself.
     """
 
     job: str
     shard: int
     urgent: bool
-    here: bool = False
+    orphan: bool = False
 
 
-class HeldShard(msgspec.Struct, frozen=True):
-    """A shard that is ours; *totals*: how far it has come, ``None``: as it was said last."""
+class ShardReport(msgspec.Struct, frozen=True):
+    """What is said of a shard that is ours; *totals*: how far it has come, ``None``: as it was said last."""
 
     job: str
     shard: int

@@ -8,9 +8,9 @@ from itertools import count
 
 from pipeline.engine.slots import AdjustableSlots
 
-#: A shard's place among those of its job: whether it was begun here, not left by a dead worker; when it was taken.
-Place = tuple[bool, int]
-_FIRST: Place = (False, 0)
+#: Of a job's shards the lowest goes first: whether it was begun here, not left by a dead worker; when it was taken.
+Precedence = tuple[bool, int]
+_FIRST: Precedence = (False, 0)
 
 
 class JobSlots:
@@ -35,22 +35,22 @@ class JobSlots:
     def limit(self, limit: int) -> None:
         self._own.limit = limit
 
-    def shard(self, begin: Callable[[], Awaitable[None]], *, left: bool = False) -> ShardSlots:
+    def shard(self, begin: Callable[[], Awaitable[None]], *, orphaned: bool = False) -> ShardSlots:
         """The slots as the next shard sees them.
 
         Args:
             begin: awaited when the shard has its first slot, before that is used.
-            left: a dead worker has left it.
+            orphaned: a dead worker has left it.
         """
-        return ShardSlots(self, (not left, next(self._turn)), begin)
+        return ShardSlots(self, (not orphaned, next(self._turn)), begin)
 
     def locked(self) -> bool:
         """Whether :meth:`acquire` would wait."""
         return self._own.locked() or self._shared.locked()
 
-    async def acquire(self, place: Place = _FIRST) -> bool:
-        """Take a slot; of those that wait, the lowest *place* has the next."""
-        await self._own.acquire(place)
+    async def acquire(self, precedence: Precedence = _FIRST) -> bool:
+        """Take a slot; of those that wait, the lowest *precedence* has the next."""
+        await self._own.acquire(precedence)
         try:
             await self._shared.acquire()
         except BaseException:
@@ -65,11 +65,11 @@ class JobSlots:
 
 
 class ShardSlots:
-    """:class:`pipeline.engine.jobrun.Slots` of one shard, which has its place among those of its job."""
+    """:class:`pipeline.engine.jobrun.Slots` of one shard, which has its precedence among those of its job."""
 
-    def __init__(self, job: JobSlots, place: Place, begin: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, job: JobSlots, precedence: Precedence, begin: Callable[[], Awaitable[None]]) -> None:
         self._job = job
-        self._place = place
+        self._precedence = precedence
         self._begin = begin
         self._begun = False
 
@@ -77,7 +77,7 @@ class ShardSlots:
         return self._job.locked()
 
     async def acquire(self) -> bool:
-        await self._job.acquire(self._place)
+        await self._job.acquire(self._precedence)
         if not self._begun:
             try:
                 await self._begin()

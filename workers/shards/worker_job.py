@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
@@ -18,9 +17,8 @@ from pipeline.models import catalogue
 from pipeline.ports import Wanted
 from pipeline.status import State
 from workers.placing import REASONS
-from workers.shared.board_types import HeldShard, JobNews
+from workers.shared.board_types import JobNews
 from workers.shared.budget import Purse, RedisBudget
-from workers.shared.lease import RedisLease
 from workers.shared.pace import RedisPace
 from workers.shared.progress import ShardProgress
 from workers.shared.slots import JobSlots
@@ -30,39 +28,12 @@ from workers.tools import Tools
 _WORTH_A_WORD = 2.0
 
 
-@dataclasses.dataclass(eq=False)
-class Holding:
-    """A shard whose lease this process holds; *progress* is ``None`` for the last step of a job."""
-
-    job: str
-    shard: int
-    lease: RedisLease
-    begun: asyncio.Event
-    progress: ShardProgress | None = None
-
-    def held(self) -> HeldShard:
-        """The shard as the board is told of it."""
-        totals = self.progress.changed() if self.progress else None
-        return HeldShard(self.job, self.shard, self.lease.token, totals)
-
-    def heard(self, held: HeldShard, sent: float, *, ours: bool | None) -> None:
-        """The board has answered to *held*, which was sent at *sent*; ``None``: it does not know the job."""
-        if ours is None:
-            return
-        if not ours:
-            self.lease.lost()
-            return
-        self.lease.renewed(sent)
-        if self.progress:
-            self.progress.said(held.totals)
-
-
 class WorkerJob:
     """The job as this process works on it; built once and shared by its shards here.
 
     Attributes:
         wanted: what is done here.
-        heard: what Redis says is wanted; ``None``: nobody has asked yet.
+        wanted_in_redis: what Redis says is wanted; ``None``: it has not been heard yet.
         brake: stops it in this process.
         shards: how many of them are at work here; without any the job is let go.
         announced: all workers know that the job was stopped.
@@ -75,7 +46,7 @@ class WorkerJob:
         self.folder = folder
         self.spec = spec
         self.wanted = wanted
-        self.heard: Wanted | None = None
+        self.wanted_in_redis: Wanted | None = None
         self.brake = Brake()
         self.shards = 0
         self.announced = False
@@ -103,7 +74,7 @@ class WorkerJob:
             reuse=tools.reuse,
         )
         self._runs = [self._run]
-        self._want(wanted)
+        self._apply(wanted)
 
     @classmethod
     async def open(cls, tools: Tools, out: str) -> WorkerJob:
@@ -119,24 +90,24 @@ class WorkerJob:
             raise StoreError(
                 f"{out}: a worker finds no job there; is the folder on storage that it can see, and mounted?"
             )
-        here = cls(tools, folder, spec, await folder.wanted())
-        if here.wanted.state is State.CANCELLED:
-            here.brake.stop(State.CANCELLED, CANCELLED)
-        elif here.wanted.state is State.PAUSED:
-            here.brake.stop(State.PAUSED, PAUSED)
-            here.announced = True
-        return here
+        worker_job = cls(tools, folder, spec, await folder.wanted())
+        if worker_job.wanted.state is State.CANCELLED:
+            worker_job.brake.stop(State.CANCELLED, CANCELLED)
+        elif worker_job.wanted.state is State.PAUSED:
+            worker_job.brake.stop(State.PAUSED, PAUSED)
+            worker_job.announced = True
+        return worker_job
 
-    def run(self, progress: ShardProgress, *, left: bool, begin: Callable[[], Awaitable[None]]) -> JobRun:
+    def run(self, progress: ShardProgress, *, orphaned: bool, begin: Callable[[], Awaitable[None]]) -> JobRun:
         """What the rows of one shard share: everything, but that the shard's figures are counted apart.
 
         Args:
             progress: counts them.
-            left: a dead worker has left the shard: its rows go before those of others.
+            orphaned: a dead worker has left the shard: its rows go before those of others.
             begin: awaited before the first row of it is called for.
         """
         told = Observed(progress, self._observers) if self._observers else progress
-        run = dataclasses.replace(self._run, progress=told, slots=self._slots.shard(begin, left=left))
+        run = dataclasses.replace(self._run, progress=told, slots=self._slots.shard(begin, orphaned=orphaned))
         # One store, one trouble: while a put of one shard fails, the calls of the others are held back too.
         run.keeper = self._run.keeper
         run.timeout = self._run.timeout
@@ -148,15 +119,15 @@ class WorkerJob:
         self._hold = news.hold
         if news.state is None:
             return
-        self.heard = news.wanted
-        self._want(news.wanted)
+        self.wanted_in_redis = news.wanted
+        self._apply(news.wanted)
         if news.wanted.state is State.CANCELLED:
             self.brake.stop(State.CANCELLED, CANCELLED)
         elif news.state in (State.HALTED, State.PAUSED) and not self.brake.stopped:
             self.brake.stop(news.state, news.reason)
             self.announced = True
 
-    async def correct(self) -> None:
+    async def repeat_wanted(self) -> None:
         """Tell all workers what ``control.json`` says, if they have missed it: its word holds.
 
         Raises:
@@ -164,16 +135,16 @@ class WorkerJob:
             StoreError: the file cannot be read.
         """
         wanted = await self.folder.wanted()
-        if wanted != self.heard:
+        if wanted != self.wanted_in_redis:
             await self._board.want(self.spec.job, wanted, REASONS.get(wanted.state, ""), repeated=True)
 
-    def ordered(self) -> tuple[State, str | None] | None:
+    def unannounced_stop(self) -> tuple[State, str | None] | None:
         """The state that a row here has brought the job to, as long as others do not know it."""
         if self.brake.state in (State.HALTED, State.PAUSED) and not self.announced:
             return self.brake.state, self.brake.reason
         return None
 
-    def line(self) -> tuple[int, float, str | None]:
+    def card_line(self) -> tuple[int, float, str | None]:
         """Calls in flight, pictures a minute, and what the job waits for."""
         waits = self.figures.waiting_for
         if waits is None and self._hold > _WORTH_A_WORD:
@@ -196,17 +167,17 @@ class WorkerJob:
         return self._pace.booked
 
     @property
-    def held(self) -> float:
+    def hold(self) -> float:
         """Seconds for which the API wants to be left alone."""
         return self._hold
 
     @property
-    def short(self) -> bool:
+    def short_of_money(self) -> bool:
         """Whether a call waits for money that others have set aside."""
         return self._budget.short
 
     @property
-    def full(self) -> bool:
+    def slots_full(self) -> bool:
         """Whether no slot is free."""
         return self._slots.locked()
 
@@ -214,7 +185,7 @@ class WorkerJob:
         """The shard of *run* is over."""
         self._runs.remove(run)
 
-    def _want(self, wanted: Wanted) -> None:
+    def _apply(self, wanted: Wanted) -> None:
         self.wanted = wanted
         limits = limits_of(self.spec, wanted)
         self._pace.rpm = limits.rpm

@@ -1,0 +1,94 @@
+"""The jobs with shards in this process: one is opened with its first shard here, and let go with its last."""
+
+from __future__ import annotations
+
+import contextlib
+
+from pipeline.errors import StoreError
+from pipeline.status import State
+from workers.reporting import report
+from workers.shards.mark import Marks
+from workers.shards.worker_job import WorkerJob
+from workers.shared.board_types import Claim
+from workers.tools import Tools
+
+STOPPING = "this worker is stopping; another goes on"
+
+
+class Jobs:
+    """The jobs of this process.
+
+    Attributes:
+        open: those with shards here, by their ids.
+        folders: the folder of each that this process has worked on and that may not have ended.
+        marks: by which the workers of two Redis know each other.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self.open: dict[str, WorkerJob] = {}
+        self.folders: dict[str, str] = {}
+        self.marks = Marks(tools.board)
+        self._tools = tools
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Begin no call any more, in any job: this process is to end."""
+        self._stopping = True
+        for worker_job in self.open.values():
+            worker_job.brake.stop(State.QUEUED, STOPPING)
+
+    async def join(self, job: str, claim: Claim) -> WorkerJob:
+        """The job of a shard that was claimed, which :meth:`leave` is called for when the shard is over.
+
+        Raises:
+            BrokerError: Redis is out of reach.
+            StoreError: the folder cannot be read, or workers of another Redis are at work on the job.
+        """
+        self.folders[job] = claim.out
+        worker_job = self._usable(job, claim)
+        if worker_job is None:
+            opened = await WorkerJob.open(self._tools, claim.out)
+            await self.marks.demand(opened.folder)
+            if opened.wanted.state is not claim.want:
+                # What was wanted while Redis was away stands in control.json alone.
+                await opened.repeat_wanted()
+            # Another shard may have been quicker.
+            worker_job = self.open[job] = self._usable(job, claim) or opened
+        self._tools.purses[job].counted_from(claim.born)
+        worker_job.shards += 1
+        if self._stopping:
+            worker_job.brake.stop(State.QUEUED, STOPPING)
+        return worker_job
+
+    def leave(self, job: str, worker_job: WorkerJob) -> None:
+        """A shard of *worker_job* is over."""
+        worker_job.shards -= 1
+        if not worker_job.shards and self.open.get(job) is worker_job:
+            del self.open[job]
+
+    def ended(self, job: str) -> None:
+        """*job* has come to its end, or is not to be put on the board again."""
+        self.folders.pop(job, None)
+
+    async def announce(self, worker_job: WorkerJob) -> None:
+        """Tell all workers, once, when a row here has stopped the job.
+
+        Raises:
+            BrokerError: Redis is out of reach; to be repeated.
+        """
+        stop = worker_job.unannounced_stop()
+        if stop is None:
+            return
+        board, job = self._tools.board, worker_job.spec.job
+        await board.stop(job, *stop)
+        worker_job.announced = True
+        with contextlib.suppress(StoreError):
+            # Whoever builds the board again must find that a person is needed; else it is written by the clock.
+            await report(board, worker_job.folder, job)
+
+    def _usable(self, job: str, claim: Claim) -> WorkerJob | None:
+        """The job here, unless it was stopped: one that goes on again gets a new brake, and the old one runs out."""
+        worker_job = self.open.get(job)
+        if worker_job is None or not worker_job.brake.stopped:
+            return worker_job
+        return worker_job if worker_job.brake.cancelled and claim.want is State.CANCELLED else None

@@ -1,0 +1,204 @@
+"""The shards of a worker process: claimed when they may be taken, worked on, handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from pipeline.engine.scope import Scope, in_scope
+from pipeline.errors import BrokerError
+from pipeline.status import Totals
+from workers.shards.held import HeldShard
+from workers.shards.jobs import Jobs
+from workers.shards.quarantine import SUSPECT, Quarantine, weighed
+from workers.shards.work import SOON, HandBack, work_on
+from workers.shared.board_types import Claim, ShardReport
+from workers.shared.keys import FINISH
+from workers.shared.lease import RedisLease
+from workers.shared.patience import persistently
+from workers.tools import Tools
+
+log = logging.getLogger("retouch.worker")
+
+#: Seconds for which it is tried to hand over what a shard has come to.
+_HAND_OVER = 60.0
+
+#: Shards beyond the threads: all their rows have begun, and some of them are slow. A worker that has so many takes as
+#: many again when dead workers have left them: their rows wait here as well, and what was in flight is seen to.
+_SHARDS_WAITING = 16
+
+
+class ShardRunner:
+    """All shards of this process. Everything here runs on its one event loop.
+
+    Attributes:
+        jobs: the jobs with shards here.
+        held: the shards whose leases are renewed.
+        sweep_soon: set when a thread has become free, so that the next messages are published soon.
+        redis_lost_jobs: set when Redis is seen to have lost what it knew; at the start nobody can tell.
+        told_to_stop: set when this process is to end.
+        idle: set while no shard is here.
+        busy_threads: threads that wait for a shard.
+        last_message: when the last message came, by the monotonic clock.
+        last_heartbeat: when Redis last answered a heartbeat, by the monotonic clock.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self.jobs = Jobs(tools)
+        self.held: set[HeldShard] = set()
+        self.sweep_soon = asyncio.Event()
+        self.redis_lost_jobs = asyncio.Event()
+        self.told_to_stop = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.busy_threads = 0
+        self.last_message = 0.0
+        self.last_heartbeat = time.monotonic()
+        self._unseen_until: dict[str, float] = {}
+        self._quarantine = Quarantine()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._most = tools.settings.threads + _SHARDS_WAITING
+        self._room = asyncio.Semaphore(self._most)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this process is to end."""
+        return self.told_to_stop.is_set()
+
+    @property
+    def room_for_orphans(self) -> int:
+        """How many shards that dead workers have left can be taken beside those that are here."""
+        if self.stopping or not self._quarantine.open:
+            return 0
+        return max(0, 2 * self._most - len(self._tasks))
+
+    def stop(self) -> None:
+        """Begin no call any more: those in flight finish, the rest of their shards goes back."""
+        self.told_to_stop.set()
+        self.jobs.stop()
+
+    async def settle(self, job: str, shard: int) -> None:
+        """Settle *shard* as far as it can be settled here, if it is to be had; return when its last row has begun.
+
+        The thread that asked is free then for the next shard: one slow row would keep it, and slots would idle.
+        """
+        self.last_message = time.monotonic()
+        self.busy_threads += 1
+        begun = asyncio.Event()
+        settling = self._start(job, shard, self._in_its_turn(job, shard, begun))
+        waiting = asyncio.create_task(begun.wait())
+        try:
+            await asyncio.wait((settling, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            self.busy_threads -= 1
+            self.sweep_soon.set()
+
+    def take_orphan(self, job: str, shard: int) -> None:
+        """Settle *shard*, which a dead worker has left."""
+        self._start(job, shard, self._to_its_end(job, shard, asyncio.Event()))
+
+    def forget(self, job: str) -> None:
+        """*job* is not on the board, and is not to be: nothing is put for it any more."""
+        self.jobs.ended(job)
+        for held in self.held:
+            if held.job == job:
+                held.lease.lost()
+
+    async def abandon(self) -> None:
+        """Give every shard back as it is: whoever takes it counts the calls that are in flight here as unknown.
+
+        Raises:
+            BrokerError: Redis is out of reach; the leases run out by themselves.
+        """
+        for held in self.held:
+            # First of all: nothing is put any more for what another may have.
+            held.lease.lost()
+        for held in list(self.held):
+            await self.tools.board.release(held.report())
+        await self.tools.board.leave()
+
+    def _start(self, job: str, shard: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(in_scope(Scope(job, shard), work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _in_its_turn(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        async with self._room:
+            await self._to_its_end(job, shard, begun)
+
+    async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        try:
+            await self._take(job, shard, begun)
+        except BrokerError as error:
+            # The lease runs out or was never had: the sweep publishes the shard again.
+            log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
+        self.sweep_soon.set()
+
+    async def _take(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        """Claim *shard*, and work on it when it is to be had and may be begun here."""
+        board = self.tools.board
+        if not self._may_claim(job, shard):
+            await board.decline(job, shard, 0.0 if self.stopping else SOON)
+            return
+        if job in self.jobs.open:
+            # Before the claim: a job that was just stopped here gives no more shards.
+            await self.jobs.announce(self.jobs.open[job])
+        sent = time.monotonic()
+        claim = await board.claim(job, shard, self.tools.settings.lease)
+        if claim is None:
+            return
+        claim = await weighed(board, job, shard, claim)
+        if not self._may_begin(claim.deaths, (job, shard)):
+            await board.release(ShardReport(job, shard, claim.token), SOON)
+            return
+        lease = RedisLease(claim.token, self.tools.settings.lease, sent)
+        await self._hold(HeldShard(job, shard, lease, begun), claim)
+
+    def _may_claim(self, job: str, shard: int) -> bool:
+        seen = self._unseen_until.get(job, 0.0) <= time.monotonic()
+        return seen and not self.stopping and self._quarantine.lets((job, shard))
+
+    def _may_begin(self, deaths: int, shard: tuple[str, int]) -> bool:
+        """Whether a shard that was claimed may be begun beside what is here."""
+        if not self._quarantine.lets(shard):
+            return False
+        if deaths != SUSPECT:
+            return True
+        if self.held:
+            self._quarantine.make_room(shard)
+            return False
+        log.warning("shard_alone job=%s shard=%s: two workers have died with it", *shard)
+        self._quarantine.begin(shard)
+        return True
+
+    async def _hold(self, held: HeldShard, claim: Claim) -> None:
+        self.held.add(held)
+        self.idle.clear()
+        try:
+            came_to = await work_on(held, claim, self.jobs, self.tools.board)
+            # While Redis is away the lease is kept, as far as it is ours, rather than left to run out.
+            patience = 0.0 if self.stopping else _HAND_OVER
+            await persistently(lambda: self._hand_over(held, came_to), patience)
+        finally:
+            self.held.discard(held)
+            self._quarantine.end((held.job, held.shard))
+            if not self.held:
+                self.idle.set()
+
+    async def _hand_over(self, held: HeldShard, came_to: Totals | HandBack | None) -> None:
+        board = self.tools.board
+        if isinstance(came_to, HandBack):
+            if came_to.unseen:
+                self._unseen_until[held.job] = time.monotonic() + came_to.delay
+            await board.release(held.report(), came_to.delay, came_to.reason)
+        elif came_to is not None:
+            last = await board.fold(held.job, held.shard, held.lease.token, came_to)
+            log.info("shard_folded job=%s shard=%s last=%s", held.job, held.shard, last)
+            if last:
+                await self._take(held.job, FINISH, asyncio.Event())
