@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from pipeline.gemini.emulator.answers.counting import token_count
 from pipeline.gemini.emulator.answers.errors import from_error
 from pipeline.gemini.emulator.answers.reply import Order, Reply
 from pipeline.gemini.emulator.catalogue import find_model
@@ -26,7 +27,8 @@ from pipeline.gemini.emulator.limit import RequestsPerMinute
 from pipeline.gemini.emulator.options import Options
 from pipeline.gemini.emulator.request import EditRequest, understand
 from pipeline.gemini.emulator.rules import Rule, RuleBook
-from pipeline.gemini.emulator.schema import parse_body
+from pipeline.gemini.emulator.schema import COUNT_REQUEST, parse_body
+from pipeline.gemini.emulator.streaming import Framing, framed, framing_of
 
 MIN_DEADLINE_S = 10.0
 
@@ -59,11 +61,20 @@ class Calls:
         except WireError as error:
             call.verdict = call.verdict or "rejected"
             call.message = error.message
-            return await deliver(request, call, from_error(error), error.body())
+            reply = framed(from_error(error), framing_of(request))
+            return await deliver(request, call, reply, reply.body())
         except ConnectionError:
             return web.Response()  # the client has gone; the ledger says how far its answer came
         finally:
             self._ledger.leave(call)
+
+    async def count(self, request: web.Request) -> web.Response:
+        """``countTokens``: free, and so in no ledger."""
+        message = await self._in_thread(parse_body, await request.read(), COUNT_REQUEST)
+        check_key(request, self._options.key)
+        model = find_model(request.match_info["model"], request.match_info["version"])
+        asked = message.get("generate_content_request") or {"contents": message.get("contents")}
+        return web.json_response(token_count(await self._in_thread(understand, asked, model)))
 
     async def _handle(self, request: web.Request, call: Call) -> web.StreamResponse:
         early = self._rules.before_body(Facts(n=call.n, model=call.model))
@@ -99,7 +110,7 @@ class Calls:
         rule = self._rules.choose(_facts(call, asked, attempt))
         call.verdict, call.rule = rule.answer, rule.label
         order = Order(request=asked, inputs=inputs, studio=self._options.studio, n=call.n)
-        reply, answer = await self._in_thread(_make, rule, order)
+        reply, answer = await self._in_thread(_make, rule, order, framing_of(request))
         if rule.latency:
             call.latency = rule.latency.draw(self._own_latencies)
         elif reply.status != 200:
@@ -172,6 +183,7 @@ def _facts(call: Call, asked: EditRequest, attempt: int) -> Facts:
     )
 
 
-def _make(rule: Rule, order: Order) -> Answer:
-    reply = rule.reply(order)
-    return reply, reply.body(snake_case=rule.spelling == "snake", extra_fields=rule.extra_fields)
+def _make(rule: Rule, order: Order, framing: Framing) -> Answer:
+    plain = rule.reply(order)
+    reply = framed(plain.spelt(snake_case=rule.spelling == "snake", extra_fields=rule.extra_fields), framing)
+    return reply, reply.body()

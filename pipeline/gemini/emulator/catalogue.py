@@ -60,6 +60,7 @@ class Model:
         thinking_levels: accepted levels; empty where thinking cannot be set.
         versions: API versions under which the id is known.
         serves_as: what ``modelVersion`` says, where the id is an alias.
+        searches: whether it may look things up with Google Search (section 1.2).
     """
 
     id: str
@@ -74,6 +75,7 @@ class Model:
     versions: frozenset[str] = frozenset({"v1", "v1beta"})
     input_limit: int = 131_072
     serves_as: str = ""
+    searches: bool = True
 
     @property
     def version_name(self) -> str:
@@ -89,7 +91,7 @@ class Model:
             "description": f"{self.display_name}, as the retouch emulator plays it",
             "inputTokenLimit": self.input_limit,
             "outputTokenLimit": 32_768,
-            "supportedGenerationMethods": ["generateContent"],
+            "supportedGenerationMethods": ["generateContent", "countTokens"],
             "thinking": bool(self.thoughts),
         }
 
@@ -101,7 +103,7 @@ _PRO = Model(
     image_tokens={"1K": 1120, "2K": 1120, "4K": 2000},
     input_image_tokens=258,
     thoughts=310,
-    thinking_levels=frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
+    thinking_levels=frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"}),  # taken and ignored
     input_limit=65_536,
 )
 MODELS = {
@@ -148,6 +150,7 @@ MODELS = {
             input_image_tokens=1120,
             thoughts=60,
             thinking_levels=frozenset({"MINIMAL", "HIGH"}),
+            searches=False,
         ),
         Model(
             id="gemini-2.5-flash-image",
@@ -158,6 +161,7 @@ MODELS = {
             thoughts=0,
             thinking_levels=frozenset(),
             takes_image_size=False,
+            searches=False,
             input_limit=32_768,
         ),
     )
@@ -169,15 +173,19 @@ _SUCCESSORS = {
 }
 
 
+def _serves(version: str, model: Model) -> bool:
+    return ("v1beta" if version == "v1alpha" else version) in model.versions
+
+
 def served(version: str) -> list[Model]:
     """Every model that this API version lists."""
-    return [model for model in MODELS.values() if version in model.versions]
+    return [model for model in MODELS.values() if _serves(version, model)]
 
 
 def find_model(model_id: str, version: str) -> Model:
     """The model of that id under that API version, or the 404 that Google gives for it."""
     model = MODELS.get(model_id)
-    if model is not None and version in model.versions:
+    if model is not None and _serves(version, model):
         return model
     if model_id in _SUCCESSORS:
         message = (

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.gemini.emulator.catalogue import Model
@@ -20,6 +20,11 @@ INPUT_MIMES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", 
 MAX_INPUTS = 14
 DEFAULT_MODALITIES = frozenset({"TEXT", "IMAGE"})
 _SAMPLING = ("temperature", "top_p", "top_k", "seed", "logprobs", "response_logprobs")
+_TOOLS = {
+    "google_search": "Search as tool",
+    "code_execution": "Code execution",
+    "url_context": "Browse as tool",
+}
 _NOT_FOR_PICTURES = ("response_schema", "response_json_schema", "speech_config")
 # Web-safe base64 is taken too, as everywhere in the JSON of protobuf (the SDK sends it).
 _WEB_SAFE = str.maketrans("-_", "+/")
@@ -31,8 +36,13 @@ class EditRequest:
     """One understood call.
 
     Attributes:
+        prompt: the texts of all turns of the user.
+        pictures: those to edit: after a picture of the model's, that one and what the user has added to it.
         token: the identity that is painted into the picture; see :func:`token_of`.
         ratio: the aspect ratio that was asked for, or None to follow the first picture.
+        characters: of all texts that were sent; ``images``: all pictures that were, those of former turns included.
+        shows_thoughts: whether what the model thinks is to come along.
+        limit: tokens that the answer may have; None: the model's own limit.
     """
 
     model: Model
@@ -42,6 +52,10 @@ class EditRequest:
     ratio: str | None
     size: str
     token: str
+    characters: int = 0
+    images: int = 0
+    shows_thoughts: bool = False
+    limit: int | None = None
 
     @property
     def wants_picture(self) -> bool:
@@ -70,24 +84,30 @@ def understand(message: Mapping[str, Any], model: Model) -> EditRequest:
         raise invalid("* GenerateContentRequest.contents: contents is not specified\n")
     config = message.get("generation_config") or {}
     _check_tier(message.get("service_tier"))
+    _check_tools(message, model)
     _check_parameters(config, model)
-    modalities = _modalities(config.get("response_modalities"))
     ratio, size = _image_config(config.get("image_config") or {}, model)
-    prompts, pictures = _read_contents(contents)
-    if len(pictures) > MAX_INPUTS:
+    system = [
+        str(part.get("text", "")) for part in (message.get("system_instruction") or {}).get("parts", [])
+    ]
+    said = _read_contents(contents, model)
+    if said.images > MAX_INPUTS:
         raise invalid(
-            f"The request has {len(pictures)} images; at most {MAX_INPUTS} are supported for this model."
+            f"The request has {said.images} images; at most {MAX_INPUTS} are supported for this model."
         )
-    prompt = "\n".join(prompts)
-    token = token_of(prompt, pictures)
+    prompt = "\n".join(said.prompts)
     return EditRequest(
         model=model,
         prompt=prompt,
-        pictures=tuple(pictures),
-        modalities=modalities,
+        pictures=tuple(said.pictures),
+        modalities=_modalities(config.get("response_modalities")),
         ratio=ratio,
         size=size,
-        token=token,
+        token=token_of(prompt, said.pictures),
+        characters=said.characters + sum(map(len, system)),
+        images=said.images,
+        shows_thoughts=bool((config.get("thinking_config") or {}).get("include_thoughts")),
+        limit=_count(config, "max_output_tokens"),
     )
 
 
@@ -96,8 +116,27 @@ def _check_tier(tier: str | None) -> None:
         raise field_violations([("service_tier", f"Invalid value at 'service_tier' (TYPE_ENUM), \"{tier}\"")])
 
 
+def _check_tools(message: Mapping[str, Any], model: Model) -> None:
+    """Image models look things up and do nothing else (section 1.2)."""
+    for name in (name for tool in message.get("tools") or () for name in tool or {}):
+        if name == "function_declarations":
+            raise invalid("Function calling is not enabled for this model")
+        if name != "google_search" or not model.searches:
+            raise invalid(f"{_TOOLS.get(name, name)} is not enabled for models/{model.id}")
+    if "cached_content" in message:
+        raise invalid(f"Context caching is not supported for models/{model.id}.")
+
+
+def _count(config: Mapping[str, Any], name: str) -> int | None:
+    value = float(config.get(name, 0))
+    if not value.is_integer():
+        where = f"generation_config.{name}"
+        raise field_violations([(where, f"Invalid value at '{where}' (TYPE_INT32), {config[name]}")])
+    return int(value) or None
+
+
 def _check_parameters(config: Mapping[str, Any], model: Model) -> None:
-    if int(config.get("candidate_count", 1)) > 1:
+    if (_count(config, "candidate_count") or 1) > 1:
         raise invalid("Multiple candidates is not enabled for this model")
     for name in _NOT_FOR_PICTURES:
         if name in config:
@@ -121,8 +160,8 @@ def _modalities(asked: Sequence[str] | None) -> frozenset[str]:
         return DEFAULT_MODALITIES
     for index, modality in enumerate(asked):
         if modality not in {"TEXT", "IMAGE", "AUDIO", "VIDEO"}:
-            field = f"generation_config.response_modalities[{index}]"
-            raise field_violations([(field, f"Invalid value at '{field}' (TYPE_ENUM), \"{modality}\"")])
+            where = f"generation_config.response_modalities[{index}]"
+            raise field_violations([(where, f"Invalid value at '{where}' (TYPE_ENUM), \"{modality}\"")])
         if modality not in DEFAULT_MODALITIES:
             raise invalid(
                 f"The requested combination of response modalities ({', '.join(asked)}) is not supported."
@@ -148,9 +187,27 @@ def _image_config(config: Mapping[str, Any], model: Model) -> tuple[str | None, 
     return ratio, size
 
 
-def _read_contents(contents: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[bytes]]:
-    prompts: list[str] = []
-    pictures: list[bytes] = []
+@dataclass(slots=True)
+class _Said:
+    """What all turns hold together."""
+
+    prompts: list[str] = field(default_factory=list)
+    pictures: list[bytes] = field(default_factory=list)
+    characters: int = 0
+    images: int = 0
+
+    def take(self, text: str | None, picture: bytes | None, *, by_model: bool) -> None:
+        """Enter one part."""
+        self.characters += len(text or "")
+        self.images += picture is not None
+        if text and not by_model:
+            self.prompts.append(text)
+        if picture is not None:
+            self.pictures = [picture] if by_model else [*self.pictures, picture]
+
+
+def _read_contents(contents: Sequence[Mapping[str, Any]], model: Model) -> _Said:
+    said = _Said()
     for index, content in enumerate(contents):
         role = content.get("role", "user")
         if role not in {"user", "model"}:
@@ -160,16 +217,12 @@ def _read_contents(contents: Sequence[Mapping[str, Any]]) -> tuple[list[str], li
             raise invalid(
                 f"* GenerateContentRequest.contents[{index}].parts: contents.parts must not be empty.\n"
             )
+        if role == "model" and model.thoughts:
+            _check_signatures(parts, index)
         for position, part in enumerate(parts):
-            where = f"contents[{index}].parts[{position}]"
-            text, picture = _read_part(part, where)
-            if role == "model":
-                _check_signature(part, index, position)
-            elif picture is not None:
-                pictures.append(picture)
-            elif text:
-                prompts.append(text)
-    return prompts, pictures
+            text, picture = _read_part(part, f"contents[{index}].parts[{position}]")
+            said.take(text, picture, by_model=role == "model")
+    return said
 
 
 def _read_part(part: Mapping[str, Any], where: str) -> tuple[str | None, bytes | None]:
@@ -201,12 +254,12 @@ def _inline_picture(blob: Mapping[str, Any], where: str) -> bytes:
     mime = blob.get("mime_type", "")
     if mime not in INPUT_MIMES:
         raise invalid(f"Unsupported MIME type: {mime}")
-    field = f"{where}.inline_data.data"
+    at = f"{where}.inline_data.data"
     try:
         data = base64.b64decode(blob.get("data", "").translate(_WEB_SAFE), validate=True)
     except (binascii.Error, ValueError) as error:
-        message = f"Invalid value at '{field}' (TYPE_BYTES), Base64 decoding failed"
-        raise field_violations([(field, message)]) from error
+        message = f"Invalid value at '{at}' (TYPE_BYTES), Base64 decoding failed"
+        raise field_violations([(at, message)]) from error
     if not data:
         raise invalid(
             "Unable to process input image. Please retry or report in https://developers.generativeai.google"
@@ -214,7 +267,14 @@ def _inline_picture(blob: Mapping[str, Any], where: str) -> bytes:
     return data
 
 
-def _check_signature(part: Mapping[str, Any], index: int, position: int) -> None:
-    if "inline_data" in part and "thought_signature" not in part:
-        where = f"content position {index + 1}, part position {position + 1}"
-        raise invalid(f"Image part is missing a thought_signature in {where}.")
+def _check_signatures(parts: Sequence[Mapping[str, Any]], index: int) -> None:
+    """A turn with a picture comes back as it was: pictures and the first part that is no thought are signed."""
+    if not any("inline_data" in part for part in parts):
+        return
+    spoken = [position for position, part in enumerate(parts) if not part.get("thought")]
+    for position, part in enumerate(parts):
+        picture = "inline_data" in part
+        if (picture or [position] == spoken[:1]) and not part.get("thought_signature"):
+            kind = "Image" if picture else "Text"
+            where = f"content position {index + 1}, part position {position + 1}"
+            raise invalid(f"{kind} part is missing a thought_signature in {where}.")

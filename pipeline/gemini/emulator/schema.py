@@ -10,13 +10,74 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.gemini.emulator.google_errors import field_violations, invalid
 
-# A shape is the name of a scalar, a message as a mapping of its fields, or a list of one shape: repeated.
-Shape = str | Mapping[str, Any] | list[Any]
 
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """One of some names, whatever their case if ``any_case``."""
+
+    type: str
+    names: frozenset[str]
+    any_case: bool = False
+
+
+# A shape is the name of a scalar, an enum, a message as a mapping of its fields, or a list of one shape: repeated.
+Shape = str | Enum | Mapping[str, Any] | list[Any]
+
+_HARM_CATEGORY = Enum(
+    "HarmCategory",
+    frozenset(
+        f"HARM_CATEGORY_{name}"
+        for name in (
+            "UNSPECIFIED",
+            "HARASSMENT",
+            "HATE_SPEECH",
+            "SEXUALLY_EXPLICIT",
+            "DANGEROUS_CONTENT",
+            "CIVIC_INTEGRITY",
+            "JAILBREAK",
+        )
+    ),
+)
+_THRESHOLD = Enum(
+    "SafetySetting.HarmBlockThreshold",
+    frozenset(
+        {
+            "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
+            "BLOCK_LOW_AND_ABOVE",
+            "BLOCK_MEDIUM_AND_ABOVE",
+            "BLOCK_ONLY_HIGH",
+            "BLOCK_NONE",
+            "OFF",
+        }
+    ),
+)
+_RESOLUTIONS = frozenset(f"MEDIA_RESOLUTION_{name}" for name in ("UNSPECIFIED", "LOW", "MEDIUM", "HIGH"))
+_MEDIA_RESOLUTION = Enum("GenerationConfig.MediaResolution", _RESOLUTIONS)
+_PART_RESOLUTION = Enum("PartMediaResolution.Level", _RESOLUTIONS | {"MEDIA_RESOLUTION_ULTRA_HIGH"})
+_THINKING_LEVEL = Enum(
+    "ThinkingConfig.ThinkingLevel",
+    frozenset({"THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"}),
+    any_case=True,
+)
+_TOOL: Mapping[str, Shape] = dict.fromkeys(
+    (
+        "function_declarations",
+        "google_search",
+        "google_search_retrieval",
+        "google_maps",
+        "code_execution",
+        "url_context",
+        "computer_use",
+        "file_search",
+        "mcp_servers",
+    ),
+    "any",
+)
 _PART: Mapping[str, Shape] = {
     "text": "string",
     "inline_data": {"mime_type": "string", "data": "bytes", "display_name": "string"},
@@ -27,8 +88,11 @@ _PART: Mapping[str, Shape] = {
     "function_response": "any",
     "executable_code": "any",
     "code_execution_result": "any",
+    "tool_call": "any",
+    "tool_response": "any",
     "video_metadata": "any",
-    "media_resolution": {"level": "string"},
+    "part_metadata": "any",
+    "media_resolution": {"level": _PART_RESOLUTION},
 }
 _CONTENT: Mapping[str, Shape] = {"parts": [_PART], "role": "string"}
 _GENERATION_CONFIG: Mapping[str, Shape] = {
@@ -48,21 +112,34 @@ _GENERATION_CONFIG: Mapping[str, Shape] = {
     "logprobs": "number",
     "response_modalities": ["string"],
     "speech_config": "any",
-    "media_resolution": "string",
-    "thinking_config": {"include_thoughts": "bool", "thinking_budget": "number", "thinking_level": "string"},
+    "media_resolution": _MEDIA_RESOLUTION,
+    "thinking_config": {
+        "include_thoughts": "bool",
+        "thinking_budget": "number",
+        "thinking_level": _THINKING_LEVEL,
+    },
+    "enable_enhanced_civic_answers": "bool",
+    "audio_transcription_config": "any",
+    "continuation_token": "bytes",
     "image_config": {"aspect_ratio": "string", "image_size": "string"},
 }
 REQUEST: Mapping[str, Shape] = {
     "model": "string",
     "contents": [_CONTENT],
     "system_instruction": _CONTENT,
-    "tools": ["any"],
+    "tools": [_TOOL],
     "tool_config": "any",
-    "safety_settings": [{"category": "string", "threshold": "string"}],
+    "safety_settings": [{"category": _HARM_CATEGORY, "threshold": _THRESHOLD}],
     "generation_config": _GENERATION_CONFIG,
     "cached_content": "string",
     "service_tier": "string",
     "store": "bool",
+    "labels": "any",
+}
+COUNT_REQUEST: Mapping[str, Shape] = {
+    "model": "string",
+    "contents": [_CONTENT],
+    "generate_content_request": REQUEST,
 }
 _SCALARS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -71,11 +148,14 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
 }
 
+_PACKAGE = "type.googleapis.com/google.ai.generativelanguage.v1beta"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+
 Violations = list[tuple[str, str]]
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
-    """The body as a message with snake_case names, or a 400."""
+def parse_body(body: bytes, shape: Mapping[str, Shape] = REQUEST) -> dict[str, Any]:
+    """The body as a message of *shape* with snake_case names, or a 400."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -84,7 +164,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise invalid('Invalid JSON payload received. Unknown name "": Root element must be a message.')
     found: Violations = []
-    read = _message(document, REQUEST, "", found)
+    read = _message(document, shape, "", found)
     if found:
         raise field_violations(found)
     return read
@@ -130,17 +210,27 @@ def _value(value: Any, shape: Shape, path: str, found: Violations) -> Any:
         text = "Invalid JSON payload received. Proto field is not repeating, cannot start list."
         found.append((path, text))
         return None
+    if isinstance(shape, Mapping) and isinstance(value, dict):
+        return _message(value, shape, path, found)
+    if isinstance(shape, Enum):
+        return _enum(value, shape, path, found)
     if isinstance(shape, Mapping):
-        if isinstance(value, dict):
-            return _message(value, shape, path, found)
         found.append((path, f"Invalid value at '{path}', {json.dumps(value)[:80]}"))
-        return None
-    if not _is_scalar(value, shape):
+    elif not _is_scalar(value, shape):
         found.append((path, f"Invalid value at '{path}' (TYPE_{shape.upper()}), {json.dumps(value)[:80]}"))
     return value
+
+
+def _enum(value: Any, shape: Enum, path: str, found: Violations) -> Any:
+    name = value.upper() if shape.any_case and isinstance(value, str) else value
+    if name not in shape.names:
+        found.append((path, f"Invalid value at '{path}' ({_PACKAGE}.{shape.type}), {json.dumps(value)[:80]}"))
+    return name
 
 
 def _is_scalar(value: Any, shape: str) -> bool:
     if isinstance(value, bool):
         return shape == "bool"
+    if shape == "number" and isinstance(value, str):
+        return _NUMBER.fullmatch(value) is not None
     return isinstance(value, _SCALARS[shape])

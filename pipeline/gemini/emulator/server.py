@@ -13,6 +13,7 @@ from aiohttp import web
 from pipeline.errors import UsageError
 from pipeline.gemini.emulator.calls import Calls, check_key
 from pipeline.gemini.emulator.catalogue import find_model, served
+from pipeline.gemini.emulator.delivery import MAX_BODY
 from pipeline.gemini.emulator.google_errors import WireError, invalid
 from pipeline.gemini.emulator.ledger import FILTERS, Ledger
 from pipeline.gemini.emulator.options import Options
@@ -79,13 +80,15 @@ class Emulator:
         self.ledger.close()
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[_google_shaped])
-        version = "/{version:v1|v1beta}"
+        app = web.Application(middlewares=[_google_shaped], client_max_size=MAX_BODY)
+        version = "/{version:v1|v1beta|v1alpha}"
+        model = version + "/models/{model:[^/:]+}"
         app.add_routes(
             [
-                web.post(version + "/models/{model:[^/:]+}:generateContent", self._calls.handle),
+                web.post(model + ":{method:generateContent|streamGenerateContent}", self._calls.handle),
+                web.post(model + ":countTokens", self._calls.count),
                 web.get(version + "/models", self._list_models),
-                web.get(version + "/models/{model:[^/:]+}", self._get_model),
+                web.get(model, self._get_model),
                 web.get("/ledger", self._get_ledger),
                 web.get("/ledger/summary", self._get_summary),
                 web.get("/ledger/tokens", self._get_tokens),
@@ -105,6 +108,8 @@ class Emulator:
             count = int(request.query.get("pageSize") or 50)
         except ValueError as error:
             raise invalid("Invalid pageSize or pageToken.") from error
+        if start < 0 or count < 0:
+            raise invalid("Invalid pageSize or pageToken.")
         page: dict[str, Any] = {"models": [model.document() for model in models[start : start + count]]}
         if start + count < len(models):
             page["nextPageToken"] = str(start + count)

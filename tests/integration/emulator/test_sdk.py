@@ -113,7 +113,7 @@ async def test_models_are_listed_page_by_page_and_got(emulator):
     names = [model.name async for model in await client.aio.models.list(config={"page_size": 2})]
     assert f"models/{MODEL}" in names
     assert len(names) == len(set(names)) == 6
-    assert (await client.aio.models.get(model=MODEL)).supported_actions == ["generateContent"]
+    assert (await client.aio.models.get(model=MODEL)).supported_actions == ["generateContent", "countTokens"]
     with pytest.raises(errors.ClientError) as caught:
         await client.aio.models.get(model="gemini-none")
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")

@@ -33,7 +33,7 @@ def picture_of(text: bytes) -> bytes:
         ({"json": body(picture=png()[:80])}, 400, "INVALID_ARGUMENT"),
         ({"json": body(), "path": PATH.replace("v1beta", "v1")}, 404, "NOT_FOUND"),
         ({"json": body(), "path": PATH.replace("nano", "mega")}, 404, "NOT_FOUND"),
-        ({"json": body(), "path": PATH.replace("generate", "streamGenerate")}, 404, "NOT_FOUND"),
+        ({"json": body(), "path": PATH.replace("generateContent", "predict")}, 404, "NOT_FOUND"),
         ({"json": body(), "path": "/nowhere"}, 404, "NOT_FOUND"),
     ],
 )

@@ -6,10 +6,19 @@ import base64
 from typing import Any
 
 from pipeline.gemini.emulator.answers.reply import Order, Reply
-from pipeline.gemini.emulator.answers.shapes import Part, data_part, picture_part, response, text_part
+from pipeline.gemini.emulator.answers.shapes import (
+    Part,
+    data_part,
+    picture_part,
+    response,
+    text_part,
+    thought_part,
+)
+from pipeline.gemini.emulator.answers.withheld import truncated
 from pipeline.gemini.emulator.painting import Painted
 
 _CHATTER = "Here is the edited image."
+_THOUGHT = "**Planning the edit**\n\nI keep the composition and change what was asked for."
 _PROSE = "I have thought about your request. Here is a description of how the edited picture would look."
 
 
@@ -27,6 +36,9 @@ def picture(
     """The edited picture. ``claims`` is a MIME type that the answer states whatever the bytes are."""
     if not order.request.wants_picture:
         return text_only(order)
+    tokens = order.request.model.image_tokens[order.request.size]
+    if order.request.limit is not None and order.request.limit < tokens:
+        return truncated(order)
     pixels = (width, height) if width and height else None
     painted = order.studio.paint(order.request, order.inputs, pixels=pixels, file_format=file_format)
     stated = Painted(data=painted.data, mime_type=claims or painted.mime_type)
@@ -98,10 +110,12 @@ def _variant(order: Order, suffix: str, *, thought: bool = False) -> Part:
 
 
 def _chatter(order: Order, text: str) -> list[Part]:
-    """Prose beside the picture where text was asked for too; a text that a rule names comes in any case."""
-    if text:
-        return [text_part(text)]
-    return [text_part(_CHATTER)] if "TEXT" in order.request.modalities else []
+    """Thoughts and prose where they were asked for; a text that a rule names comes in any case."""
+    request = order.request
+    thoughts = [thought_part(_THOUGHT)] if request.shows_thoughts and request.model.thoughts else []
+    if text or "TEXT" in request.modalities:
+        return [*thoughts, text_part(text or _CHATTER)]
+    return thoughts
 
 
 def _with_pictures(order: Order, parts: list[Any], pictures: int, finish_reason: str = "STOP") -> Reply:

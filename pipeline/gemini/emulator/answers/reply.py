@@ -6,7 +6,7 @@ import enum
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
@@ -57,16 +57,16 @@ class Reply:
     paid: bool = False
     pictures: int = 0
 
-    def body(self, *, snake_case: bool = False, extra_fields: bool = False) -> bytes:
+    def spelt(self, *, snake_case: bool = False, extra_fields: bool = False) -> Reply:
+        """The same in the words of another server: of a proxy, or of tomorrow's API."""
+        document = _with_strangers(self.document) if extra_fields else self.document
+        return replace(self, document=_renamed(document) if snake_case else document)
+
+    def body(self) -> bytes:
         """The bytes of the body, indented as Google sends it."""
         if self.raw is not None:
             return self.raw
-        document = self.document
-        if extra_fields:
-            document = _with_strangers(document)
-        if snake_case:
-            document = _renamed(document)
-        return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return json.dumps(self.document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _with_strangers(value: Any) -> Any:

@@ -7,17 +7,22 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.gemini.emulator.answers.counting import TEXT_TOKENS, prompt_details
 from pipeline.gemini.emulator.answers.reply import Order
 from pipeline.gemini.emulator.painting import Painted
 
 Part = dict[str, Any]
 SIGNATURE_BYTES = 1024
-_TEXT_TOKENS = 4  # characters a token, by rule of thumb
 
 
 def text_part(text: str) -> Part:
     """A part of prose."""
     return {"text": text}
+
+
+def thought_part(text: str) -> Part:
+    """A part of what the model thought."""
+    return {"text": text, "thought": True}
 
 
 def picture_part(order: Order, picture: Painted, *, thought: bool = False, signature_bytes: int = 0) -> Part:
@@ -54,13 +59,23 @@ def response(
     """A whole answer with one candidate; ``parts`` None leaves out its content."""
     candidate: dict[str, Any] = {}
     if parts is not None:
-        candidate["content"] = {"parts": list(parts), "role": "model"}
+        candidate["content"] = {"parts": _signed(order, parts), "role": "model"}
     candidate["finishReason"] = finish_reason
     if finish_message:
         candidate["finishMessage"] = finish_message
     candidate["index"] = 0
     prose = sum(len(part.get("text", "")) for part in parts or ())
     return {"candidates": [candidate], **frame(order, prose=prose, pictures=pictures)}
+
+
+def _signed(order: Order, parts: Sequence[Part]) -> list[Part]:
+    """The first part that is no thought is signed too, by a model that thinks and draws (section 1.2)."""
+    first = next((part for part in parts if not part.get("thought")), None)
+    draws = order.request.model.thoughts and any("inlineData" in part for part in parts)
+    if first is None or "thoughtSignature" in first or not draws:
+        return list(parts)
+    signed = {**first, "thoughtSignature": signature(order, SIGNATURE_BYTES)}
+    return [signed if part is first else part for part in parts]
 
 
 def frame(order: Order, *, prose: int = 0, pictures: int = 0) -> dict[str, Any]:
@@ -75,17 +90,14 @@ def frame(order: Order, *, prose: int = 0, pictures: int = 0) -> dict[str, Any]:
 
 def _usage(order: Order, prose: int, pictures: int) -> dict[str, Any]:
     request, model = order.request, order.request.model
-    text_in = max(1, len(request.prompt) // _TEXT_TOKENS)
-    images_in = len(request.pictures) * model.input_image_tokens
+    details_in = prompt_details(request)
+    asked = sum(each["tokenCount"] for each in details_in)
     images_out = pictures * model.image_tokens[request.size]
-    text_out = -(-prose // _TEXT_TOKENS)
-    details_in = [{"modality": "TEXT", "tokenCount": text_in}]
-    if images_in:
-        details_in.append({"modality": "IMAGE", "tokenCount": images_in})
+    text_out = -(-prose // TEXT_TOKENS)
     usage: dict[str, Any] = {
-        "promptTokenCount": text_in + images_in,
+        "promptTokenCount": asked,
         "candidatesTokenCount": images_out + text_out,
-        "totalTokenCount": text_in + images_in + images_out + text_out + model.thoughts,
+        "totalTokenCount": asked + images_out + text_out + model.thoughts,
         "promptTokensDetails": details_in,
     }
     if images_out:
