@@ -7,8 +7,10 @@ from pipeline.errors import UsageError
 from pipeline.report.words import money
 
 
-def confirmed(view: View, what: str, cost_usd: float | None, above: float | None) -> bool:
-    """Whether *what* may be done at *cost_usd*; a person is asked where that is more than *above*.
+def confirmed(
+    view: View, what: str, cost_usd: float | None, above: float | None, budget: float | None = None
+) -> bool:
+    """Whether *what* may be done at *cost_usd*; a person is asked where more than *above* may be spent on it.
 
     Waits for the answer, so call it in a thread. A cost that is not known is said, and not asked about.
 
@@ -17,6 +19,7 @@ def confirmed(view: View, what: str, cost_usd: float | None, above: float | None
         what: such as ``12 rows``.
         cost_usd: dollars by the estimate; ``None``: unknown.
         above: ``--confirm-above``; ``None``: ``--yes`` has answered.
+        budget: dollars that may be spent at most, whatever it costs; ``None``: not bounded.
 
     Raises:
         UsageError: there is nobody to ask.
@@ -24,10 +27,12 @@ def confirmed(view: View, what: str, cost_usd: float | None, above: float | None
     if cost_usd is None:
         view.say("The price of a model is not known, so that the cost cannot be estimated.")
         return True
-    if above is None or cost_usd <= above:
+    at_most = cost_usd if budget is None else min(cost_usd, budget)
+    if above is None or at_most <= above:
         return True
-    question = f"{what}, about {money(cost_usd)}. Go on?"
+    bound = f", bounded by the budget to {money(at_most)}" if at_most < cost_usd else ""
+    question = f"{what}, about {money(cost_usd)}{bound}. Go on?"
     answer = view.ask(question)
     if answer is None:
-        raise UsageError(f"{question} There is no terminal to ask on: say --yes, or raise --confirm-above")
+        raise UsageError(f"{question} There is no terminal to ask on: say --yes, raise --confirm-above, or bound it by --budget")
     return answer

@@ -18,6 +18,7 @@ from jobs.standing import registry, spec_of, standings, the_job
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
+from pipeline.job.limits import limits_of
 from pipeline.job.registry import Entry, last_status
 from pipeline.job.results import write_status
 from pipeline.job.rounds import open_round, plan_round
@@ -88,7 +89,8 @@ async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None
         )
     plan = await plan_round(folder, planned.shards, reasons=again.reasons, prompt=again.prompt)
     what = f"{plural(plan.rows, 'row')} again"
-    if not await asyncio.to_thread(confirmed, view, what, plan.cost_usd(spec), again.confirm_above):
+    budget = limits_of(spec, await folder.wanted()).budget
+    if not await asyncio.to_thread(confirmed, view, what, plan.cost_usd(spec), again.confirm_above, budget):
         raise UsageError("not confirmed, so nothing is settled again: choose fewer rows with --reason")
     await open_round(folder, plan)
     await _reopen(folder)

@@ -101,8 +101,9 @@ class Running:
         self.job = job
         self.command = command
         self.confirm_above = confirm_above
-        # Where nobody can be asked, the question is settled before the first call.
-        self.asks_first = confirm_above is not None and not view.can_ask
+        # Where nobody can be asked, the question is settled before the first call; a budget may have settled it.
+        settled = confirm_above is None or (job.budget.limit is not None and job.budget.limit <= confirm_above)
+        self.asks_first = not settled and not view.can_ask
         job.budget.unasked = confirm_above if view.can_ask else None
 
     async def to_its_end(self, scratch: Path) -> Status:
@@ -166,7 +167,7 @@ class Running:
     async def _ask(self, confirm_above: float) -> None:
         left = await self.job.price_left()
         what = f"What is left of {plural(self.job.planner.rows, 'row')}"
-        if await asyncio.to_thread(confirmed, self.view, what, left, confirm_above):
+        if await asyncio.to_thread(confirmed, self.view, what, left, confirm_above, self.job.budget.left):
             await self.job.budget.answered()
         else:
             self.job.brake.stop(State.PAUSED, REFUSED)

@@ -81,7 +81,7 @@ def _confirm(asked: Asked, manifest: Manifest, survey: Survey, view: View) -> No
         if settled:
             what = f"What is left of {plural(survey.rows, 'row')}"
             cost = price_left(cost, survey.rows, settled)
-    if not confirmed(view, what, cost, above):
+    if not confirmed(view, what, cost, above, asked.budget):
         raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
 
 

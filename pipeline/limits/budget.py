@@ -41,6 +41,11 @@ class LocalBudget:
         self._reserved = 0.0
         self._changed = asyncio.Condition()
 
+    @property
+    def left(self) -> float | None:
+        """Dollars that may still be spent; ``None``: no limit."""
+        return None if self.limit is None else max(0.0, self.limit - self.spent)
+
     async def reserve(self, usd: float) -> bool:
         async with self._changed:
             while True:

@@ -1,0 +1,35 @@
+"""When a person is asked before money is spent. No test has a terminal, so that a question is an error."""
+
+import pytest
+
+from jobs.confirm import confirmed
+from jobs.live import Lines
+from pipeline.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("cost", "above", "budget"),
+    [
+        (10.0, 10.0, None),
+        (40.0, None, None),
+        (40.0, 10.0, 10.0),
+        (40.0, 10.0, 0.5),
+        (40.0, 0.0, 0.0),
+        (None, 0.0, None),
+    ],
+)
+def test_what_cannot_cost_more_is_not_asked_about(cost, above, budget):
+    assert confirmed(Lines(), "12 rows", cost, above, budget) is True
+
+
+@pytest.mark.parametrize(
+    ("budget", "question"),
+    [
+        (None, r"12 rows, about \$40\.00\. Go on\?"),
+        (50.0, r"12 rows, about \$40\.00\. Go on\?"),
+        (20.0, r"12 rows, about \$40\.00, bounded by the budget to \$20\.00\. Go on\?"),
+    ],
+)
+def test_more_is_asked_about(budget, question):
+    with pytest.raises(UsageError, match=rf"{question} There is no terminal.*--yes.*--budget"):
+        confirmed(Lines(), "12 rows", 40.0, 10.0, budget)
