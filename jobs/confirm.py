@@ -34,5 +34,7 @@ def confirmed(
     question = f"{what}, about {money(cost_usd)}{bound}. Go on?"
     answer = view.ask(question)
     if answer is None:
-        raise UsageError(f"{question} There is no terminal to ask on: say --yes, raise --confirm-above, or bound it by --budget")
+        raise UsageError(
+            f"{question} There is no terminal to ask on: say --yes, raise --confirm-above, or bound it by --budget"
+        )
     return answer

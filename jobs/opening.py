@@ -15,14 +15,14 @@ import msgspec
 from jobs.asked import Asked
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
-from pipeline.job.planning import rows_beyond
+from pipeline.job.planning import begins_alike, rows_beyond
 from pipeline.job.registry import (
     Entry,
     claim_id,
     find_exact,
     give_id_back,
     last_status,
-    newest_like,
+    newest_ended,
     newest_unfinished,
     register,
 )
@@ -135,13 +135,17 @@ def check_options(asked: Asked) -> None:
 async def _check_limit(folder: JobFolder, wanted: Spec) -> None:
     """What is planned cannot be taken back: who asks for less of it is not to pay for all of it."""
     beyond = await rows_beyond(folder, wanted)
-    status = await last_status(folder) if beyond else None
-    if beyond and (status is None or status.state not in ENDED):
-        raise JobError(
-            f"{folder.store.url} is a job of {plural(beyond, 'row')} more than --limit {wanted.limit} asks for: "
-            "leave --limit out to go on with it (--budget bounds its cost), or give another --out for the first rows"
-            " alone"
-        )
+    if not beyond or await _ended(folder):
+        return
+    planned = await folder.planned()
+    if planned is None:
+        own = f"--limit {-(-beyond // wanted.repeat) + (wanted.limit or 0)} or more"
+    else:
+        own = "--limit left out" if planned.limit is None else f"--limit {planned.limit}"
+    raise JobError(
+        f"{folder.store.url} is a job under way, of {plural(beyond, 'row')} more than --limit {wanted.limit} asks for: "
+        f"go on with {own} (--budget bounds its cost), or give another --out for the first rows alone"
+    )
 
 
 async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
@@ -213,7 +217,7 @@ async def _newest_or_new(
     entry = await _unfinished(registry, wanted, manifest)
     if entry is not None:
         return await _at(entry.out, wanted, registry)
-    earlier = await newest_like(registry, wanted)
+    earlier = await newest_ended(registry, wanted)
     if earlier is not None and not wanted.reuse:
         tell(
             f"A new job, which pays anew: {earlier}, of the same manifest and options, has ended. `retouch retry` "
@@ -251,10 +255,14 @@ async def _begun(folder: JobFolder, wanted: Spec, registry: Store) -> Spec | Non
 
 
 async def _same_input(entry: Entry, manifest: Manifest) -> bool:
-    """A file is known by its path, and a change of it is refused later; standard input by its bytes alone."""
+    """A file is known by its path, and a change of it is refused later; standard input by its bytes alone.
+
+    Whoever has tried a few rows and then mends the manifest begins anew: that trial has ended, and is let be.
+    """
+    folder = JobFolder.at(entry.out)
     if manifest.source != "-":
-        return True
-    begun = await JobFolder.at(entry.out).source()
+        return not await _ended(folder) or await begins_alike(folder, manifest)
+    begun = await folder.source()
     return begun is not None and begun == await asyncio.to_thread(manifest.fingerprint)
 
 

@@ -102,7 +102,9 @@ class Running:
         self.command = command
         self.confirm_above = confirm_above
         # Where nobody can be asked, the question is settled before the first call; a budget may have settled it.
-        settled = confirm_above is None or (job.budget.limit is not None and job.budget.limit <= confirm_above)
+        settled = confirm_above is None or (
+            job.budget.limit is not None and job.budget.limit <= confirm_above
+        )
         self.asks_first = not settled and not view.can_ask
         job.budget.unasked = confirm_above if view.can_ask else None
 

@@ -177,14 +177,12 @@ class Planner:
 
     async def _compare(self, manifest: Manifest) -> None:
         """Raise :class:`JobError` unless *manifest* begins with the rows that are planned."""
-        edits = manifest.edits()
-        async for planned in over_shards(await self.folder.shards.planned(), self.folder.shards.first_plan):
-            unlike = await asyncio.to_thread(_first_unlike, planned, edits)
-            if unlike is not None:
-                raise JobError(
-                    f"{self.spec.manifest} has changed since this job began, in row {unlike.row} (line "
-                    f"{unlike.line}), which the job has taken up already{_OTHERWISE}"
-                )
+        unlike = await _first_unlike(self.folder, manifest)
+        if unlike is not None:
+            raise JobError(
+                f"{self.spec.manifest} has changed since this job began, in row {unlike.row} (line "
+                f"{unlike.line}), which the job has taken up already{_OTHERWISE}"
+            )
 
     def _add(self, tally: Tally) -> None:
         """Count *tally*; the price of all is unknown as soon as that of one is."""
@@ -204,8 +202,29 @@ _OTHERWISE = (
 )
 
 
-def _first_unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
-    """The first of *planned* that is not the next of *edits*."""
+async def begins_alike(folder: JobFolder, manifest: Manifest) -> bool:
+    """Whether *manifest* still begins with the rows that are planned in *folder*.
+
+    Raises:
+        ManifestError: it cannot be read.
+    """
+    begun = await folder.source()
+    if begun is not None and begun == await asyncio.to_thread(manifest.fingerprint):
+        return True
+    return await _first_unlike(folder, manifest) is None
+
+
+async def _first_unlike(folder: JobFolder, manifest: Manifest) -> Edit | None:
+    """The first row that is planned in *folder* and is not the same in *manifest*."""
+    edits = manifest.edits()
+    async for planned in over_shards(await folder.shards.planned(), folder.shards.first_plan):
+        unlike = await asyncio.to_thread(_unlike, planned, edits)
+        if unlike is not None:
+            return unlike
+    return None
+
+
+def _unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
     return next((edit for edit in planned if next(edits, None) != edit), None)
 
 

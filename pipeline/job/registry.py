@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -88,34 +89,51 @@ async def find(store: Store, job: str) -> Entry:
     return known or Entry(job=spec.job, out=folder.store.url)
 
 
-async def newest_like(store: Store, asked: Spec) -> str | None:
-    """The id of the newest job of the same manifest and options, whatever became of it."""
-    ending = f"-{identity(asked)}"
-    return next((name for name in reversed(await store.names(JOBS)) if name.endswith(ending)), None)
-
-
-async def newest_unfinished(store: Store, asked: Spec) -> Entry | None:
-    """The newest job of the same manifest and options that has not come to its end."""
-    ending = f"-{identity(asked)}"
-    for name in reversed(await store.names(JOBS)):
-        entry = await find_exact(store, name) if ending in name else None
-        if entry is not None and await _can_go_on(entry, asked):
-            return entry
+async def newest_ended(store: Store, asked: Spec) -> str | None:
+    """The id of the newest job of the same manifest and options that has ended, whatever became of it."""
+    async for entry, _ in _like(store, asked):
+        status = await last_status(JobFolder.at(entry.out))
+        if status is not None and status.state in ENDED:
+            return entry.job
     return None
 
 
-async def _can_go_on(entry: Entry, asked: Spec) -> bool:
-    folder = JobFolder(open_store(entry.out))
-    there = await folder.spec()
-    if there is None or differences(there, asked):
-        return False
-    status = await last_status(folder)
-    if status is None or status.state not in ENDED:
-        # One that nobody confirmed, say, and of which a few rows are wanted now: they are a job of their own.
-        return not await rows_beyond(folder, asked) or await _was_called_for(folder)
-    # A job that a limit has ended is not at its end for a command that asks for more.
+async def newest_unfinished(store: Store, asked: Spec) -> Entry | None:
+    """The newest job of the same manifest and options that has not come to its end.
+
+    One that a limit has ended is not at its end for a command that asks for more, unless a later one has ended: then
+    that was the last word on this manifest.
+    """
+    ended = False
+    async for entry, there in _like(store, asked):
+        folder = JobFolder.at(entry.out)
+        if differences(there, asked):
+            continue
+        status = await last_status(folder)
+        if status is None or status.state not in ENDED:
+            # One that nobody confirmed, say, and of which a few rows are wanted now: they are a job of their own.
+            if not await rows_beyond(folder, asked) or await _was_called_for(folder):
+                return entry
+        elif not ended and status.state is State.FINISHED and await _asks_for_more(asked, folder):
+            return entry
+        else:
+            ended = True
+    return None
+
+
+async def _like(store: Store, asked: Spec) -> AsyncIterator[tuple[Entry, Spec]]:
+    """The jobs that are there of the same manifest and options, the newest first."""
+    ending = f"-{identity(asked)}"
+    for name in reversed(await store.names(JOBS)):
+        entry = await find_exact(store, name) if name.endswith(ending) else None
+        there = await JobFolder.at(entry.out).spec() if entry else None
+        if entry and there and there.job == entry.job:
+            yield entry, there
+
+
+async def _asks_for_more(asked: Spec, folder: JobFolder) -> bool:
     planned = await folder.planned()
-    return status.state is State.FINISHED and planned is not None and not covers(planned, asked)
+    return planned is not None and not covers(planned, asked)
 
 
 async def _was_called_for(folder: JobFolder) -> bool:

@@ -76,6 +76,19 @@ def test_a_trial_of_the_first_rows_is_gone_on_with_and_not_paid_for_again(shop, 
     assert status_of(again)["job"] != status_of(first)["job"]
 
 
+def test_a_trial_whose_manifest_is_then_mended_is_let_be(shop, emulator):
+    shop.manifest(3)
+    trial = status_of(shop.retouch("run", "shop.csv", "--limit", "2", "--json"))
+    shop.manifest(3, prompt="make it red")
+
+    mended = shop.retouch("run", "shop.csv", "--json")
+
+    assert (status_of(mended)["rows"], status_of(mended)["outcomes"]["done"]) == (3, 3)
+    assert status_of(mended)["job"] != trial["job"]
+    assert f"{trial['job']}, of the same manifest and options, has ended" in mended.stderr
+    assert emulator.ledger.summary()["calls"] == 5
+
+
 def test_a_smaller_limit_never_pays_for_more(shop, emulator):
     shop.manifest(6)
     refused = shop.retouch("run", "shop.csv", "--confirm-above", "0.01")
@@ -83,6 +96,7 @@ def test_a_smaller_limit_never_pays_for_more(shop, emulator):
 
     trial = shop.retouch("run", "shop.csv", "--limit", "2", "--yes", "--json")
 
+    assert "has ended" not in trial.stderr
     assert (status_of(trial)["rows"], emulator.ledger.summary()["calls"]) == (2, 2)
 
 
@@ -94,7 +108,7 @@ def test_a_job_that_is_under_way_is_not_cut_by_a_smaller_limit(shop, emulator):
     cut = shop.run("--limit", "1")
 
     assert cut.returncode == 2
-    assert "5 rows more than --limit 1 asks for" in cut.stderr
+    assert "5 rows more than --limit 1 asks for: go on with --limit left out" in cut.stderr
     assert emulator.ledger.summary()["calls"] == calls
     assert shop.run("--limit", "6").returncode == 0
 

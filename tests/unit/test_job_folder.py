@@ -12,18 +12,18 @@ from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.edit import Edit
 from pipeline.errors import JobError, ManifestError, StoreError
 from pipeline.history import History
-from pipeline.job.folder import JobFolder
+from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.hold import held, is_held
 from pipeline.job.planning import Planner
-from pipeline.job.registry import Entry, entries, find, newest_unfinished, register
-from pipeline.job.results import write_results
+from pipeline.job.registry import Entry, entries, find, newest_ended, newest_unfinished, register
+from pipeline.job.results import write_results, write_status
 from pipeline.job.shard import Intent
 from pipeline.job.shardfiles import PLANNED_TOGETHER
 from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
 from pipeline.record import Outcome, Record
-from pipeline.status import State, Totals, status_of
+from pipeline.status import ENDED, State, Totals, status_of
 from pipeline.store import Bytes, DiskStore, open_store
 from pipeline.timestamp import utc
 
@@ -417,6 +417,46 @@ async def test_the_newest_unfinished_job_is_taken_up(tmp_path):
     assert (await find(registry, newest.out)).job == newest.job
     with pytest.raises(JobError, match="no job 'nonsense'"):
         await find(registry, "nonsense")
+
+
+async def begun(registry, second: int, state: State, limit: int | None) -> str:
+    """A job of ten rows, or its first *limit*, that has come to *state*."""
+    job = new_id(spec(), second)
+    folder = JobFolder.at(f"{registry.url}/{job}")
+    await folder.create(spec(job=job, out=folder.store.url))
+    await register(registry, Entry(job=job, out=folder.store.url))
+    planned = Planned(bytes=1, sha256="", rows=limit or 10, shards=1, cost_usd=None, limit=limit)
+    await folder.finish_plan(planned)
+    status = status_of(Totals(), job=job, out=folder.store.url, state=state, submitted_at=utc(0))
+    await write_status(folder, status)
+    return job
+
+
+@pytest.mark.parametrize(
+    ("jobs", "limit", "taken"),
+    [
+        ([(State.FINISHED, 5)], None, 0),
+        ([(State.FINISHED, 5)], 7, 0),
+        ([(State.FINISHED, 5)], 5, None),
+        ([(State.FINISHED, None)], None, None),
+        ([(State.FINISHED, 5), (State.FINISHED, None)], None, None),
+        ([(State.FINISHED, 5), (State.CANCELLED, None)], None, None),
+        ([(State.FINISHED, 5), (State.FINISHED, 7)], None, 1),
+        ([(State.FINISHED, None), (State.FINISHED, 5)], None, 1),
+        ([(State.PAUSED, 5), (State.FINISHED, None)], None, 0),
+        ([(State.PAUSED, 5), (State.HALTED, None)], None, 1),
+        ([(State.FINISHED, 5), (State.PAUSED, None)], 3, None),
+    ],
+)
+async def test_which_job_a_command_goes_on_with(tmp_path, jobs, limit, taken):
+    registry = open_store(tmp_path / "store")
+    names = [await begun(registry, second, *job) for second, job in enumerate(jobs)]
+
+    found = await newest_unfinished(registry, spec(limit=limit))
+
+    assert (found and found.job) == (None if taken is None else names[taken])
+    over = [name for name, (state, _) in zip(names, jobs, strict=True) if state in ENDED]
+    assert await newest_ended(registry, spec(limit=limit)) == (over[-1] if over else None)
 
 
 async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_path):
