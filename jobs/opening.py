@@ -143,8 +143,8 @@ async def _check_limit(folder: JobFolder, wanted: Spec) -> None:
     else:
         own = "--limit left out" if planned.limit is None else f"--limit {planned.limit}"
     raise JobError(
-        f"{folder.store.url} is a job under way, of {plural(beyond, 'row')} more than --limit {wanted.limit} asks for: "
-        f"go on with {own} (--budget bounds its cost), or give another --out for the first rows alone"
+        f"{folder.store.url} is a job under way, of {plural(beyond, 'row')} more than --limit {wanted.limit} asks "
+        f"for: go on with {own} (--budget bounds its cost), or give another --out for the first rows alone"
     )
 
 
