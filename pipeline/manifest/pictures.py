@@ -18,7 +18,21 @@ from pipeline.manifest.selection import Chosen
 #: decided by its bytes, later; this only leaves out what lies beside pictures.
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"}
-    | {".tif", ".tiff", ".bmp", ".gif", ".jp2", ".tga", ".ico", ".ppm", ".pgm"}
+    | {
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".jp2",
+        ".tga",
+        ".ico",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pcx",
+        ".qoi",
+    }
 )
 
 _DIGITS = re.compile(r"\d+")

@@ -42,6 +42,10 @@ _DECODERS = {
     "image/x-portable-anymap": ("PIL.PpmImagePlugin", "PpmImageFile"),
     "image/vnd.adobe.photoshop": ("PIL.PsdImagePlugin", "PsdImageFile"),
     "image/x-icon": ("PIL.IcoImagePlugin", "IcoImageFile"),
+    "image/x-tga": ("PIL.TgaImagePlugin", "TgaImageFile"),
+    "image/x-pcx": ("PIL.PcxImagePlugin", "PcxImageFile"),
+    "image/x-sgi": ("PIL.SgiImagePlugin", "SgiImageFile"),
+    "image/qoi": ("PIL.QoiImagePlugin", "QoiImageFile"),
     "image/heic": ("pillow_heif", "HeifImageFile"),
     "image/heif": ("pillow_heif", "HeifImageFile"),
 }

@@ -49,10 +49,31 @@ def _psd(head: bytes) -> tuple[int, int]:
     return width, height
 
 
+def _tga(head: bytes) -> tuple[int, int]:
+    return struct.unpack_from("<HH", head, 12)
+
+
+def _pcx(head: bytes) -> tuple[int, int]:
+    left, top, right, bottom = struct.unpack_from("<HHHH", head, 4)
+    return right - left + 1, bottom - top + 1
+
+
+def _sgi(head: bytes) -> tuple[int, int]:
+    return struct.unpack_from(">HH", head, 6)
+
+
+def _qoi(head: bytes) -> tuple[int, int]:
+    return struct.unpack_from(">II", head, 4)
+
+
 _READERS: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
     "image/png": _png,
     "image/gif": _gif,
     "image/bmp": _bmp,
     "image/webp": _webp,
     "image/vnd.adobe.photoshop": _psd,
+    "image/x-tga": _tga,
+    "image/x-pcx": _pcx,
+    "image/x-sgi": _sgi,
+    "image/qoi": _qoi,
 }

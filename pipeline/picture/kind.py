@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from pipeline.errors import InvalidInput
 
 #: How many bytes :func:`sniff` looks at.
@@ -21,6 +23,10 @@ CONVERTED = frozenset(
         "image/x-portable-anymap",
         "image/vnd.adobe.photoshop",
         "image/x-icon",
+        "image/x-tga",
+        "image/x-pcx",
+        "image/x-sgi",
+        "image/qoi",
     }
 )
 
@@ -47,6 +53,16 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
     (0, b"\xff\x0a", "image/jxl"),
     (0, b"\0\0\x01\0", "image/x-icon"),
+    (0, b"qoif", "image/qoi"),
+    # Of eight bits a channel; of those with sixteen Pillow would keep one half.
+    (0, b"\x01\xda\0\x01", "image/x-sgi"),
+    (0, b"\x01\xda\x01\x01", "image/x-sgi"),
+    (0, b"icns", "image/icns"),
+    (0, b"gimp xcf", "image/x-xcf"),
+    (0, b"\x76\x2f\x31\x01", "image/x-exr"),
+    (0, b"#?RADIANCE", "image/vnd.radiance"),
+    (0, b"DDS |\0\0\0", "image/vnd-ms.dds"),
+    (0, b"SIMPLE  =", "image/fits"),
     (0, b"%PDF-", "application/pdf"),
     (0, b"%!PS", "application/postscript"),
     (0, b"\xc5\xd0\xd3\xc6", "application/postscript"),
@@ -82,6 +98,7 @@ _BRANDS = {
     b"crx ": "image/x-canon-cr3",
 }
 _GENERIC_BRANDS = (b"mif1", b"msf1", b"mif2", b"miaf")
+_TARGA = "<BBBHHBHHHHBB"
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 _NAMES = {
@@ -93,6 +110,12 @@ _NAMES = {
     "text/html": "a web page",
     "text/xml": "an XML file",
     "image/jxl": "a JPEG XL picture",
+    "image/icns": "a Macintosh icon",
+    "image/x-xcf": "a GIMP project",
+    "image/x-exr": "an OpenEXR picture",
+    "image/vnd.radiance": "a Radiance HDR picture",
+    "image/vnd-ms.dds": "a DDS texture",
+    "image/fits": "a FITS picture",
 }
 _PHOTO_RAW = frozenset(
     {
@@ -103,7 +126,7 @@ _PHOTO_RAW = frozenset(
         "image/x-fuji-raf",
     }
 )
-_DOCUMENTS = frozenset({"application/pdf", "application/postscript", "image/svg+xml", "image/jxl"})
+_DOCUMENTS = frozenset({"application/pdf", "application/postscript"})
 
 
 def sniff(head: bytes) -> str | None:
@@ -137,7 +160,7 @@ def check_kind(mime_type: str | None, name: str) -> str:
         article = "an audio file" if kind == "audio" else "a video"
         raise InvalidInput("audio_or_video", f"{name} is {article} ({mime_type}): name a picture instead")
     what = "a camera's raw file" if mime_type in _PHOTO_RAW else _NAMES.get(mime_type, mime_type)
-    if mime_type in _DOCUMENTS or mime_type in _PHOTO_RAW:
+    if kind == "image" or mime_type in _DOCUMENTS:
         raise InvalidInput("unsupported", f"{name} is {what}, which cannot be sent: save it as PNG or JPEG")
     raise InvalidInput(
         "not_a_picture", f"{name} is {what}, not a picture: name a PNG, JPEG, WebP or HEIC file"
@@ -163,7 +186,27 @@ def _bitmap(head: bytes) -> str | None:
         return "image/bmp"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b"\n", b"\r", b" ", b"\t"):
         return "image/x-portable-anymap"
-    return None
+    if head[:1] == b"\n" and head[1:2] in b"\0\2\3\4\5" and head[2:3] == b"\1" and head[3:4] in b"\1\2\4\x08":
+        return "image/x-pcx"
+    return "image/x-tga" if _is_targa(head) else None
+
+
+def _is_targa(head: bytes) -> bool:
+    """Whether *head* can be that of a TGA, which has no signature but in the newer ones' last bytes.
+
+    Its fields must agree with each other: colours with their map, or without one and then nothing said of it.
+    """
+    if len(head) < 18:
+        return False
+    _, has_map, kind, _, map_length, map_bits, _, _, width, height, bits, flags = struct.unpack_from(
+        _TARGA, head
+    )
+    if not width or not height or flags & 0xC0:
+        return False
+    if kind in (1, 9):
+        return has_map == 1 and 0 < map_length <= 256 and map_bits in (15, 16, 24, 32) and bits == 8
+    depths = {2: (15, 16, 24, 32), 10: (15, 16, 24, 32), 3: (8, 16), 11: (8, 16)}.get(kind, ())
+    return not has_map and head[3:8] == bytes(5) and bits in depths
 
 
 def _markup(head: bytes) -> str | None:

@@ -25,7 +25,7 @@ _FILE = re.compile(r"file:///[^\s\\<>\"'?#]+\Z")
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}\Z")
 _RELATIVE = re.compile(r"(?!//)[^\s\\<>\"'?#\x00-\x1f]+\Z")
 #: What browsers do not draw: a broken picture would look like our fault.
-_NOT_DRAWN = re.compile(r"(?i)\.(?:tiff?|heic|heif|psd|dng|cr2|nef)\Z")
+_NOT_DRAWN = re.compile(r"(?i)\.(?:tiff?|heic|heif|psd|dng|cr2|nef|tga|pcx|sgi|qoi|jp2|p[bgpn]m)\Z")
 
 
 class Shown(NamedTuple):

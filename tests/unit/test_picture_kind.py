@@ -37,6 +37,11 @@ HEADS = [
     (b"<!DOCTYPE html><html>", "text/html"),
     (b"PK\3\4", "application/zip"),
     (b"II*\0\x10\0\0\0CR\2\0", "image/x-canon-cr2"),
+    (b"\0\0\x0a" + bytes(9) + b"\x28\0\x1e\0\x20\x08", "image/x-tga"),
+    (b"\0\1\1\0\0\0\1\x18\0\0\0\0\x28\0\x1e\0\x08\x20", "image/x-tga"),
+    (b"\n\5\1\x08\0\0\0\0\x27\0\x1d\0", "image/x-pcx"),
+    (b"\x01\xda\x01\x01\0\3", "image/x-sgi"),
+    (b"qoif\0\0\0\x28", "image/qoi"),
     (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "image/x-canon-cr3"),
 ]
 
@@ -47,7 +52,19 @@ def test_a_file_is_known_by_its_first_bytes(head, mime_type):
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"hello, world", b"BMW drives well, and so on and on", b"\0" * 64, b"RIFF"]
+    "head",
+    [
+        b"",
+        b"hello, world",
+        b"BMW drives well, and so on and on",
+        b"\0" * 64,
+        b"\n" * 64,
+        b"RIFF",
+        b"\0\0\2" + b"\0" * 61,
+        b"\0\0\2\0\1\0\x20\x20" + b"\1\0" * 28,  # a cursor
+        b"\0\0\2" + b"\1" * 61,
+        b"\1\xda\0\2" + b"\1" * 60,
+    ],
 )
 def test_other_bytes_are_nothing_known(head):
     assert sniff(head) is None
@@ -62,6 +79,8 @@ def test_other_bytes_are_nothing_known(head):
         ("application/pdf", "unsupported", "a PDF"),
         ("image/svg+xml", "unsupported", "an SVG drawing"),
         ("image/x-canon-cr2", "unsupported", "raw file"),
+        ("image/x-xcf", "unsupported", "a GIMP project"),
+        ("image/of-tomorrow", "unsupported", "image/of-tomorrow"),
         ("text/html", "not_a_picture", "a web page"),
         ("application/zip", "not_a_picture", "a ZIP archive"),
     ],

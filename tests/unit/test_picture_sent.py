@@ -82,6 +82,15 @@ def test_the_type_is_the_bytes_not_the_name(tmp_path, spool):
         ("a.gif", "P"),
         ("a.jp2", "RGB"),
         ("a.ppm", "RGB"),
+        ("a.tga", "RGB"),
+        ("a.tga", "RGBA"),
+        ("a.tga", "L"),
+        ("a.tga", "P"),
+        ("a.pcx", "RGB"),
+        ("a.pcx", "L"),
+        ("a.sgi", "RGB"),
+        ("a.qoi", "RGBA"),
+        ("a.ico", "RGBA"),
     ],
 )
 def test_other_pictures_become_png_without_loss(tmp_path, spool, name, mode):
