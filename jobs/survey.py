@@ -16,7 +16,7 @@ from pipeline.manifest.mistaken import pictures_elsewhere
 from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
 from pipeline.picture import SEVERAL
-from pipeline.price import estimate_again
+from pipeline.price import price_of, sum_of
 from pipeline.report.words import plural
 from pipeline.roots import Roots
 
@@ -148,8 +148,8 @@ class Survey:
             if self.asked.reuse:
                 return
         self.calls += 1
-        price = estimate_again(model, size, len(edit.images), len(edit.prompt))
-        self.cost_usd = None if price is None or self.cost_usd is None else self.cost_usd + price
+        price = price_of(edit, self.asked.model, self.asked.image_size)
+        self.cost_usd = sum_of((self.cost_usd, price))
 
     def _equals_another(self, edit: Edit, model: str, size: str | None) -> bool:
         # Of a row's own variations, which --repeat asks for, only the first is compared; --reuse merges them, too.

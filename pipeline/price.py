@@ -7,9 +7,11 @@ rounded to :data:`DECIMALS`, and sums of a million such numbers are right to far
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pipeline.attempt import Tokens
+from pipeline.edit import Edit
 from pipeline.gemini.judgement import Judgement
 from pipeline.models import Model, catalogue
 
@@ -103,10 +105,27 @@ def estimate(
     return cost(known, tokens)
 
 
-@lru_cache(maxsize=4096)
-def estimate_again(model: str, image_size: str | None, inputs: int, prompt_chars: int) -> float | None:
-    """:func:`estimate`, kept: the rows of a manifest are much alike."""
-    return estimate(model, image_size, inputs, prompt_chars)
+def price_of(edit: Edit, model: str, image_size: str | None) -> float | None:
+    """Dollars to set aside for one try of *edit*; ``None`` where the price is not known.
+
+    Args:
+        edit: a row.
+        model: the job's, for a row that names none.
+        image_size: likewise.
+    """
+    return _kept_estimate(
+        edit.model or model, edit.image_size or image_size, len(edit.images), len(edit.prompt)
+    )
+
+
+def sum_of(prices: Iterable[float | None]) -> float | None:
+    """The sum of *prices*; ``None`` as soon as one of them is not known."""
+    total = 0.0
+    for price in prices:
+        if price is None:
+            return None
+        total += price
+    return total
 
 
 def price_left(all_usd: float | None, rows: int, settled: int) -> float | None:
@@ -120,6 +139,10 @@ def no_budget(model: str) -> str:
         f"the price of {model} is not known, so that no budget can hold: leave --budget out, or choose a model with "
         "a price (`retouch models`)"
     )
+
+
+# The rows of a manifest are much alike.
+_kept_estimate = lru_cache(maxsize=4096)(estimate)
 
 
 def _known(model: Model | str | None) -> Model | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from datetime import UTC, datetime
+from functools import cached_property
 
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
@@ -21,12 +22,11 @@ from pipeline.errors import InvalidInput
 from pipeline.failpoints import reached
 from pipeline.history import History
 from pipeline.inputs import column_of
-from pipeline.job.planning import price_of
 from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
 from pipeline.policy import Again, Halt, Next, Settle, decide
 from pipeline.ports import Lease
-from pipeline.price import no_budget
+from pipeline.price import no_budget, price_of
 from pipeline.record import Outcome, Record
 from pipeline.reuse import fingerprint
 from pipeline.roots import RootUnseen
@@ -62,6 +62,11 @@ class Row:
         self.permit = Permit(job, self.model, lease)
         self._received: Received | None = None
         self._inputs: tuple[SentPicture, ...] = ()
+
+    @cached_property
+    def price(self) -> float | None:
+        """Dollars to set aside for each call; ``None`` where nobody knows the model's price."""
+        return price_of(self.edit, self.job.spec.model, self.job.spec.image_size)
 
     async def settle(self) -> Record | None:
         """The row's record, put or left to the fold of its shard; ``None`` when the job was stopped first.
@@ -118,7 +123,7 @@ class Row:
         faults = model.faults(self.aspect_ratio, self.image_size, len(self.edit.images)) if model else {}
         for column, fault in faults.items():
             raise InvalidInput("option", fault, column)
-        if self.job.spec.budget is not None and price_of(self.edit, self.job.spec) is None:
+        if self.job.spec.budget is not None and self.price is None:
             raise InvalidInput("option", no_budget(self.model), "model")
 
     async def _edited(self) -> Record | None:
@@ -174,10 +179,9 @@ class Row:
 
     async def _try(self) -> Next | Stopped:
         """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
-        price = price_of(self.edit, self.job.spec)
-        if not await self.permit.granted(price or 0.0):
+        if not await self.permit.granted(self.price or 0.0):
             return Stopped()
-        attempt, self._received = await self._calls().make(self.history, price)
+        attempt, self._received = await self._calls().make(self.history, self.price)
         self.history = self.history.after(attempt)
         return await self._what_next(self._received)
 

@@ -38,7 +38,7 @@ class Client:
         key: the API key; it travels in a header, and is in no text that leaves this class.
         base_url: the API's root, with or without a path and a slash at its end.
         max_in_flight: calls for which there must be room among the open files; callers bound them.
-        answers: how many answers may be read at once, or the semaphore that all clients of a process share.
+        answers: how many answers may be read at once.
         connect: seconds to get a connection.
         idle: seconds between two pieces of an answer that has begun.
 
@@ -53,7 +53,7 @@ class Client:
         key: str,
         base_url: str = BASE_URL,
         max_in_flight: int = 64,
-        answers: int | asyncio.Semaphore = ANSWERS,
+        answers: int = ANSWERS,
         connect: float = CONNECT,
         idle: float = IDLE,
     ) -> None:
@@ -68,7 +68,7 @@ class Client:
             "user-agent": "retouch",
             **proxy_credentials(self._root),
         }
-        self._answers = asyncio.Semaphore(answers) if isinstance(answers, int) else answers
+        self._answers = asyncio.Semaphore(answers)
         room_for(max_in_flight)
         self._http = httpx.AsyncClient(
             transport=transport(self._root),

@@ -15,7 +15,7 @@ from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
 from pipeline.manifest import Fingerprint, Manifest
 from pipeline.manifest.shards import cut
-from pipeline.price import estimate_again
+from pipeline.price import price_of, sum_of
 
 
 class Tally(NamedTuple):
@@ -185,10 +185,8 @@ class Planner:
             )
 
     def _add(self, tally: Tally) -> None:
-        """Count *tally*; the price of all is unknown as soon as that of one is."""
         self.rows += tally.rows
-        if self.cost_usd is not None:
-            self.cost_usd = None if tally.cost_usd is None else self.cost_usd + tally.cost_usd
+        self.cost_usd = sum_of((self.cost_usd, tally.cost_usd))
 
     async def _announce(self) -> None:
         """Let those who wait for shards look at how many there are."""
@@ -230,15 +228,8 @@ def _unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
 
 def tally_of(edits: list[Edit], spec: Spec) -> Tally:
     """What *edits* come to; a row at fault costs nothing."""
-    prices = [price_of(edit, spec) for edit in edits if not edit.faults]
-    known = [price for price in prices if price is not None]
-    return Tally(len(edits), sum(known) if len(known) == len(prices) else None)
-
-
-def price_of(edit: Edit, spec: Spec) -> float | None:
-    """The estimated dollars of one try of *edit*; ``None`` where the model's price is unknown."""
-    size = edit.image_size or spec.image_size
-    return estimate_again(edit.model or spec.model, size, len(edit.images), len(edit.prompt))
+    prices = (price_of(edit, spec.model, spec.image_size) for edit in edits if not edit.faults)
+    return Tally(len(edits), sum_of(prices))
 
 
 def covers(planned: Planned, asked: Spec) -> bool:

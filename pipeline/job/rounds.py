@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection
+from itertools import chain
 
 import msgspec
 
 from pipeline.edit import Edit
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
-from pipeline.job.planning import price_of
 from pipeline.job.spec import Spec
 from pipeline.manifest import template
+from pipeline.price import price_of, sum_of
 from pipeline.record import Outcome, Record
 from pipeline.status import State
 from pipeline.timestamp import utc
@@ -34,9 +35,8 @@ class RoundPlan(msgspec.Struct, frozen=True):
 
     def cost_usd(self, spec: Spec) -> float | None:
         """The estimated dollars of one try of each; ``None`` where a price is unknown."""
-        prices = [price_of(edit, spec) for edits in self.plans.values() for edit in edits]
-        known = [price for price in prices if price is not None]
-        return sum(known) if len(known) == len(prices) else None
+        edits = chain.from_iterable(self.plans.values())
+        return sum_of(price_of(edit, spec.model, spec.image_size) for edit in edits)
 
 
 async def plan_round(
