@@ -102,6 +102,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     error: Error | None = None
 
 
+#: Integers beyond it are not the same in every JSON reader; nothing that is counted comes near.
+_MOST = 2**53
+_MOST_DIGITS = 1000
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 
@@ -124,9 +127,14 @@ def loads(body: bytes | bytearray) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return json.loads(body.decode("utf-8-sig", "replace"))
+        return json.loads(body.decode("utf-8-sig", "replace"), parse_int=_integer)
     except (ValueError, RecursionError):
         return None
+
+
+def _integer(digits: str) -> int | None:
+    """A number that is longer than any count is none: Python refuses to read it, and the answer with it."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
 def _read(shape: type[_Shape], raw: dict[str, Any]) -> _Shape:
@@ -159,9 +167,10 @@ def _fit(kind: Any, value: Any) -> Any:
         told = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else None
         return told.encode("utf-8", "replace").decode() if told is not None else None
     try:
-        return msgspec.convert(value, kind, strict=False)
+        number = msgspec.convert(value, kind, strict=False)
     except ValueError:
         return None
+    return number if abs(number) <= _MOST else None
 
 
 @cache

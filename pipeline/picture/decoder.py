@@ -30,6 +30,9 @@ MAX_DECODED_PIXELS = 89_478_485
 #: Above this, pictures are decoded two at a time: a dozen answers of 4K would stand in most of a gigabyte.
 BIG_PIXELS = 4_500_000
 
+#: Bytes that one piece of a PNG's metadata may unpack to, a colour profile for one; Pillow stops at 1 MB.
+MAX_METADATA = 16 << 20
+
 _DECODERS = {
     "image/png": ("PIL.PngImagePlugin", "PngImageFile"),
     "image/jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -141,4 +144,7 @@ def _reason(error: Exception) -> str:
 def _decoder(mime_type: str) -> Callable[[IO[bytes]], Any]:
     # Imported when first needed: the decoders together cost 100 ms at the start, and most jobs need one.
     module, name = _DECODERS[mime_type]
-    return cast("Callable[[IO[bytes]], Any]", getattr(importlib.import_module(module), name))
+    plugin: Any = importlib.import_module(module)
+    if mime_type == "image/png":
+        plugin.MAX_TEXT_CHUNK = MAX_METADATA
+    return cast("Callable[[IO[bytes]], Any]", getattr(plugin, name))

@@ -123,3 +123,22 @@ def test_any_bytes(body: bytes) -> None:
     """Nothing breaks it."""
     parse(body)
     loads(body)
+
+
+@pytest.mark.parametrize("digits", [17, 23, 400, 5_000, 100_000])
+def test_a_number_of_any_length_costs_nothing_but_itself(digits: int) -> None:
+    """No price can be made of it, and it stands beside a picture that was paid for."""
+    number = b"9" * digits
+    body = (
+        b'{"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": "hi"}]}}], "modelVersion": '
+        + number
+        + b', "usageMetadata": {"promptTokenCount": '
+        + number
+        + b', "candidatesTokenCount": 7}}'
+    )
+    reply = parse(body)
+    assert reply is not None
+    assert reply.candidates[0].finish_reason == "STOP"
+    assert reply.usage_metadata is not None
+    assert reply.usage_metadata.prompt_token_count == 0
+    assert reply.usage_metadata.candidates_token_count == 7

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from pipeline.picture import BadPicture, SentPicture, unchanged, verify
 
@@ -60,6 +60,22 @@ def test_a_picture_that_is_cut_off_is_bad(kind, missing):
 def test_a_picture_that_is_cut_off_early_is_said_to_be(kind, kept):
     with pytest.raises(BadPicture, match="cut off"):
         verify(encoded(kind)[:kept])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_long_colour_profile_costs_no_picture(kind):
+    """Pillow takes more than a megabyte of it in a PNG for a bomb."""
+    noise = Image.effect_noise((1000, 3000), 90).tobytes()
+
+    assert verify(encoded(kind, icc_profile=noise)).width == 64
+
+
+def test_metadata_that_unpacks_to_a_hundred_times_its_size_is_bad():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("bomb", "0" * 60_000_000, zip=True)
+
+    with pytest.raises(BadPicture):
+        verify(encoded("PNG", pnginfo=info))
 
 
 def test_a_flipped_bit_in_the_pixels_of_a_png_is_seen():
