@@ -16,6 +16,7 @@ from jobs.notifying import hook
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
 from pipeline.errors import JobError, UsageError
+from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.limits import limits_of
@@ -48,6 +49,7 @@ def retry(
             f"--reason {reason!r} names no reason: leave it out to settle again all that is not done"
         )
     again = Again(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
+    share_one_heap()
     view = open_view(json=json)
     try:
         return asyncio.run(_retry(job, again, view))

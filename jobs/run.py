@@ -23,6 +23,7 @@ from pipeline.engine.traces import tracing
 from pipeline.errors import KeyMissing
 from pipeline.gemini.access import Access, access
 from pipeline.gemini.client import Client
+from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
 from pipeline.job.hold import held
 from pipeline.job.limits import limited, limits_asked, limits_of
@@ -46,6 +47,7 @@ REFUSED = "not confirmed: the estimated cost was not accepted; run again with --
 
 def run(*, json: bool, **values: Any) -> int:
     """Do the whole job in this process; its exit code."""
+    share_one_heap()
     view = open_view(json=json)
     try:
         return asyncio.run(_run(asked_for(values), view))

@@ -21,6 +21,7 @@ from celery.worker import state
 from pipeline.engine.traces import tracing
 from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
+from pipeline.heap import share_one_heap
 from pipeline.notify.command import words_of
 from pipeline.notify.settings import secret_key
 from pipeline.ports import Observer
@@ -76,6 +77,7 @@ def main(
         KeyMissing: there is no API key.
         UsageError: a setting cannot be meant.
     """
+    share_one_heap()
     keys = access()
     settings = Settings(
         redis_url=redis_url,
