@@ -29,24 +29,26 @@ log = logging.getLogger("retouch.cli")
 
 
 _EXAMPLES = (
-    "retouch check shop.csv                     every fault, the cost and the time",
-    "retouch run shop.csv --limit 5             the first five, in this process",
+    "retouch check shop.csv                     find mistakes, estimate cost and time",
+    "retouch run shop.csv --limit 5             edit the first five rows in this process",
     "retouch run photos/ --prompt 'white background' --budget 20",
-    "retouch submit shop.csv                    for `retouch worker`, on this machine or others",
-    "retouch results JOB --outcome failed       what went wrong",
+    "retouch submit shop.csv                    hand the job to `retouch worker`, here or elsewhere",
+    "retouch results JOB --outcome failed       see what went wrong",
 )
 
-_HELP = """Edit pictures in bulk through Google's Gemini: nothing lost, nothing paid for twice.
+_HELP = """Edit pictures in bulk with Google's Gemini: nothing lost, nothing paid for twice.
 
-The key is read from GEMINI_API_KEY or GOOGLE_API_KEY. RETOUCH_STORE says where job folders go (./retouch-jobs),
-RETOUCH_REDIS_URL where submitted jobs are (redis://localhost:6379/0). Every option has a RETOUCH_... variable; a
-.env in the working folder is read. JOB is a job's id, or its folder.
+The API key is read from GEMINI_API_KEY or GOOGLE_API_KEY. Job folders are created in RETOUCH_STORE (default:
+./retouch-jobs); submitted jobs use the Redis server at RETOUCH_REDIS_URL (default: redis://localhost:6379/0).
+Every option can also be set by a RETOUCH_... variable, in the environment or in a .env file in the working
+folder. JOB is a job's id or its folder.
 """
 
-_CODES = """Exit codes: 0 every row is done; 1 ended, some rows are not done (check: faults found); 2 bad usage,
-nothing was called; 3 a person is needed; 130 interrupted; 70 an internal error.
+_CODES = """Exit codes: 0 every row is done; 1 ended, but some rows are not done (check: mistakes found); 2
+wrong usage, nothing was called; 3 the job needs you; 130 interrupted; 70 an internal error.
 
-Completion: eval "$(_RETOUCH_COMPLETE=bash_source retouch)" in ~/.bashrc; zsh_source and fish_source likewise.
+Shell completion: put eval "$(_RETOUCH_COMPLETE=bash_source retouch)" into ~/.bashrc. For zsh, use zsh_source in
+~/.zshrc; for fish, write the output of fish_source to ~/.config/fish/completions/retouch.fish.
 """
 
 

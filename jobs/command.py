@@ -23,7 +23,7 @@ WIDTH = 100
 _NAMES = 30
 
 #: The sections of help that several commands have.
-MONEY, EVERYWHERE = "Money", "Everywhere"
+MONEY, EVERYWHERE = "Money", "General"
 
 
 def option(*declarations: str, env: str | None = None, **settings: Any) -> _Option:
@@ -34,6 +34,9 @@ def option(*declarations: str, env: str | None = None, **settings: Any) -> _Opti
         env: the variable, when it is not the option's own name.
         settings: as click takes them.
     """
+    default = settings.get("default")
+    if isinstance(default, float) and default.is_integer():
+        settings["default"] = int(default)  # shown as 300, not as 300.0; its type makes it a float again
     made = _Option(declarations, show_envvar=True, **settings)
     made.envvar = env or PREFIX + made.name.upper()
     made.show_default = made.default is not None and not made.is_flag and "default" in settings
@@ -55,7 +58,7 @@ def switch(name: str, *, env: str | None = None, **settings: Any) -> click.Optio
 
 def json_option(what: str) -> click.Option:
     """The ``--json`` of a command that prints *what*."""
-    return switch("json", help=f"Print {what} as JSON, alone on standard output.")
+    return switch("json", help=f"Print {what} as JSON on standard output, and nothing else there.")
 
 
 class Command(click.Command):
@@ -173,7 +176,7 @@ def _log_params() -> list[click.Parameter]:
             type=YesNo(),
             expose_value=False,
             callback=_verbose,
-            help="Say more.",
+            help="Log more.",
         ),
         option(
             "--debug",
@@ -181,21 +184,21 @@ def _log_params() -> list[click.Parameter]:
             type=YesNo(),
             expose_value=False,
             callback=_debug,
-            help="Say everything, and show where an internal error came from.",
+            help="Log everything, and show tracebacks of internal errors.",
         ),
         option(
             "--log-file",
             type=click.Path(dir_okay=False),
             expose_value=False,
             callback=_log_file,
-            help="Write logs to this file, too.",
+            help="Also write logs to this file.",
         ),
         option(
             "--log-format",
             type=click.Choice(("text", "json")),
             expose_value=False,
             callback=_log_format,
-            help="Lines for people, or JSON for machines.",
+            help="Log format: text for people or JSON for machines.",
         ),
     ]
 

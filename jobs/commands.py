@@ -21,37 +21,37 @@ class Listed(NamedTuple):
 #: Every command, by the section of the help in which it is listed.
 SECTIONS = {
     "Edit": {
-        "check": Listed("Find every fault, the cost and the time, before money is spent.", edit.check),
+        "check": Listed("Find mistakes and estimate cost and time before you pay.", edit.check),
         "run": Listed("Edit a whole manifest in this process.", edit.run),
         "submit": Listed("Hand a job to the workers.", edit.submit),
-        "retry": Listed("Settle again what is not done.", edit.retry),
+        "retry": Listed("Try again the rows that are not done.", edit.retry),
     },
-    "Look": {
-        "status": Listed("Show how one job stands, or all of them.", look.status),
-        "watch": Listed("Watch a job to its end.", look.watch),
-        "results": Listed("Print what came of each row, as far as it is settled.", look.results),
-        "report": Listed("Write results and report anew from what is settled.", look.report),
+    "Inspect": {
+        "status": Listed("Show one job, or all of them.", look.status),
+        "watch": Listed("Follow a job live to its end.", look.watch),
+        "results": Listed("Print the result of each row finished so far.", look.results),
+        "report": Listed("Write the results and the report again.", look.report),
         "verify": Listed("Compare a job's files with its records.", look.verify),
     },
-    "Steer a job that runs": {
-        "pause": Listed("Begin no new call for a job.", steer.pause),
-        "resume": Listed("Let a paused job go on.", steer.resume),
-        "cancel": Listed("Cancel a job; calls in flight are let finish.", steer.cancel),
-        "set": Listed("Change pace, budget, slots or timeout of a running job.", steer.set_),
+    "Control a running job": {
+        "pause": Listed("Stop starting new calls for a job.", steer.pause),
+        "resume": Listed("Continue a paused job.", steer.resume),
+        "cancel": Listed("Cancel a job; calls in flight still finish.", steer.cancel),
+        "set": Listed("Change pace, budget, parallel calls or timeout.", steer.set_),
     },
-    "Edit by the clock": {
-        "schedule": Listed("Bulk edits by the clock.", schedule_group),
-        "scheduler": Listed("Start a scheduler, which starts the runs of schedules.", start.scheduler),
+    "Run on a schedule": {
+        "schedule": Listed("Add, list and change scheduled jobs.", schedule_group),
+        "scheduler": Listed("Start the process that runs the schedules.", start.scheduler),
     },
-    "Start what does the work": {
-        "up": Listed("Start the whole stack on this machine: server, worker, scheduler.", start.up),
-        "worker": Listed("Start a worker, which takes jobs from Redis.", start.worker),
-        "probe": Listed("Ask the worker or scheduler here whether it makes progress.", start.probe),
+    "Start services": {
+        "up": Listed("Start a server, a worker and a scheduler on this machine.", start.up),
+        "worker": Listed("Start a worker for submitted jobs.", start.worker),
+        "probe": Listed("Check that the local worker or scheduler makes progress.", start.probe),
     },
-    "Find out": {
-        "models": Listed("Show what each model takes, makes and costs.", explore.models),
-        "doctor": Listed("Look whether key, model, store, Redis and workers are in place.", explore.doctor),
-        "emulator": Listed("Start a local stand-in for the API, with faults to order.", explore.emulator),
+    "Tools": {
+        "models": Listed("List the models with sizes and prices.", explore.models),
+        "doctor": Listed("Check key, model, store, Redis and workers.", explore.doctor),
+        "emulator": Listed("Start a local stand-in for the API that can simulate faults.", explore.emulator),
     },
 }
 

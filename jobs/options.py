@@ -16,10 +16,10 @@ from jobs.option_types import FailureBound, Number, Text
 DEFAULT_MODEL = "gemini-nano-banana-2.1"
 
 #: Said in the help of every command that takes one.
-JOB = "JOB is a job's id, as `retouch status` lists them, or its folder (path or URL)."
+JOB = "JOB is a job's id, as listed by `retouch status`, or its folder (a path or URL)."
 
 #: The section of help that says who is told.
-_TELL = "Be told"
+_TELL = "Notifications"
 
 _DEFAULTS = Asked(manifest="", model=DEFAULT_MODEL)
 
@@ -37,7 +37,7 @@ def job_params() -> list[click.Parameter]:
         *under("Pace", _how_fast()),
         *under(MONEY, _how_far()),
         *answer_params(),
-        *under("What a manifest may reach", _allowed()),
+        *under("Access", _allowed()),
         *under(_TELL, _told()),
     ]
 
@@ -48,8 +48,8 @@ def command_option(what: str = "the job", note: str = "") -> click.Option:
         "--notify-command",
         type=Text(),
         metavar="COMMAND",
-        help=f"Run this when {what} ends, halts, is paused by its budget, or waits: without a shell, the facts in "
-        f"JOB_EVENT, JOB_ID and others, and as JSON on its standard input.{note}",
+        help=f"Run this command when {what} ends, halts, is paused by its budget, or waits. It runs without a shell, "
+        f"and finds the facts in JOB_EVENT, JOB_ID and so on, and as JSON on standard input.{note}",
     )
     made.heading = _TELL
     return made
@@ -78,62 +78,83 @@ def _what() -> list[click.Parameter]:
             "--out",
             type=Text(completed="dir"),
             metavar="FOLDER",
-            help="The job folder itself, a path or a URL (s3://…, gs://…). Without it: <RETOUCH_STORE>/<job>.",
+            help="The job's folder: a path or a URL (s3://…, gs://…). By default <RETOUCH_STORE>/<job>.",
         ),
-        option("--prompt", type=Text(), help="What to do, for rows without a prompt; may hold {column}."),
-        option("--model", type=Text(), default=DEFAULT_MODEL, help="The image model: see `retouch models`."),
-        option("--aspect-ratio", type=Text(), metavar="W:H", help="Such as 16:9; not sent unless given."),
-        option("--image-size", type=Text(), metavar="SIZE", help="Such as 2K; not sent unless given."),
+        option("--prompt", type=Text(), help="The prompt of rows that have none; may contain {column}."),
+        option(
+            "--model",
+            type=Text(),
+            default=DEFAULT_MODEL,
+            help="The image model; `retouch models` lists them.",
+        ),
+        option(
+            "--aspect-ratio",
+            type=Text(),
+            metavar="W:H",
+            help="For example 16:9. By default the model decides.",
+        ),
+        option(
+            "--image-size", type=Text(), metavar="SIZE", help="For example 2K. By default the model decides."
+        ),
     ]
 
 
 def _how_fast() -> list[click.Parameter]:
     return [
-        slots_option("Calls at the same time, in each process."),
-        option("--rpm", type=Number(float, above=0, none=True), help="Calls a minute, over all processes."),
+        slots_option("Parallel calls in each process."),
+        option(
+            "--rpm",
+            type=Number(float, above=0, none=True),
+            help="Calls per minute, in all processes together.",
+        ),
         option(
             "--timeout",
             type=Number(float, above=0),
             default=_DEFAULTS.timeout,
             metavar="SECONDS",
-            help="How long one call may take.",
+            help="Time limit of one call.",
         ),
     ]
 
 
 def _which() -> list[click.Parameter]:
     return [
-        option("--limit", type=Number(int, least=1, none=True), metavar="N", help="The first N rows alone."),
+        option("--limit", type=Number(int, least=1, none=True), metavar="N", help="Only the first N rows."),
         option(
             "--repeat",
             type=Number(int, least=1),
             default=_DEFAULTS.repeat,
             metavar="N",
-            help="N variations of each row, named <id>-1 to <id>-N.",
+            help="Make N variations of each row, named <id>-1 to <id>-N.",
         ),
-        switch("reuse", help="Take equal edits from earlier jobs of the store, and merge equal rows."),
+        switch(
+            "reuse", help="Reuse identical edits of earlier jobs in the store, and send identical rows once."
+        ),
     ]
 
 
 def _how_far() -> list[click.Parameter]:
     return [
         option(
-            "--budget", type=Number(float, least=0, none=True), metavar="USD", help="Never pass this cost."
+            "--budget",
+            type=Number(float, least=0, none=True),
+            metavar="USD",
+            help="Pause before the job costs more than this.",
         ),
         option(
             "--attempts",
             type=Number(int, least=1),
             default=_DEFAULTS.attempts,
             metavar="N",
-            help="Tries for each row; waits for a busy API are not counted.",
+            help="Attempts per row. Waiting for a busy API does not count.",
         ),
     ]
 
 
 def _allowed() -> list[click.Parameter]:
     return [
-        switch("allow-outside", help="Let paths leave the manifest's folder."),
-        switch("allow-private-urls", help="Let URLs name private addresses."),
+        switch("allow-outside", help="Allow paths outside the manifest's folder."),
+        switch("allow-private-urls", help="Allow URLs with private addresses."),
     ]
 
 
@@ -143,21 +164,21 @@ def _told() -> list[click.Parameter]:
             "--notify",
             type=Text(),
             metavar="URL",
-            help="Tell this webhook when the job ends, halts, is paused by its budget, or waits. Slack's are known; "
-            "others get a message as standardwebhooks.com describes it, signed with RETOUCH_NOTIFY_SECRET.",
+            help="Notify this webhook when the job ends, halts, is paused by its budget, or waits. Slack is "
+            "recognised; others get a message as defined by standardwebhooks.com, signed with RETOUCH_NOTIFY_SECRET.",
         ),
         option(
             "--notify-format",
             type=click.Choice(("standard", "slack")),
-            help="What the webhook takes, where its host does not say.",
+            help="The message format, if it cannot be recognised by the host.",
         ),
         option(
             "--notify-failures",
             type=FailureBound(),
             metavar="N|P%",
-            help="Tell, too, once more rows than N, or than P % of the settled ones, are not done.",
+            help="Also notify when more than N rows, or P % of the finished ones, are not done.",
         ),
-        switch("notify-private", help="Let --notify name a private address."),
+        switch("notify-private", help="Allow --notify to use a private address."),
     ]
 
 
@@ -171,8 +192,8 @@ def answer_params() -> list[click.Parameter]:
                 type=Number(float, least=0),
                 default=_DEFAULTS.confirm_above,
                 metavar="USD",
-                help="Ask before more than this is spent; 0: before the first call.",
+                help="Ask before spending more than this; 0 asks before the first call.",
             ),
-            switch("yes", help="The answer to every question."),
+            switch("yes", help="Answer yes to every question."),
         ],
     )

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Verdict(StrEnum):
-    """What one answer (or its absence) was; a closed set (``verdicts.md``)."""
+    """What came back; a fixed set of words (``verdicts.md``)."""
 
     IMAGE = "image"
     BAD_IMAGE = "bad_image"
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 class Variant(StrEnum):
-    """How the prompt was put in a try."""
+    """How the prompt was phrased."""
 
     PLAIN = "plain"
     EXPLICIT = "explicit"
@@ -42,11 +42,11 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """Usage of one call by kind, as the API counted it (gemini-api.md 3.5).
 
     Attributes:
-        input: the prompt and the pictures that were sent.
-        output_text: text that came back.
-        output_image: pictures that came back, drafts included.
-        thoughts: what the model thought.
-        total: of all kinds, as the API says.
+        input: the prompt and the pictures sent.
+        output_text: the text in the answer.
+        output_image: the pictures in the answer, including drafts.
+        thoughts: the model's thinking.
+        total: all of these, as reported by the API.
     """
 
     input: int = 0
@@ -60,21 +60,21 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One call, or one that was never begun because the connection failed.
 
     Attributes:
-        n: number of the attempt in its row, from 1, counted or not.
-        started_at: when the call was begun.
-        seconds: from its begin to the end of the answer.
+        n: the attempt's number in its row, from 1, whether it counted or not.
+        started_at: when the call started.
+        seconds: from the start of the call to the end of the answer.
         verdict: what came back.
-        counted: whether it used up one of the row's tries.
-        prompt_variant: how the prompt was put.
-        http_status: of the answer; ``None`` where none came.
+        counted: whether it used up one of the row's ``--attempts``.
+        prompt_variant: how the prompt was phrased.
+        http_status: the HTTP status; ``None`` if there was no answer.
         finish_reason: the API's word for why the model stopped, or why it refused the prompt.
         step: always ``edit``.
         lane: always ``sync``: an answer at once.
-        tokens: ``None`` where the answer does not say.
-        unknown: the request was sent and its answer never came, so that it may have been paid for.
-        cost_usd: ``None`` where the price or the outcome is unknown; 0 where the API surely charged nothing.
-        begun: the request's body was begun, so that this was a call.
-        detail: what the API said, shortened; never a key, never a prompt.
+        tokens: the usage; ``None`` if the answer does not contain it.
+        unknown: whether the request was sent and never answered, and so may have been paid for.
+        cost_usd: ``None`` if the price or the outcome is unknown; 0 if the API certainly charged nothing.
+        begun: whether any of the request was sent, which makes this a call.
+        detail: the API's message, shortened; never contains a key or a prompt.
     """
 
     n: int

@@ -11,11 +11,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Something wrong in the manifest.
 
     Attributes:
-        code: a short word for it, for scripts.
-        message: what is wrong and how to mend it.
-        row: the row's number, from 1; ``None``: the whole manifest is meant.
+        code: a short word for scripts.
+        message: what is wrong and how to fix it.
+        row: the row's number, from 1; ``None`` if it concerns the whole manifest.
         line: the line in the file.
-        column: that is at fault; an option where its name begins with ``--``.
+        column: the column; or an option, if it begins with ``--``.
     """
 
     code: str

@@ -25,27 +25,27 @@ class RetouchError(Exception):
 
 
 class UsageError(RetouchError):
-    """An option, or a combination of options, cannot be meant."""
+    """An option, or a combination of options, makes no sense."""
 
 
 class ManifestError(RetouchError):
-    """The manifest cannot be read at all; a fault of one row is a :class:`pipeline.edit.Fault` instead."""
+    """The manifest cannot be read at all. A mistake in one row is a :class:`pipeline.edit.Fault` instead."""
 
 
 class JobError(RetouchError):
-    """The job is unknown, held by another process, or not the one that was asked for."""
+    """The job is unknown, in use by another process, or has other options than those given."""
 
 
 class StoreError(RetouchError):
-    """The store refused a read or a write; what was paid for is kept and put again by the caller."""
+    """The store refused a read or a write. Paid pictures are kept, and written again by the caller."""
 
 
 class BrokerError(RetouchError):
-    """Redis is out of reach or refuses to serve."""
+    """Redis is not available or refuses to serve."""
 
 
 class KeyMissing(RetouchError):  # noqa: N818 - it names what is missing
-    """No API key was given, so that no call can be made: a person is needed."""
+    """There is no API key, so no call can be made."""
 
     exit_code = 3
 

@@ -21,11 +21,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: ``running``, ``paused`` or ``cancelled``.
-        rpm: calls a minute, over all processes.
-        budget: dollars that may not be passed.
-        max_in_flight: calls at the same time, in each process.
-        timeout: seconds that a call may take.
-        adjusted: these limits hold as they stand here, ``null`` is no limit; else ``null`` is what ``job.json`` says.
+        rpm: calls per minute, in all processes together.
+        budget: the limit in dollars.
+        max_in_flight: parallel calls in each process.
+        timeout: time limit of one call.
+        adjusted: what ``null`` in a limit means: if true, no limit; otherwise the value in ``job.json``.
     """
 
     state: State = State.RUNNING

@@ -59,30 +59,30 @@ class OutputPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one row: the promise that nothing is lost (``records.md``).
+    """The result of one row: the promise that nothing is lost (``records.md``).
 
     Attributes:
-        id: the row's name; its number where the manifest gives none.
-        row: its number, from 1, over the rows as they are sent (each repeat counts).
-        line: its line in the manifest; the row's number where the format has no lines.
-        outcome: how it ended.
-        reason: ``None`` when done; else a short code, a colon and a sentence.
-        images: the pictures; empty unless done.
-        text: what the model said beside or in place of a picture.
-        prompt: as it was put at the first try of the last round, its columns filled in.
-        model: that was asked.
-        model_version: that says it answered.
+        id: the row's id; its number if the manifest gives none.
+        row: the row's number, from 1; with ``--repeat`` each variation counts.
+        line: the line in the manifest; the row's number if the format has no lines.
+        outcome: how the row ended.
+        reason: ``None`` when done; otherwise a short code, a colon and a sentence.
+        images: the resulting pictures; empty unless done.
+        text: what the model said, with or instead of a picture.
+        prompt: the prompt with its columns filled in, as first sent; after ``retouch retry`` the one of the retry.
+        model: the model that was called.
+        model_version: the version that answered, as reported by the API.
         inputs: the pictures that were sent.
-        attempts: every counted try, and the last ten others.
-        uncounted: how many attempts were not counted, those left out of *attempts* included.
-        calls: requests whose body was begun.
-        calls_unknown: those of them whose answer never came: they may have been paid for.
-        cost_usd: of all attempts, as far as known; ``None`` where nothing is known.
-        reused: the pictures were taken from an equal edit, at no cost.
-        reused_from: where that was settled: ``<job>/<id>``.
-        settled_at: when this was written.
-        extra: the columns of the manifest that mean nothing to the program.
-        notes: what is no fault and yet good to know, a sentence each.
+        attempts: every attempt that counted, and the last ten others.
+        uncounted: the number of attempts that did not count, including those not in *attempts*.
+        calls: the number of requests sent, even partly.
+        calls_unknown: how many of them were never answered, and so may have been paid for.
+        cost_usd: the known cost of all attempts; ``None`` if nothing is known.
+        reused: whether the pictures were taken from an identical edit, at no cost.
+        reused_from: the job and row of that edit: ``<job>/<id>``.
+        settled_at: when the record was written.
+        extra: your own columns of the manifest.
+        notes: remarks that are not errors, one sentence each.
     """
 
     id: str

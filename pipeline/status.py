@@ -13,7 +13,7 @@ from pipeline.record import Outcome
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """Where a job is."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -65,22 +65,22 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The status object, of ``report.json`` and of every ``--json`` (``records.md``).
 
     Attributes:
-        job: its id.
-        out: its folder, a path or a URL.
-        state: where it stands.
-        state_reason: why it stands still, in one sentence with its mend.
-        rows: of the manifest; ``None`` until it is read.
-        outcomes: rows by outcome: always all five, and ``pending`` for those that are not settled.
-        calls: requests whose body was begun.
-        calls_unknown: those of them whose answer never came: they may have been paid for.
-        calls_unpriced: those that were answered, and nobody knows at what price.
+        job: the job's id.
+        out: the job's folder, a path or a URL.
+        state: where the job is.
+        state_reason: why the job does not move, and how to fix it, in one sentence.
+        rows: the number of rows in the manifest; ``None`` until all are read.
+        outcomes: rows by outcome: always all five, and ``pending`` for unfinished rows.
+        calls: the number of requests sent, even partly.
+        calls_unknown: how many of them were never answered, and so may have been paid for.
+        calls_unpriced: how many were answered at an unknown price.
         verdicts: attempts by verdict.
-        in_flight: calls that are made just now.
-        cost_usd: the sum of what is known; ``None`` where nothing is.
-        images_per_minute: pictures of the last minute.
-        eta_seconds: until the last row is settled, at that pace.
-        submitted_at: when it was made.
-        started_at: when its first row was begun.
+        in_flight: calls in progress.
+        cost_usd: the sum of all known costs; ``None`` if nothing is known.
+        images_per_minute: pictures in the last minute.
+        eta_seconds: time until the last row is finished, at that pace.
+        submitted_at: when the job was created.
+        started_at: when its first row was started.
         finished_at: when it ended.
     """
 

@@ -12,11 +12,18 @@ from jobs.command import Command, log_params
 
 _INTRO = """# Commands
 
-Every option can be set by its variable, too: a flag beats the environment, and the environment beats the `.env` file.
-A switch `--[no-]x` is taken back by `--no-x`. Commands that read have `--json`: JSON alone on standard output; what is
-said beside it goes to standard error. [Exit codes](exit-codes.md) are a page of their own.
+Every option can also be set by its variable. An option on the command line overrides the environment, and the environment
+overrides the `.env` file. `--no-x` turns off a switch `--[no-]x` that the environment turned on. With `--json`, a command
+prints only JSON to standard output; messages go to standard error. See also [Exit codes](exit-codes.md).
 
-`JOB` is a job's id, as `retouch status` lists them, or its folder (path or URL).
+`JOB` is a job's id, as listed by `retouch status`, or its folder (a path or URL).
+
+For completion in bash, put this into `~/.bashrc`. For zsh, use `zsh_source` in `~/.zshrc`; for fish, write the output of
+`fish_source` to `~/.config/fish/completions/retouch.fish`:
+
+```bash
+eval "$(_RETOUCH_COMPLETE=bash_source retouch)"
+```
 """
 
 _COMMON = frozenset(param.name for param in log_params())

@@ -8,9 +8,9 @@ from pipeline.gemini.emulator.conditions import When
 
 _INTRO = """# The emulator's faults
 
-`retouch emulator` answers as the API does, and in other ways when a rule says so: `--fault 'RULE'`, as often as you like, or
-`--rules FILE` (TOML or JSON). The first rule that holds for a call decides. A rule is the name of an answer, conditions that
-must all hold, and parameters of the answer:
+`retouch emulator` answers as the API does, unless a rule tells it to answer differently. Give rules with `--fault 'RULE'`
+(repeatable) or `--rules FILE` (TOML or JSON). A rule is the name of an answer, conditions that must all hold, and parameters
+of the answer. The first rule that matches a call applies:
 
 ```sh
 retouch emulator --fault 'text_only every=10' --fault 'status code=503 probability=0.05' --latency lognormal:12:0.5
@@ -18,13 +18,14 @@ retouch emulator --fault 'text_only every=10' --fault 'status code=503 probabili
 
 ```toml
 [[rule]]
-answer = "text_only"          # left out: the picture
+answer = "text_only"          # default: a picture
 contains = "kitten"
-times_per_token = 2           # limits: times, times_per_token
+times_per_token = 2           # limits how often the rule applies: times, times_per_token
 latency = "lognormal:8:0.5"
 ```
 
-[Try things without a key](../how-to/emulator.md) says what it is good for.
+[Try things without a key](../how-to/emulator.md) shows how to use it. Section numbers refer to
+[The Gemini image API](gemini-api.md).
 """
 
 
@@ -38,7 +39,7 @@ def page() -> str:
             "## Answers\n",
             table(["answer", "", "parameters and defaults"], answers),
             "## Conditions\n",
-            table(["condition", "holds for"], conditions),
+            table(["condition", "matches"], conditions),
         ]
     )
 

@@ -12,9 +12,9 @@ from docs.generate.markdown import code, table
 
 _INTRO = """# Log events
 
-The lines of the log, by the name with which each begins; with `--log-format json` it is the `event`, and the values are fields of
-their own. Warnings and errors are counted in `retouch_events_total`. Levels `info` and `debug` are shown with `-v` and `--debug`
-alone. [Monitoring](../how-to/monitoring.md#logs) says how logs are written.
+Every log line begins with the name of its event. With `--log-format json` the name is in the field `event`, and each value has a
+field of its own. Warnings and errors are counted in the metric `retouch_events_total`. Lines of level `info` appear only with
+`-v`, those of level `debug` only with `--debug`. [Monitoring](../how-to/monitoring.md#logs) describes how logs are written.
 """
 
 _ROOT = Path(__file__).resolve().parents[2]

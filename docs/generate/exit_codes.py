@@ -13,30 +13,30 @@ _INTRO = """# Exit codes
 
 | code | |
 | --- | --- |
-| 0 | every row is done; a command that reads has read |
-| 1 | finished or cancelled, and some rows are not done; `check`: faults were found; `doctor`: something is at fault; `probe`: no progress; `verify`: a file is not as its record says |
-| 2 | bad usage, a manifest that cannot be read, Redis or the store out of reach at the start, an unknown job, or a question without a terminal and without `--yes`: nothing was called |
-| 3 | a person is needed: the job is halted (key, billing, model), paused (by its budget or by `retouch pause`), or waits |
+| 0 | every row is done; or the command did what it should |
+| 1 | finished or cancelled, but some rows are not done; `check`: mistakes found; `doctor`: faults found; `probe`: not healthy; `verify`: something differs from the records |
+| 2 | nothing was called: wrong usage, an unreadable manifest, an unknown job, Redis or the store not available at the start, or a question that could not be asked because there is no terminal and no `--yes` |
+| 3 | the job needs you: it is halted (key, billing, model), paused (by its budget or by `retouch pause`), or waiting |
 """
 
 _STATES = """
 ## By the state of a job
 
-For `run`, `watch` and `retry`. After 1, 3 and 130, results and report hold what is settled so far.
+For `run`, `watch` and `retry`. After 1, 3 and 130, the results and the report contain all rows finished so far.
 """
 
 _ERRORS = """
 ## By the error
 
-Each is one sentence on standard error: what, where, and how to mend it.
+Each error is one sentence on standard error: what is wrong, where, and how to fix it.
 """
 
 
 def page() -> str:
     """The page."""
     last = [
-        f"| {INTERRUPTED} | interrupted by Ctrl-C or SIGTERM; the same command goes on |",
-        f"| {INTERNAL} | a fault of retouch itself; `--debug` shows where it came from |",
+        f"| {INTERRUPTED} | interrupted by Ctrl-C or SIGTERM; the same command continues |",
+        f"| {INTERNAL} | a bug in retouch; `--debug` shows the traceback |",
     ]
     states = table(["state", "exit code"], [[code(state), _of(state)] for state in State])
     raised = table(

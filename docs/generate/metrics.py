@@ -21,22 +21,20 @@ from workers.tools import opened
 
 _INTRO = """# Metrics
 
-What `retouch worker --metrics-port N` serves at `/metrics`, and `retouch scheduler --metrics-port N`; [Monitoring](../how-to/monitoring.md)
-says how to use it.
-`model` is one of the [catalogue](models.md), or `other`; `outcome`, `verdict` and `limit` are closed sets. No series
-speaks of one job or row: those are in the logs. Beside these are those of every Python process (`process_…`,
-`python_…`).
+`retouch worker --metrics-port N` and `retouch scheduler --metrics-port N` serve these metrics at `/metrics`;
+[Monitoring](../how-to/monitoring.md) shows how to use them. The label `model` is a model of the [catalogue](models.md) or `other`;
+`outcome`, `verdict` and `limit` have a fixed set of values. There are no series per job or row; look for those in the logs. The
+standard metrics of Python processes (`process_…`, `python_…`) are served as well.
 """
 
-_SCHEDULER = """## Of a scheduler
+_SCHEDULER = """## Schedulers
 
-Beside these `retouch_build_info` and `retouch_events_total`, as a worker has them.
+A scheduler also has `retouch_build_info` and `retouch_events_total`.
 """
 
 _LIMITS = """## Which limit binds
 
-`retouch_bound_seconds_total` and `retouch_jobs_bound` say for each limit whether it is what keeps jobs from making
-more calls.
+`retouch_bound_seconds_total` and `retouch_jobs_bound` show which limit keeps jobs from making more calls.
 """
 
 

@@ -8,12 +8,12 @@ from pipeline.report.words import money
 
 _INTRO = """# Models
 
-As known on {as_of}, in US dollars; `retouch models` prints the same. A model that is not listed is neither refused nor
-free: it is called, and its price is unknown. The default is `{default}`.
+As of {as_of}, in US dollars; `retouch models` prints the same. The default is `{default}`. You can also use a model that is
+not listed; its price is then unknown.
 
-The price is that of one picture of that size; what is sent and the model's thinking come on top, and
-`retouch check` counts them, too. *Confidence* says how well a price is known: H from several or official sources, M from
-one good source, L from conflicting ones.
+Prices are per picture of the given size. The input and the model's thinking cost extra; `retouch check` includes them.
+*Confidence* tells how reliable a price is: H from official or several sources, M from one good source, L from conflicting
+sources.
 """
 
 
@@ -26,9 +26,9 @@ def page() -> str:
         [
             _INTRO.format(as_of=known.as_of, default=known.default),
             *(_model(model) for model in answering),
-            "## Models that were shut\n",
+            "## Models that were shut down\n",
             table(
-                ["model", "shut", "use instead"],
+                ["model", "shut down", "use instead"],
                 [
                     [codes((model.id, *model.aliases)), _day(model), code(model.successor or "")]
                     for model in shut
@@ -54,7 +54,7 @@ def _model(model: Model) -> str:
 def _life(model: Model) -> str:
     parts = [str(model.state)]
     if model.shut:
-        parts.append(f"to be shut on {model.shut}")
+        parts.append(f"shuts down on {model.shut}")
     if model.successor:
         parts.append(f"use `{model.successor}`")
     return ", ".join(parts)
@@ -63,7 +63,7 @@ def _life(model: Model) -> str:
 def _sizes(model: Model) -> str:
     sizes = model.sizes or ((model.default_size,) if model.default_size else ())
     priced = ", ".join(f"{code(size)} {_price(model, size)}" for size in sizes)
-    return priced + ("" if model.sizes else " (not to be asked for)")
+    return priced + ("" if model.sizes else " (cannot be chosen)")
 
 
 def _price(model: Model, size: str) -> str:

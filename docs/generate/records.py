@@ -19,8 +19,8 @@ from pipeline.status import Status
 
 _INTRO = """# Records and status
 
-Times are ISO 8601 in UTC with `Z`, durations are seconds, money is US dollars. What is not known is `null`, never 0.
-Paths are relative to the job folder, with `/`. Fields are added, never renamed or removed.
+Times are ISO 8601 in UTC with `Z`, durations are in seconds, amounts in US dollars. An unknown value is `null`, never 0.
+Paths are relative to the job folder and use `/`. Fields may be added, but are never renamed or removed.
 """
 
 #: Heading, type, and where it is found.
@@ -28,20 +28,20 @@ _SHAPES: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
     (
         "Record",
         Record,
-        "What came of one row: a line of `results.jsonl`, and of `retouch results JOB --json`.",
+        "The result of one row: a line of `results.jsonl` and of `retouch results JOB --json`.",
     ),
     ("Attempt", Attempt, "One of a record's `attempts`."),
-    ("Tokens", Tokens, "What one call used, as the API counted it."),
+    ("Tokens", Tokens, "The usage of one call, as reported by the API."),
     ("Input picture", InputPicture, "One of a record's `inputs`."),
     ("Output picture", OutputPicture, "One of a record's `images`."),
     (
         "Status",
         Status,
-        "How a job stands: `report.json`, `--json` of `run`, `status` and `watch`, `data` of a webhook.",
+        "The state of a job: `report.json`, the `--json` output of `run`, `status` and `watch`, and `data` of a webhook.",
     ),
     ("Fault", Fault, "One of the `faults` of `retouch check --json`."),
     ("Finding", Finding, "One of the `findings` of `retouch doctor --json`."),
-    ("Control", Wanted, "What is wanted of a job now: `control.json`."),
+    ("Control", Wanted, "What you want the job to do now: `control.json`."),
 )
 
 _NAMES = {kind: heading for heading, kind, _ in _SHAPES}
@@ -63,7 +63,11 @@ def fields() -> Iterator[tuple[str, str, str]]:
 def _shape(heading: str, kind: type[msgspec.Struct], where: str) -> str:
     described, hints = attributes(kind), get_type_hints(kind)
     rows = [
-        [code(field.encode_name), _type(hints[field.name]), described.get(field.name, "")]
+        [
+            code(field.encode_name),
+            _type(hints[field.name]),
+            described.get(field.name, "").replace("None", "null"),
+        ]
         for field in msgspec.structs.fields(kind)
     ]
     return "\n".join([f"## {heading}\n", where + "\n", table(["field", "type", ""], rows), *_words(hints)])

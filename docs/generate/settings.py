@@ -23,86 +23,86 @@ _WORKER = Settings(redis_url="", slots=1)
 
 _INTRO = f"""# Settings
 
-A flag beats the environment, and the environment beats the file `{DOTENV}` in the working folder. The file has a line
-`NAME=value` each; no command changes it.
+An option on the command line overrides the environment, and the environment overrides the file `{DOTENV}` in the working
+folder. The file has one `NAME=value` per line; no command changes it.
 """
 
 #: Variable -> its default, and what it means.
 OWN: dict[str, tuple[str, str]] = {
     "GEMINI_API_KEY": (
         "",
-        "The key to the API. It travels in a header and appears in no URL, log or record.",
+        "The API key. It is sent in a header and never appears in a URL, log or record.",
     ),
-    "GOOGLE_API_KEY": ("", "The same; it wins if both are set, as in Google's SDK."),
+    "GOOGLE_API_KEY": ("", "The same. If both are set, this one is used, as in Google's SDK."),
     "GOOGLE_GEMINI_BASE_URL": (
         code(BASE_URL),
-        "The API's root, as in Google's SDK: a proxy or the emulator goes here.",
+        "The API's base URL, as in Google's SDK. Set it to use a proxy or the emulator.",
     ),
     "RETOUCH_STORE": (
         code(DEFAULT_STORE),
         (
-            "Where job folders go when no `--out` is given, and where the jobs of `retouch status` are registered: a path or "
-            "a URL (`s3://…`, `gs://…`, `az://…`). A worker that starts takes up every unfinished submitted job of its store."
+            "Where job folders are created without `--out`, and where jobs are registered for `retouch status`: a path or "
+            "a URL (`s3://…`, `gs://…`, `az://…`). A worker that starts picks up every unfinished submitted job in it."
         ),
     ),
     "RETOUCH_REDIS_URL": (
         code(DEFAULT_REDIS_URL),
-        "Broker and live state of submitted jobs; `rediss://` for TLS. All who share it share their jobs.",
+        "The Redis server of submitted jobs; `rediss://` for TLS. Everyone who uses the same server shares its jobs.",
     ),
-    "RETOUCH_DOTENV": (code(DOTENV), "Another file in its place; empty: none is read."),
+    "RETOUCH_DOTENV": (code(DOTENV), "Read another file instead of `.env`; if empty, read none."),
     "RETOUCH_ROOT_MAP": (
         "",
         (
-            "`/there=/here`: where a folder of the machine that submitted is mounted on this one. Several are separated by "
+            "`/there=/here`: the folder `/there` of the submitting machine is mounted here as `/here`. Separate several with "
             "commas."
         ),
     ),
     "RETOUCH_LEASE_SECONDS": (
         f"`{_WORKER.lease:g}` for workers, `{TTL:g}` for `run` on an object store",
         (
-            "For how long a claim holds without a sign of life: so long it takes until another goes on for one that was "
-            "killed. Longer for machines that stand still for seconds; all workers should have the same."
+            "How long a claim on rows lasts without a sign of life, and so how long it takes until a killed process is "
+            "replaced. Raise it if machines may freeze for seconds. Use the same value on all workers."
         ),
     ),
     "RETOUCH_GRACE_SECONDS": (
-        "the longest `--timeout` of its jobs and a little more",
+        "the longest `--timeout` of its jobs plus 30",
         (
-            "For how long calls in flight may go on when a worker is told to end. Calls that are given up count as "
+            "How long calls in flight may continue after a worker is told to stop. Calls that are given up count as "
             "`calls_unknown`."
         ),
     ),
     "RETOUCH_STALLED_SECONDS": (
         code(f"{_WORKER.stalled:g}"),
         (
-            "Messages lie in the queue, threads are free and none has come for so long: the worker's consumer is restarted; "
-            "if that does not help, the worker ends with 1, for its supervisor."
+            "If messages are waiting and a free worker has received none for this long, it reconnects. If that does not help, it "
+            "exits with 1, so that its supervisor restarts it."
         ),
     ),
     "RETOUCH_NOTIFY_SECRET": (
         "",
         (
-            "Signs what webhooks are sent, as [Standard Webhooks](https://www.standardwebhooks.com) have it. Workers need it, "
-            "too."
+            "The secret that signs webhook messages, as defined by [Standard Webhooks](https://www.standardwebhooks.com). "
+            "Workers need it too."
         ),
     ),
-    "RETOUCH_KILL_AT": ("", "For the tests of retouch alone: kills the process at a step of a row."),
-    "RETOUCH_FREEZE_AT": ("", "For the tests of retouch alone: stops the process at a step of a row."),
+    "RETOUCH_KILL_AT": ("", "Only for retouch's own tests: kills the process at a step of a row."),
+    "RETOUCH_FREEZE_AT": ("", "Only for retouch's own tests: freezes the process at a step of a row."),
 }
 
-_STANDARD = """## As everywhere
+_STANDARD = """## Standard variables
 
 | variable | |
 | --- | --- |
-| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | the proxy to the API and to pictures; `http://` and `https://` proxies alone |
-| `SSL_CERT_FILE`, `SSL_CERT_DIR` | certificates that are trusted, in place of those that come with `certifi` |
-| `AWS_…`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_…` | credentials and endpoints of object stores, as their own tools read them |
-| `AWS_ALLOW_HTTP`, `GOOGLE_ALLOW_HTTP`, `AZURE_ALLOW_HTTP` | `true`: the endpoint may be plain http |
+| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | the proxy for the API and for pictures; only `http://` and `https://` proxies |
+| `SSL_CERT_FILE`, `SSL_CERT_DIR` | trusted certificates, instead of those that come with `certifi` |
+| `AWS_…`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_…` | credentials and endpoints of object stores, as their own tools use them |
+| `AWS_ALLOW_HTTP`, `GOOGLE_ALLOW_HTTP`, `AZURE_ALLOW_HTTP` | `true` allows a plain http endpoint |
 """
 
-_OF_OPTIONS = """## Of options
+_OF_OPTIONS = """## Variables of options
 
-[Commands](commands.md) has their meanings and defaults. A switch is set by `1`, `true`, `yes` or `on`, and taken back by
-`0`, `false`, `no`, `off` or nothing.
+See [Commands](commands.md) for meanings and defaults. A switch is turned on by `1`, `true`, `yes` or `on`, and off by `0`,
+`false`, `no`, `off` or an empty value.
 """
 
 _NAME = re.compile(r"(?:RETOUCH|GEMINI|GOOGLE)_[A-Z_]*[A-Z]")
@@ -122,7 +122,7 @@ def page() -> str:
             table(["variable", "default", ""], own),
             _STANDARD,
             _OF_OPTIONS,
-            table(["variable", "option", "of"], options),
+            table(["variable", "option", "commands"], options),
         ]
     )
 

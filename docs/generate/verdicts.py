@@ -24,22 +24,21 @@ _ATTEMPTS = 3
 
 _INTRO = f"""# Outcomes, verdicts and reasons
 
-A **verdict** is what one answer was (or its absence), an **outcome** is how a row ended, a **state** is where a job stands.
-A record's `reason` begins with a short code: the verdict of its last try, or what made the row invalid.
+A **verdict** describes one answer (or its absence), an **outcome** how a row ended, and a **state** where a job is. A record's
+`reason` begins with a short code: the verdict of its last attempt, or what made the row invalid.
 
-An answer that *counts* uses up one of a row's `--attempts`. Waiting that does not count is bounded: {PATIENCE / 60:.0f} minutes a row
-in all (a day's quota exempt), and {OVERLOADS} times an overloaded API.
+An answer that *counts* uses up one of a row's `--attempts`. Answers that do not count are limited too: a row waits at most
+{PATIENCE / 60:.0f} minutes in all (not counting a daily quota), and fails after an overloaded API answered {OVERLOADS} times.
 """
 
-_HALTS = f"""`invalid_request`: the same {SAME_FAULTS} times before any success halts the job, too. `not_found` on a row's own
-model settles that row as failed and does not halt the job. A wait for a rate limit or a quota holds every call to that model
-back, in every process.
+_HALTS = f"""If the first {SAME_FAULTS} `invalid_request` answers are the same and no row has succeeded yet, the job is halted. A `not_found`
+for a row's own model fails only that row. While a rate limit or a quota is waited for, no process calls that model.
 """
 
 _INVALID = """## Why a row is invalid
 
-The codes of faults, as `check` names them before the job and records after it. A row at fault is never sent and costs
-nothing; all others go on.
+These codes appear in the output of `check` and in records. An invalid row is never sent and costs nothing; all other rows
+are processed.
 """
 
 
@@ -57,11 +56,18 @@ def page() -> str:
             _INTRO,
             "## From an answer to what happens next\n",
             table(
-                ["what came back", "verdict", "counts as a try", "may have been paid for", "next"], _rows()
+                [
+                    "what came back",
+                    "verdict",
+                    "counts as an attempt",
+                    "may have been paid for",
+                    "what happens next",
+                ],
+                _rows(),
             ),
             _HALTS,
-            "## How a try is put\n",
-            table(["try", "variant", ""], _variants()),
+            "## How attempts differ\n",
+            table(["attempt", "variant", "request"], _variants()),
             "## Verdicts\n",
             table(["verdict", ""], [[code(one), VERDICTS[one]] for one in Verdict]),
             "## Outcomes of a row\n",
@@ -94,7 +100,7 @@ def _next(judged: Judgement) -> str:
     """What happens at the first such answer of a row, and at its last."""
     first = _said(_decided(judged, 1), judged)
     last = _said(_decided(judged, _ATTEMPTS), judged) if judged.counted else ""
-    return f"{first}; after the last try {last}" if last and last != first else first
+    return f"{first}; after the last attempt {last}" if last and last != first else first
 
 
 def _decided(judged: Judgement, times: int) -> Next:
@@ -121,17 +127,17 @@ def _said(following: Next, judged: Judgement) -> str:
     if judged.verdict is Verdict.QUOTA_EXHAUSTED:
         return "the job waits until midnight Pacific"
     if judged.retry_after:
-        return "again, after the wait that was asked for"
+        return "tried again after the requested wait"
     if following.seconds:
-        return "again, after a growing wait"
-    return "again, at once"
+        return "tried again after a growing wait"
+    return "tried again at once"
 
 
 def _variants() -> Iterator[list[str]]:
     said = {
-        Variant.PLAIN: "the prompt untouched",
-        Variant.EXPLICIT: "the same, with an explicit request for the picture after it",
-        Variant.IMAGE_ONLY: "that text, and a picture as the only thing that may come back",
+        Variant.PLAIN: "the prompt as it is",
+        Variant.EXPLICIT: "the prompt, followed by an explicit request for a picture",
+        Variant.IMAGE_ONLY: "the same text, with a picture as the only allowed answer",
     }
     for n in range(1, _ATTEMPTS + 1):
         yield [str(n) if n < _ATTEMPTS else f"{n} and later", code(variant(n - 1)), said[variant(n - 1)]]
@@ -147,13 +153,13 @@ def _samples() -> Iterator[_Sample]:
 def _pictures() -> Iterator[_Sample]:
     good = judge(_content(_PICTURE))
     yield _Sample("a picture that decodes", good)
-    yield _Sample("a picture that does not decode, or fails a check", bad_picture(good, ""))
-    yield _Sample("the input again, byte for byte", unchanged(good, ""))
+    yield _Sample("a picture that does not decode or fails a check", bad_picture(good, ""))
+    yield _Sample("the input picture, unchanged byte for byte", unchanged(good, ""))
 
 
 def _withheld() -> Iterator[_Sample]:
     yield _Sample("text without a picture", judge(_content(Part(text="I cannot."))))
-    yield _Sample("text, where text was asked for", judge(_content(Part(text="A cat.")), text_wanted=True))
+    yield _Sample("text, where text was requested", judge(_content(Part(text="A cat.")), text_wanted=True))
     yield _Sample(
         "nothing: no candidates, no parts, `{}`, not JSON", judge(Answer(status=200, reply=Reply()))
     )
@@ -169,9 +175,11 @@ def _withheld() -> Iterator[_Sample]:
 
 def _failures() -> Iterator[_Sample]:
     lost, late, trust = Kind.NETWORK, Kind.TIMEOUT, Kind.UNTRUSTED
-    yield _Sample("no connection, or the request was not sent whole", judge(Failure(kind=lost)))
-    yield _Sample("sent, then cut off", judge(Failure(kind=lost, begun=True, sent=True)))
-    yield _Sample("sent, and no answer within `--timeout`", judge(Failure(kind=late, begun=True, sent=True)))
+    yield _Sample("no connection, or the request was not sent completely", judge(Failure(kind=lost)))
+    yield _Sample("request sent, then the connection broke", judge(Failure(kind=lost, begun=True, sent=True)))
+    yield _Sample(
+        "request sent, and no answer within `--timeout`", judge(Failure(kind=late, begun=True, sent=True))
+    )
     yield _Sample("a certificate that is not trusted", judge(Failure(kind=trust)))
 
 
@@ -204,50 +212,50 @@ def _quota(name: str, value: str = "100") -> Detail:
 _PICTURE = Part(inline_data=Inline(mime_type="image/png", data="@0"))
 
 _STATES = {
-    State.QUEUED: "handed over, or stopped in order: goes on with the next worker, or the next `run`",
-    State.RUNNING: "rows are called for",
-    State.PAUSED: "by `retouch pause` or by its budget: a person lets it go on",
-    State.WAITING: "for a quota, a limit, the store or pictures: goes on by itself, `state_reason` says when or why",
-    State.HALTED: "key, billing or model refused: when that is mended, the same command goes on",
-    State.CANCELLED: "by `retouch cancel`; every row has its record",
+    State.QUEUED: "submitted or stopped; continues with the next worker or the next `run`",
+    State.RUNNING: "rows are being processed",
+    State.PAUSED: "stopped by `retouch pause` or by its budget; continues when you say so",
+    State.WAITING: "waits for a quota, a limit, the store or pictures; continues by itself. `state_reason` says when or why",
+    State.HALTED: "key, billing or model refused; once that is fixed, the same command continues",
+    State.CANCELLED: "stopped by `retouch cancel`; every row has its record",
     State.FINISHED: "every row has its record",
 }
 
 #: What makes a row invalid, by the code of its fault; a test compares the codes with those in the program.
 FAULTS = {
     "audio_or_video": "the file is an audio file or a video",
-    "bad_encoding": "bytes that are not UTF-8; the message names the encoding that was probably meant",
-    "bad_json": "a line of JSONL that is not a JSON object",
-    "bad_name": "a file in a folder whose name cannot be written as text",
-    "bad_url": "a URL that makes no sense",
-    "bomb": "a picture of more pixels than may be decoded",
+    "bad_encoding": "the text is not UTF-8; the message names the probable encoding",
+    "bad_json": "a line of JSONL is not a JSON object",
+    "bad_name": "the name of a file in the folder is not valid text",
+    "bad_url": "the URL is malformed",
+    "bomb": "the picture has more pixels than can be decoded safely",
     "changed": "the file changed between its check and the call",
-    "duplicate_column": "an object of JSONL names a column twice",
-    "duplicate_id": "an earlier row has this id",
-    "duplicate_output": "an earlier row has this file name for its result",
-    "empty": "a file without bytes",
-    "empty_row": "neither a picture nor a prompt",
-    "extra_values": "more values than columns",
-    "forbidden": "the picture's server lets nobody read it (401, 403)",
-    "missing": "the picture is not there",
-    "model": "what cannot be the id of a model",
-    "no_prompt": "no prompt in the row, and no `--prompt`",
-    "not_a_picture": "a folder, a text or whatever else is no picture",
+    "duplicate_column": "a JSONL object has the same key twice",
+    "duplicate_id": "an earlier row has the same id",
+    "duplicate_output": "an earlier row has the same `output`",
+    "empty": "the file is empty",
+    "empty_row": "the row has neither a picture nor a prompt",
+    "extra_values": "the row has more values than columns",
+    "forbidden": "the picture's server denies access (401, 403)",
+    "missing": "the picture does not exist",
+    "model": "the value cannot be a model's id",
+    "no_prompt": "the row has no prompt, and there is no `--prompt`",
+    "not_a_picture": "it is a folder, a text file or something else that is not a picture",
     "not_in_image": "a picture stands in a column of another name, and there is no column `image`",
-    "nul": "a NUL character",
-    "open_quote": "a quote in a CSV that is not closed",
-    "option": "a size, an aspect ratio or a number of pictures that the model does not take",
-    "outside": "the path leaves the manifest's folder; `--allow-outside` lets it",
-    "private_address": "the URL names a private address; `--allow-private-urls` lets it",
-    "prompt": "a prompt that cannot be written as text",
-    "stray_brace": "a brace in a prompt that belongs to no `{column}`; `{{` is a brace",
-    "too_large": "more bytes than fit into a request",
-    "too_long": "a value or a line that is too long to be meant",
-    "unknown_column": "a prompt names a column that there is not",
+    "nul": "the row contains a NUL character",
+    "open_quote": "a quote in the CSV is not closed",
+    "option": "the model does not support this size, aspect ratio or number of pictures",
+    "outside": "the path is outside the manifest's folder; `--allow-outside` permits it",
+    "private_address": "the URL has a private address; `--allow-private-urls` permits it",
+    "prompt": "the prompt is not valid text",
+    "stray_brace": "a brace in the prompt does not belong to a `{column}`; write `{{` for a literal brace",
+    "too_large": "the pictures are too large for one request",
+    "too_long": "a value or a line is far too long; a quote is probably missing",
+    "unknown_column": "the prompt uses a column that does not exist",
     "unreachable": "the picture's server does not answer",
-    "unreadable": "a picture that cannot be opened or decoded",
-    "unsupported": "a kind of file or URL that cannot be sent",
-    "wrong_type": "a value that is no text where text is needed",
+    "unreadable": "the picture cannot be opened or decoded",
+    "unsupported": "this kind of file or URL is not supported",
+    "wrong_type": "the value must be text",
 }
 
 #: What raises or makes a fault -> where its code stands among the arguments.

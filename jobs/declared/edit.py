@@ -6,7 +6,7 @@ from jobs.command import Command, json_option, option, switch
 from jobs.option_types import Text
 from jobs.options import JOB, answer_params, command_option, job_argument, job_params
 
-_MANIFEST = """MANIFEST is a CSV, TSV, JSONL or Parquet file, a folder of images, a glob, or - for JSONL on
+_MANIFEST = """MANIFEST is a CSV, TSV, JSONL or Parquet file, a folder of pictures, a glob, or - for JSONL on
     standard input."""
 
 
@@ -15,11 +15,11 @@ def check() -> Command:
     return Command(
         "check",
         "jobs.check:check",
-        [*job_params(), command_option(), json_option("faults and estimates")],
-        text=f"""Find everything that can be known before money is spent: every fault with its line, the number
-    of calls, their cost and time. Changes nothing, calls nothing, fetches no URL.
+        [*job_params(), command_option(), json_option("mistakes and estimates")],
+        text=f"""Check a manifest before you pay: list every mistake with its line, and estimate the calls, the
+    cost and the time. Changes nothing, calls nothing, fetches no URL.
 
-    {_MANIFEST} Exit code: 0 no faults, 1 some, 2 the manifest cannot be read.
+    {_MANIFEST} Exit code: 0 no mistakes, 1 some, 2 the manifest cannot be read.
     """,
         examples=(
             "retouch check shop.csv",
@@ -34,10 +34,11 @@ def run() -> Command:
     return Command(
         "run",
         "jobs.run:run",
-        [*job_params(), command_option(), json_option("the status at the end")],
-        text=f"""Edit a whole manifest in this process; no Redis, no worker.
+        [*job_params(), command_option(), json_option("the final status")],
+        text=f"""Edit a whole manifest in this process, without Redis or workers.
 
-    {_MANIFEST} The same command goes on where it was stopped, and calls only for rows that are not settled.
+    {_MANIFEST} After an interruption, the same command continues where it stopped; finished rows are not sent
+    again.
     """,
         examples=(
             "retouch run shop.csv",
@@ -55,12 +56,15 @@ def submit() -> Command:
         "jobs.submit:submit",
         [
             *job_params(),
-            switch("upload", help="Copy the pictures into the job folder, for workers that cannot see them."),
+            switch(
+                "upload",
+                help="Copy the pictures into the job's folder, for workers that cannot read the originals.",
+            ),
             json_option("job, out and rows"),
         ],
-        text=f"""Hand a job to the workers, and print its id. Submitting to a folder that is there resumes it.
+        text=f"""Hand a job to the workers and print its id. If the job's folder exists already, the job is resumed.
 
-    {_MANIFEST} Exit code: 0 once it is queued.
+    {_MANIFEST} Exit code: 0 once the job is queued.
     """,
         examples=(
             "retouch submit shop.csv --out s3://bucket/spring",
@@ -82,20 +86,20 @@ def retry() -> Command:
                 metavar="WORDS",
                 type=Text(),
                 env="RETOUCH_RETRY_REASON",
-                help="Only these: reasons or outcomes, separated by commas.",
+                help="Only rows with these reasons or outcomes, separated by commas.",
             ),
             # Not RETOUCH_PROMPT: that is for rows without a prompt, this replaces those that rows have.
             option(
                 "--prompt",
                 type=Text(),
                 env="RETOUCH_RETRY_PROMPT",
-                help="What to do instead; may hold {column}.",
+                help="A new prompt for these rows; may contain {column}.",
             ),
             *answer_params(),
-            json_option("the status at the end"),
+            json_option("the final status"),
         ],
-        text=f"""Settle again what is not done; what is done is never touched, and no history is lost. A job that
-    was handed to the workers goes back to them, any other is run here and now.
+        text=f"""Try again the rows that are not done. Rows that are done are never touched, and records keep
+    their earlier attempts. A submitted job goes back to the workers; any other job is run in this process.
 
     {JOB}
     """,

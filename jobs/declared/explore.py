@@ -15,7 +15,7 @@ def models() -> Command:
         "models",
         "jobs.models:show",
         [json_option("the catalogue")],
-        text="Show the image models: their state, sizes, aspect ratios and prices, and of which day that is.",
+        text="List the image models with their state, sizes, aspect ratios and prices, and the date of these facts.",
         examples=("retouch models", "retouch models --json | jq -r '.models[].id'"),
     )
 
@@ -25,11 +25,11 @@ def doctor() -> Command:
     return Command(
         "doctor",
         "jobs.doctor.command:diagnose",
-        [*place_params(), json_option("every finding")],
-        text="""Look whether everything is in place: key, model and sizes, store, Redis, workers, schedules, clock,
-    versions, proxy and certificates. It costs nothing, changes nothing, and says of each fault how to mend it.
+        [*place_params(), json_option("all findings")],
+        text="""Check that everything works: key, model and sizes, store, Redis, workers, schedules, clock,
+    versions, proxy and certificates. Costs nothing, changes nothing, and says how to fix each problem.
 
-    Exit code: 0 nothing is at fault, 1 something is.
+    Exit code: 0 no faults, 1 some.
     """,
         examples=(
             "retouch doctor",
@@ -45,8 +45,8 @@ def emulator() -> Command:
         "emulator",
         "jobs.emulator:serve",
         _emulator_params(),
-        text="""Start a local stand-in for the API. It edits pictures visibly, orders faults, and keeps a ledger of
-    every call at /ledger. Its URL is printed first; give it to retouch as GOOGLE_GEMINI_BASE_URL.
+        text="""Start a local stand-in for the API. It draws over the pictures it receives, simulates faults,
+    and lists every call at /ledger. It prints its URL first; set GOOGLE_GEMINI_BASE_URL to it.
     """,
         examples=(
             "retouch emulator --latency lognormal:12:0.5 --fault 'text_only every=10'",
@@ -61,28 +61,43 @@ def _emulator_params() -> list[click.Parameter]:
         return option(name, env=variable, **settings)
 
     return [
-        own("--host", default="127.0.0.1", help="Where to listen."),
-        own("--port", type=Number(int, least=0), default=8080, help="0 takes a free one."),
-        own("--latency", default="0", help="Seconds: 2.5, uniform:1:3 or lognormal:12:0.5."),
-        own("--rules", type=click.Path(dir_okay=False), help="Faults to order, in TOML or JSON."),
+        own("--host", default="127.0.0.1", help="Address to listen on."),
+        own("--port", type=Number(int, least=0), default=8080, help="Port to listen on; 0 picks a free one."),
+        own(
+            "--latency",
+            default="0",
+            help="Time of each call in seconds: 2.5, uniform:1:3 or lognormal:12:0.5.",
+        ),
+        own(
+            "--rules",
+            type=click.Path(dir_okay=False),
+            help="File with the faults to simulate, in TOML or JSON.",
+        ),
         own(
             "--fault",
             type=Rule(),
             multiple=True,
-            help="One rule, such as 'text_only every=3'; repeatable.",
+            help="One fault to simulate, such as 'text_only every=3'; repeatable.",
         ),
-        own("--rpm", type=Number(int, least=1), help="Calls in any minute; more get a 429."),
-        own("--key", type=Text(), help="The only key that is let in."),
-        own("--format", type=click.Choice(("png", "jpeg")), default="png", help="Of the pictures."),
-        own("--shrink", type=Number(int, least=1), default=1, help="Divides the edges of the pictures."),
-        own("--seed", type=Number(int), default=0, help="Of latencies and chances."),
-        own("--ledger", type=click.Path(dir_okay=False), help="Write every call here, as JSON lines."),
+        own("--rpm", type=Number(int, least=1), help="Calls allowed per minute; more get a 429."),
+        own("--key", type=Text(), help="The only API key to accept; by default any."),
+        own("--format", type=click.Choice(("png", "jpeg")), default="png", help="Format of the pictures."),
+        own(
+            "--shrink",
+            type=Number(int, least=1),
+            default=1,
+            help="Divide width and height of the pictures by this.",
+        ),
+        own("--seed", type=Number(int), default=0, help="Seed of random latencies and faults."),
+        own(
+            "--ledger", type=click.Path(dir_okay=False), help="Write every call to this file, as JSON lines."
+        ),
         own(
             "--canned",
             is_flag=True,
             type=YesNo(),
-            help="One prebuilt body for every call, for benchmarks.",
+            help="Send the same prebuilt answer to every call, for benchmarks.",
         ),
-        own("--certificate", type=click.Path(dir_okay=False), help="PEM, for https."),
-        own("--private-key", type=click.Path(dir_okay=False), help="PEM, for https."),
+        own("--certificate", type=click.Path(dir_okay=False), help="PEM file, to serve https."),
+        own("--private-key", type=click.Path(dir_okay=False), help="PEM file, to serve https."),
     ]

@@ -15,8 +15,8 @@ def status() -> Command:
     return Command(
         "status",
         "jobs.status:show",
-        [job_argument(required=False), json_option("one status object, or a list of all")],
-        text=f"Show how one job stands, or all of them, the newest last.\n\n{JOB}",
+        [job_argument(required=False), json_option("one status, or a list of all,")],
+        text=f"Show the status of one job, or list all jobs, newest last.\n\n{JOB}",
         examples=("retouch status", "retouch status 20260801-120000-ab12cd --json"),
     )
 
@@ -26,10 +26,10 @@ def watch() -> Command:
     return Command(
         "watch",
         "jobs.watch:watch",
-        [job_argument(), json_option("the status at the end")],
-        text=f"""Watch a job to its end. Ctrl-C ends the watching alone, and not the job.
+        [job_argument(), json_option("the final status")],
+        text=f"""Follow a job live to its end. Ctrl-C stops watching, not the job.
 
-    {JOB} Exit code: as `retouch run`.
+    {JOB} Exit code: that of `retouch run`.
     """,
         examples=("retouch watch 20260801-120000-ab12cd", "retouch watch s3://bucket/spring"),
     )
@@ -42,11 +42,11 @@ def results() -> Command:
         "jobs.results:show",
         [
             job_argument(),
-            option("--outcome", type=click.Choice(_OUTCOMES), help="Rows of this outcome alone."),
-            switch("json", help="Print whole records, a line of JSON each."),
-            switch("csv", help="Print the table of results.csv."),
+            option("--outcome", type=click.Choice(_OUTCOMES), help="Only rows with this outcome."),
+            switch("json", help="Print the full records, one JSON object per line."),
+            switch("csv", help="Print the same table as results.csv."),
         ],
-        text=f"Print what came of each row, in the manifest's order, as far as it is settled.\n\n{JOB}",
+        text=f"Print the result of each row finished so far, in the manifest's order.\n\n{JOB}",
         examples=(
             "retouch results JOB --outcome failed",
             "retouch results JOB --json | jq -r 'select(.cost_usd > 0.1) | .id'",
@@ -61,7 +61,7 @@ def report() -> Command:
         "report",
         "jobs.report:rewrite",
         [job_argument(), json_option("the status")],
-        text=f"Write results.jsonl, results.csv and report.html anew from what is settled.\n\n{JOB}",
+        text=f"Write results.jsonl, results.csv and report.html again, from the rows finished so far.\n\n{JOB}",
         examples=("retouch report 20260801-120000-ab12cd",),
     )
 
@@ -71,11 +71,12 @@ def verify() -> Command:
     return Command(
         "verify",
         "jobs.verify:verify",
-        [job_argument(), json_option("what was compared, and every flaw")],
-        text=f"""Compare a job's files with its records: is each picture there, with its bytes, its hash and its type;
-    is there none that no record knows; do results and report say what the records say. Changes nothing.
+        [job_argument(), json_option("what was compared and every difference")],
+        text=f"""Compare a job's files with its records: whether each picture exists with the right size, hash
+    and type, whether there are pictures without a record, and whether results and report match the records.
+    Changes nothing.
 
-    {JOB} Exit code: 0 all is as the records say, 1 it is not.
+    {JOB} Exit code: 0 everything matches, 1 something differs.
     """,
         examples=("retouch verify JOB", "retouch verify s3://bucket/spring --json | jq '.flaws[] | .path'"),
     )

@@ -18,10 +18,10 @@ def schedule_group() -> Group:
     return Group(
         "schedule",
         commands={command.name or "": command for command in commands},
-        text="""Bulk edits by the clock; `retouch scheduler` starts their runs.
+        text="""Run jobs on a schedule; `retouch scheduler` or `retouch up` starts the runs.
 
-    What stands after -- is what `retouch submit` takes; each run is a job of its own, with its own folder and
-    --budget. A folder or glob is edited incrementally: each run takes what is new or changed.
+    After -- come the manifest and options of `retouch submit`. Each run is a job of its own, with its own
+    folder and budget. For a folder or a glob, each run edits only the pictures that are new or changed.
     """,
         examples=(
             "retouch schedule add nightly --cron '0 2 * * *' --tz Europe/Paris -- photos/ --prompt 'white'",
@@ -37,9 +37,10 @@ def _add() -> Command:
         "add",
         f"{_WORK}.define:add",
         [_NAME, _words(required=True), *_timing(), *_policies(), json_option("the schedule")],
-        text="""Add a schedule. One of --cron, --every and --at says when; after -- comes what `retouch submit` takes.
+        text="""Add a schedule. Give one of --cron, --every and --at. After -- come the manifest and options of
+    `retouch submit`.
 
-    --out is then the folder in which each run gets its own.
+    With --out after --, each run gets a folder of its own inside that folder.
     """,
         examples=(
             "retouch schedule add nightly --cron '0 2 * * *' --tz Europe/Paris -- photos/ --prompt 'white'",
@@ -54,9 +55,10 @@ def _edit() -> Command:
         "edit",
         f"{_WORK}.define:edit",
         [_NAME, _words(required=False), *_timing(), *_policies(), json_option("the schedule")],
-        text="""Change a schedule: what is given replaces what was, the rest stays. The next run follows it.
+        text="""Change a schedule. Options that you give replace the old ones; the rest stays. This applies from
+    the next run.
 
-    Times that passed before the edit are not made up for.
+    Runs that were missed before the change are not made up for.
     """,
         examples=(
             "retouch schedule edit nightly --cron '30 3 * * *'",
@@ -71,20 +73,20 @@ def _list() -> Command:
         "list",
         f"{_WORK}.shown:show_all",
         [json_option("all schedules")],
-        text="List the schedules: when they run next, and what came of the last run.",
+        text="List the schedules with their next run and the result of the last one.",
         examples=("retouch schedule list", "retouch schedule list --json | jq -r '.[].next[0]'"),
     )
 
 
 def _show() -> Command:
     count = option(
-        "--runs", type=Number(int, least=0), default=10, env=f"{_OURS}RUNS", help="How many of its runs."
+        "--runs", type=Number(int, least=0), default=10, env=f"{_OURS}RUNS", help="How many runs to show."
     )
     return Command(
         "show",
         f"{_WORK}.shown:show_one",
         [_NAME, count, json_option("the schedule and its runs")],
-        text="Show a schedule and what came of its last runs, the newest first.",
+        text="Show a schedule and the results of its last runs, newest first.",
         examples=("retouch schedule show nightly", "retouch schedule show nightly --runs 100 --json"),
     )
 
@@ -93,10 +95,10 @@ def _run() -> Command:
     return Command(
         "run",
         f"{_WORK}.run:run_now",
-        [_NAME, json_option("job, out and what became of the run")],
-        text="""Start a run now, whatever the clock says; a paused schedule runs, too.
+        [_NAME, json_option("job, out and the result of the run")],
+        text="""Start a run now, even if the schedule is paused.
 
-    Prints the job's id. With nothing new to edit, no job is made.
+    Prints the job's id. If there is nothing new to edit, no job is created.
     """,
         examples=("retouch schedule run nightly", "retouch watch $(retouch schedule run nightly)"),
     )
@@ -107,7 +109,7 @@ def _pause() -> Command:
         "pause",
         f"{_WORK}.define:pause",
         [_NAME, json_option("the schedule")],
-        text="Start no run of a schedule until it is resumed. A run that is going goes on: `retouch pause JOB`.",
+        text="Pause a schedule. A run that is already going continues; to pause it, use `retouch pause JOB`.",
         examples=("retouch schedule pause nightly",),
     )
 
@@ -117,7 +119,7 @@ def _resume() -> Command:
         "resume",
         f"{_WORK}.define:resume",
         [_NAME, json_option("the schedule")],
-        text="Let a paused schedule go on; times that passed meanwhile are not made up for.",
+        text="Resume a paused schedule. Runs missed meanwhile are not made up for.",
         examples=("retouch schedule resume nightly",),
     )
 
@@ -127,7 +129,7 @@ def _remove() -> Command:
         "remove",
         f"{_WORK}.define:remove",
         [_NAME, json_option("the schedule")],
-        text="Remove a schedule. Its jobs and their results stay, and a run that is going goes on.",
+        text="Remove a schedule. Its jobs and their results stay, and a run that is already going continues.",
         examples=("retouch schedule remove nightly",),
     )
 
@@ -144,16 +146,28 @@ def _timing() -> list[click.Parameter]:
             type=Text(),
             env=f"{_OURS}CRON",
             metavar="'M H D M W'",
-            help="Five fields of cron: minute, hour, day of month, month, day of week.",
+            help="Minute, hour, day of month, month, day of week.",
         ),
-        option("--every", type=Text(), env=f"{_OURS}EVERY", metavar="TIME", help="Such as 30m, 6h or 1d."),
-        option("--at", type=Text(), env=f"{_OURS}AT", metavar="TIME", help="Once, such as 2026-12-24T18:00."),
+        option(
+            "--every",
+            type=Text(),
+            env=f"{_OURS}EVERY",
+            metavar="TIME",
+            help="Interval, such as 30m, 6h or 1d.",
+        ),
+        option(
+            "--at",
+            type=Text(),
+            env=f"{_OURS}AT",
+            metavar="TIME",
+            help="Run once at this time, such as 2026-12-24T18:00.",
+        ),
         option(
             "--tz",
             type=Text(),
             env=f"{_OURS}TZ",
             metavar="ZONE",
-            help="The time zone of --cron and --at, such as Europe/Paris; without it, this machine's.",
+            help="Time zone of --cron and --at, such as Europe/Paris. By default this machine's.",
         ),
     ]
 
@@ -164,17 +178,17 @@ def _policies() -> list[click.Parameter]:
             "--overlap",
             type=click.Choice(("skip", "queue")),
             env=f"{_OURS}OVERLAP",
-            help="What to do while the run before is still going; skip unless said.",
+            help="If the previous run is still going: skip this run (default), or queue it.",
         ),
         option(
             "--missed",
             type=click.Choice(("catch-up", "skip")),
             env=f"{_OURS}MISSED",
-            help="What to do about times at which no scheduler ran: catch up, once for all, unless said.",
+            help="If runs were missed because no scheduler was running: make up for all by one (default), or skip.",
         ),
         _tri_state(
             "incremental",
-            "Edit only pictures that are new or changed; so it is for a folder or a glob, unless said.",
+            "Edit only new and changed pictures. Default for a folder or a glob.",
         ),
     ]
 

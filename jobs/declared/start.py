@@ -14,12 +14,12 @@ def up() -> Command:
     return Command(
         "up",
         "jobs.up:up",
-        [slots_option("Calls of its worker at the same time; the smaller of this and the job's holds.")],
-        text="""Start the whole stack on this machine, without Docker: a Redis-compatible server that keeps its data
-    in the store's folder, a worker and a scheduler; one that dies is started again.
+        [slots_option("Parallel calls of its worker; the smaller of this and the job's applies.")],
+        text="""Start everything that submitted jobs need on this machine: a Redis-compatible server, a worker
+    and a scheduler. If one of them dies, it is restarted. The server keeps its data in the store's folder.
 
-    The server listens on this machine alone, at the port of RETOUCH_REDIS_URL (6379). Ctrl-C ends all of it in order:
-    calls in flight are let finish. Exit code: 0, 130 by Ctrl-C, 1 when a part of it could not be kept up.
+    The server accepts local connections only, on the port of RETOUCH_REDIS_URL (6379). Ctrl-C stops everything
+    in order, after calls in flight have finished. Exit code: 0, 130 after Ctrl-C, 1 if a part kept failing.
     """,
         examples=("retouch up", "RETOUCH_REDIS_URL=redis://localhost:6380/0 retouch up --max-in-flight 200"),
     )
@@ -31,23 +31,25 @@ def worker() -> Command:
         "worker",
         "jobs.worker:work",
         [
-            slots_option("Calls at the same time in this process; the smaller of this and the job's holds."),
+            slots_option("Parallel calls in this process; the smaller of this and the job's applies."),
             *_metrics_params(
-                "Serve /metrics and /healthz here; 0 takes a free port. Not served unless given."
+                "Serve /metrics and /healthz on this port; 0 picks a free one. By default they are not served."
             ),
-            command_option("any job", " Give it to every worker: one of them runs it."),
-            switch("events", help="Send Celery's events, for Flower."),
+            command_option("any job", " Give it to every worker; one of them runs it."),
+            switch("events", help="Send Celery events, for Flower."),
         ],
-        text="""Start a worker: it takes rows of every submitted job, until it is stopped.
+        text="""Start a worker. It works on all submitted jobs until it is stopped.
 
-    The first Ctrl-C or SIGTERM lets calls in flight finish; another worker goes on with the rest. The second ends it
-    at once. Start as many as you like, on as many machines as can reach Redis and the store. One that starts takes up
-    every submitted job of its store (RETOUCH_STORE) that is not at its end, also those that Redis has lost.
+    Start as many as you like, on any machine that can reach Redis and the store. A worker that starts picks up
+    every unfinished submitted job in its store (RETOUCH_STORE), including jobs that Redis has lost. After
+    Ctrl-C or SIGTERM it finishes its calls in flight and leaves the rest to other workers; a second signal ends
+    it at once.
 
-    RETOUCH_LEASE_SECONDS (10): a dead worker's rows are taken over after so long. The same for all workers.
-    RETOUCH_GRACE_SECONDS (the longest --timeout of its jobs, and 30 more): so long may calls in flight go on when the
-    worker is told to end; a supervisor must not kill it before. RETOUCH_STALLED_SECONDS (30): so long may messages
-    lie unheard before it connects anew; if that does not help, it ends with exit code 1, to be started again.
+    RETOUCH_LEASE_SECONDS (10): time after which a dead worker's rows are taken over; set the same for all
+    workers. RETOUCH_GRACE_SECONDS (the longest --timeout of its jobs plus 30): time that calls in flight get
+    when the worker is stopped; a supervisor must not kill it earlier. RETOUCH_STALLED_SECONDS (30): time
+    without messages, although some are waiting, after which the worker reconnects; if that does not help, it
+    exits with 1 to be restarted.
     """,
         examples=(
             "retouch worker",
@@ -62,10 +64,13 @@ def scheduler() -> Command:
     return Command(
         "scheduler",
         "jobs.scheduler:run",
-        _metrics_params("Serve /metrics and /healthz here; 0 takes a free port. Not served unless given."),
-        text="""Start a scheduler (Celery beat): it starts the runs of the store's schedules, until it is stopped.
+        _metrics_params(
+            "Serve /metrics and /healthz on this port; 0 picks a free one. By default they are not served."
+        ),
+        text="""Start a scheduler (Celery beat). It starts the runs of all schedules in the store; workers do
+    the work.
 
-    Start two, on two machines, and either may die: a run is started once. Workers do the work.
+    You may run two, on two machines, in case one dies: each run is still started once.
     """,
         examples=("retouch scheduler", "retouch -v scheduler --log-file scheduler.log"),
     )
@@ -77,16 +82,16 @@ def probe() -> Command:
         "probe",
         "jobs.probe:probe",
         [
-            *_metrics_params("Where the worker or scheduler serves /healthz."),
-            json_option("what it said"),
+            *_metrics_params("Port on which the worker or scheduler serves /healthz."),
+            json_option("its answer"),
         ],
-        text="""Ask the worker or scheduler on this machine whether it makes progress: for the health check of a
-    container.
+        text="""Check that the worker or scheduler on this machine makes progress. Meant for container health
+    checks.
 
-    Progress is judged, not the process: a worker that holds open rows and begins and ends nothing, or that takes no
-    message though some lie there, is not healthy; nor is a scheduler that does not look what is due, or any whose
-    event loop stands still. One that waits for Redis, for the store or for the API is healthy: another would wait
-    for them, too. Exit code: 0 it makes progress, 1 it does not.
+    A worker is unhealthy if it has work but starts and ends no calls, or if it receives no messages although
+    some are waiting. A scheduler is unhealthy if it does not look for due runs. Either is unhealthy if its
+    event loop stands still. A process that waits for Redis, the store or the API is healthy: restarting it
+    would not help. Exit code: 0 healthy, 1 not.
     """,
         examples=("retouch probe --metrics-port 9464", "RETOUCH_METRICS_PORT=9464 retouch probe"),
     )
@@ -96,5 +101,11 @@ def _metrics_params(text: str) -> list[click.Parameter]:
     """``--metrics-port`` and ``--metrics-host``, of those who serve metrics and those who ask."""
     return [
         option("--metrics-port", type=Number(int, least=0), metavar="PORT", help=text),
-        option("--metrics-host", type=Text(), default="127.0.0.1", metavar="HOST", help="At this address."),
+        option(
+            "--metrics-host",
+            type=Text(),
+            default="127.0.0.1",
+            metavar="HOST",
+            help="Address for --metrics-port.",
+        ),
     ]

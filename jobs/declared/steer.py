@@ -14,8 +14,8 @@ def pause() -> Command:
     return Command(
         "pause",
         "jobs.pause:pause",
-        [job_argument(), json_option("the status afterwards")],
-        text=f"Pause a job: calls in flight are let finish, no new one is begun, and it stays so.\n\n{JOB}",
+        [job_argument(), json_option("the new status")],
+        text=f"Pause a job: calls in flight finish, and no new ones start until `retouch resume`.\n\n{JOB}",
         examples=("retouch pause 20260801-120000-ab12cd",),
     )
 
@@ -25,8 +25,8 @@ def resume() -> Command:
     return Command(
         "resume",
         "jobs.pause:resume",
-        [job_argument(), json_option("the status afterwards")],
-        text=f"Let a paused job go on; one that Redis has lost is built again from its folder.\n\n{JOB}",
+        [job_argument(), json_option("the new status")],
+        text=f"Continue a paused job. A job that Redis has lost is restored from its folder.\n\n{JOB}",
         examples=("retouch resume 20260801-120000-ab12cd",),
     )
 
@@ -36,8 +36,8 @@ def cancel() -> Command:
     return Command(
         "cancel",
         "jobs.cancel:cancel",
-        [job_argument(), json_option("the status afterwards")],
-        text=f"Cancel a job: calls in flight are let finish, all other rows are settled as cancelled.\n\n{JOB}",
+        [job_argument(), json_option("the new status")],
+        text=f"Cancel a job: calls in flight finish, and all other rows are recorded as cancelled.\n\n{JOB}",
         examples=("retouch cancel 20260801-120000-ab12cd",),
     )
 
@@ -54,35 +54,36 @@ def set_() -> Command:
                 "--rpm",
                 type=Number(float, above=0, none=True, nothing=math.inf),
                 env="RETOUCH_SET_RPM",
-                help="Calls a minute, over all processes; none: no limit.",
+                help="Calls per minute, in all processes together; none for no limit.",
             ),
             option(
                 "--budget",
                 type=Number(float, least=0, none=True, nothing=math.inf),
                 env="RETOUCH_SET_BUDGET",
                 metavar="USD",
-                help="For the whole job, what is spent included; none: no limit.",
+                help="Limit for the whole job, including what is already spent; none for no limit.",
             ),
             option(
                 "--max-in-flight",
                 type=Number(int, least=1),
                 env="RETOUCH_SET_MAX_IN_FLIGHT",
                 metavar="N",
-                help="Calls at the same time, in each process.",
+                help="Parallel calls in each process.",
             ),
             option(
                 "--timeout",
                 type=Number(float, above=0),
                 env="RETOUCH_SET_TIMEOUT",
                 metavar="SECONDS",
-                help="How long a call that begins now may take.",
+                help="Time limit of calls that start from now on.",
             ),
-            json_option("the status afterwards"),
+            json_option("the new status"),
         ],
-        text=f"""Change pace, budget, slots or timeout of a job, while it runs; within seconds it holds everywhere.
+        text=f"""Change pace, budget, parallel calls or timeout of a job while it runs. Takes effect everywhere
+    within seconds.
 
-    A job that its budget has paused goes on with a new one; one that a person has paused, or that is halted, is for
-    `retouch resume`. The next `retouch run` or `retouch submit` of the job says its own limits.
+    A job that was paused by its budget continues with a higher one. A job that you paused, or that is halted,
+    needs `retouch resume`. The next `retouch run` or `retouch submit` of the job uses its own options again.
 
     {JOB}
     """,

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Grade(StrEnum):
-    """How bad it is. A *fault* keeps jobs from being done; a *warning* may cost time or money, or surprise."""
+    """How serious it is. A *fault* prevents jobs from running; a *warning* may cost time or money or surprise you."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,10 +19,10 @@ class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at.
 
     Attributes:
-        check: its subject, one word.
-        grade: how bad it is.
+        check: what was checked, one word.
+        grade: how serious it is.
         text: what was found.
-        mend: what to do about it, one sentence; ``None`` where nothing need be done.
+        mend: how to fix it, in one sentence; ``None`` if there is nothing to do.
     """
 
     check: str

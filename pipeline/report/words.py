@@ -13,9 +13,9 @@ NONE = "\u2013"
 OUTCOMES = {
     Outcome.DONE: "edited, decoded and checked",
     Outcome.BLOCKED: "refused by policy",
-    Outcome.FAILED: "given up after the last try",
-    Outcome.INVALID: "could never be sent",
-    Outcome.CANCELLED: "cancelled before it was settled",
+    Outcome.FAILED: "gave up after the last attempt",
+    Outcome.INVALID: "could not be sent",
+    Outcome.CANCELLED: "cancelled before it was finished",
 }
 
 STATES = {
@@ -31,11 +31,11 @@ STATES = {
 VERDICTS = {
     Verdict.IMAGE: "a picture, accepted",
     Verdict.BAD_IMAGE: "a picture that does not decode or fails a check",
-    Verdict.UNCHANGED: "the picture came back as it was",
+    Verdict.UNCHANGED: "the input picture came back unchanged",
     Verdict.TRUNCATED: "cut off at the token limit",
-    Verdict.TEXT_ONLY: "text in place of a picture",
-    Verdict.TEXT: "text, as asked",
-    Verdict.NO_IMAGE: "no picture and no reason to refuse",
+    Verdict.TEXT_ONLY: "text instead of a picture",
+    Verdict.TEXT: "text, as requested",
+    Verdict.NO_IMAGE: "no picture and no stated reason",
     Verdict.BLOCKED: "refused by policy",
     Verdict.NETWORK: "the connection broke",
     Verdict.TIMEOUT: "no answer in time",
@@ -44,7 +44,7 @@ VERDICTS = {
     Verdict.OVERLOADED: "the API was overloaded",
     Verdict.INVALID_REQUEST: "the API did not accept the request",
     Verdict.DENIED: "key, billing or access refused",
-    Verdict.NOT_FOUND: "the model is not there",
+    Verdict.NOT_FOUND: "the model does not exist",
     Verdict.INTERRUPTED: "the process ended during the call",
 }
 

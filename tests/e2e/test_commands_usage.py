@@ -80,10 +80,10 @@ def test_help_shows_options_in_sections(shell):
         "What to edit",
         "Pace",
         "Money",
-        "What a manifest may reach",
-        "Be told",
+        "Access",
+        "Notifications",
         "Options",
-        "Everywhere",
+        "General",
         "Examples",
     ]
     assert [line.split()[0] for line in shown["Money"] if line.startswith("--")] == [
@@ -92,7 +92,7 @@ def test_help_shows_options_in_sections(shell):
         "--confirm-above",
         "--[no-]yes",
     ]
-    assert shown["Everywhere"][-1].startswith("-h, --help")
+    assert shown["General"][-1].startswith("-h, --help")
 
 
 def sections(text: str) -> dict[str, list[str]]:

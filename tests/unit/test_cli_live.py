@@ -59,8 +59,8 @@ def test_a_wide_terminal():
     assert lines[2:] == [
         "  done     1,180  edited, decoded and checked",
         "  blocked      0  refused by policy",
-        "  failed      30  given up after the last try",
-        "  invalid      0  could never be sent",
+        "  failed      30  gave up after the last attempt",
+        "  invalid      0  could not be sent",
         "  pending  8,790",
         "64 in flight · 76.2 pictures a minute · $43.21 so far · 1 h 55 min left",
     ]

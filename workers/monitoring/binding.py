@@ -10,19 +10,19 @@ import msgspec
 class Limit(StrEnum):
     """What keeps a job from making more calls at the same time; the words of ``check`` where it has one."""
 
-    #: Redis is away: no call may begin that others could not count.
+    #: Redis is not available, so calls could not be counted across workers.
     REDIS = "redis"
-    #: The store fails: what is paid for could not be kept.
+    #: The store is failing, so paid pictures could not be stored.
     STORE = "store"
     #: The API asked for a pause, or its quota for the day is used up.
     API = "api"
-    #: What is left of ``--budget`` is set aside for calls in flight.
+    #: The rest of ``--budget`` is reserved for calls in flight.
     BUDGET = "budget"
-    #: The next start that ``--rpm`` allows is yet to come.
+    #: ``--rpm`` does not allow the next call yet.
     RPM = "rpm"
-    #: As many calls are in flight as ``--max-in-flight`` lets.
+    #: As many calls are in flight as ``--max-in-flight`` allows.
     SLOTS = "slots"
-    #: Fewer rows than slots: the manifest's end, or pictures that are still being fetched.
+    #: There are fewer rows than slots: the end of the manifest, or pictures still being fetched.
     ROWS = "rows"
 
 

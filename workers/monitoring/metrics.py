@@ -58,26 +58,26 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         count = partial(Counter, registry=self.registry)
-        self._rows = count("retouch_rows", "Rows settled here.", ("outcome",))
+        self._rows = count("retouch_rows", "Rows finished by this worker.", ("outcome",))
         self._attempts = count(
-            "retouch_attempts", "Attempts by verdict, those never sent included.", ("model", "verdict")
+            "retouch_attempts", "Attempts by verdict, including those never sent.", ("model", "verdict")
         )
-        self._calls = count("retouch_calls", "Requests whose body was begun.", ("model",))
+        self._calls = count("retouch_calls", "Requests sent, even partly.", ("model",))
         self._unknown = count(
-            "retouch_calls_unknown", "Calls without an answer: they may have been paid for.", ("model",)
+            "retouch_calls_unknown", "Calls that were never answered and may have been paid for.", ("model",)
         )
-        self._unpriced = count("retouch_calls_unpriced", "Calls whose cost nobody can know.", ("model",))
+        self._unpriced = count("retouch_calls_unpriced", "Answered calls whose price is unknown.", ("model",))
         self._cost = count("retouch_cost_usd", "US dollars spent, as far as known.", ("model",))
-        self._tokens = count("retouch_tokens", "Tokens as the API counted them.", ("model", "kind"))
+        self._tokens = count("retouch_tokens", "Tokens as reported by the API.", ("model", "kind"))
         self.events = Events(self.registry, _ALARMING)
         self._seconds = self._histogram(
             "retouch_call_duration_seconds",
-            "From the request's begin to the answer's end.",
+            "Seconds from the start of the request to the end of the answer.",
             _CALL_SECONDS,
             "model",
         )
         pulse.lagged = self._histogram(
-            "retouch_event_loop_lag_seconds", "By how much the event loop came round too late.", _LAG_SECONDS
+            "retouch_event_loop_lag_seconds", "Delay of the event loop.", _LAG_SECONDS
         ).observe
         self._begin()
         self._register(pulse)
@@ -129,7 +129,7 @@ class Metrics:
 
 def build_info(registry: CollectorRegistry) -> None:
     """Say which version of the program this is."""
-    Info("retouch_build", "The program.", registry=registry).info({"version": version("retouch")})
+    Info("retouch_build", "The version of retouch.", registry=registry).info({"version": version("retouch")})
 
 
 def _model() -> str:
@@ -157,11 +157,13 @@ class _Standing(Collector):
         yield _gauge("healthy", "Whether this worker makes progress.", fault(pulse.vitals()) is None)
         bound = CounterMetricFamily(
             "retouch_bound_seconds",
-            "Seconds for which each limit kept jobs here from making more calls, summed over the jobs.",
+            "Seconds for which each limit kept this worker's jobs from making more calls, summed over the jobs.",
             labels=("limit",),
         )
         jobs = GaugeMetricFamily(
-            "retouch_jobs_bound", "Jobs at work here, by the limit that binds them.", labels=("limit",)
+            "retouch_jobs_bound",
+            "Jobs in progress on this worker, by the limit that binds them.",
+            labels=("limit",),
         )
         limits = pulse.limits()
         for limit in Limit:
@@ -175,10 +177,10 @@ class _Standing(Collector):
         if found is None:
             return
         yield _gauge("queue_messages", "Messages in the queue, of all workers.", found.messages)
-        yield _gauge("open_jobs", "Jobs that are not ended, of all workers.", found.jobs)
-        yield _gauge("open_rows", "Rows of open jobs that are not settled, of all workers.", found.rows)
-        yield _gauge("waiting_shards", "Shards that nobody holds and that are not settled.", found.shards)
-        yield _gauge("workers", "Workers whose heartbeat was heard.", found.workers)
+        yield _gauge("open_jobs", "Jobs that have not ended, of all workers.", found.jobs)
+        yield _gauge("open_rows", "Unfinished rows of open jobs, of all workers.", found.rows)
+        yield _gauge("waiting_shards", "Unfinished shards that no worker holds.", found.shards)
+        yield _gauge("workers", "Workers with a recent heartbeat.", found.workers)
 
 
 def _of_runner(runner: ShardRunner, now: float) -> Iterator[Metric]:
@@ -186,44 +188,46 @@ def _of_runner(runner: ShardRunner, now: float) -> Iterator[Metric]:
     jobs = list(runner.jobs.open.values())
     leases = [held.lease for held in list(runner.held)]
     yield _gauge(
-        "calls_in_flight", "Calls in flight here.", sum(worker_job.figures.in_flight for worker_job in jobs)
+        "calls_in_flight",
+        "Calls in flight on this worker.",
+        sum(worker_job.figures.in_flight for worker_job in jobs),
     )
-    yield _gauge("slots", "Calls that may be in flight here.", tools.settings.slots)
+    yield _gauge("slots", "Calls that may be in flight on this worker.", tools.settings.slots)
     yield _gauge("threads", "Threads that take messages.", tools.settings.threads)
     yield _gauge("threads_busy", "Threads that wait for a shard.", runner.busy_threads)
-    yield _gauge("leases", "Shards that are held here.", len(leases))
+    yield _gauge("leases", "Shards that this worker holds.", len(leases))
     yield _gauge(
         "lease_age_seconds",
-        "For how long the oldest lease here has been held.",
+        "Age of this worker's oldest lease.",
         now - min((lease.taken for lease in leases), default=now),
     )
     yield _gauge(
         "lease_renewal_age_seconds",
-        "Since the renewal of a lease here that is the longest ago; a lease is lost at its length.",
+        "Time since the oldest renewal among this worker's leases; a lease is lost at its length.",
         now - min((lease.renewed_at for lease in leases), default=now),
     )
     yield _gauge("lease_seconds", "The length of a lease.", tools.settings.lease)
     yield _gauge(
-        "heartbeat_age_seconds", "Since Redis last answered a heartbeat.", now - runner.last_heartbeat
+        "heartbeat_age_seconds", "Time since Redis last answered a heartbeat.", now - runner.last_heartbeat
     )
     yield _gauge(
         "pace_limit_calls_per_minute",
-        "What --rpm allows the jobs that are at work here, summed; those without a limit add nothing.",
+        "The sum of --rpm of this worker's jobs; jobs without it add nothing.",
         sum(worker_job.rpm or 0.0 for worker_job in jobs),
     )
     yield _gauge(
         "pace_wait_seconds",
-        "Until the latest start of a call that --rpm has given here.",
+        "Time until the latest call that --rpm has scheduled on this worker.",
         max((worker_job.booked - now for worker_job in jobs if worker_job.booked > now), default=0.0),
     )
     yield _gauge(
         "api_hold_seconds",
-        "For how long the API wants to be left alone.",
+        "Remaining time of a pause that the API asked for.",
         max((worker_job.hold for worker_job in jobs), default=0.0),
     )
     aside = sum(purse.aside for purse in list(tools.purses.values()))
-    yield _gauge("reserved_usd", "US dollars set aside for calls in flight here.", dollars(aside))
-    yield _gauge("stopping", "Whether this worker was told to end.", runner.stopping)
+    yield _gauge("reserved_usd", "US dollars reserved for this worker's calls in flight.", dollars(aside))
+    yield _gauge("stopping", "Whether this worker was told to stop.", runner.stopping)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

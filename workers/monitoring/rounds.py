@@ -94,6 +94,6 @@ class _Standing(Collector):
         )
         yield GaugeMetricFamily(
             "retouch_scheduler_round_age_seconds",
-            "Since this scheduler last looked what is due.",
+            "Time since this scheduler last looked for due runs.",
             self._rounds.age,
         )

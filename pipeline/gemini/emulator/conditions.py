@@ -25,18 +25,18 @@ class When:
     """The conditions of one rule; those left out hold always.
 
     Attributes:
-        nth: numbers of calls, by arrival, from 1.
-        every: each call whose number divides by it.
-        after: calls whose number is greater.
-        probability: the share of calls; drawn from seed, token and attempt, so that it does not depend on
-            the order in which calls arrive.
-        contains: the prompt holds this text, whatever its case.
-        matches: a regular expression found in the prompt.
-        token: tokens of requests.
-        attempt: the how-manyth call of a token.
-        model: ids of models.
-        modalities: exactly the response modalities that were asked for.
-        inputs: how many input pictures there are.
+        nth: calls with these numbers, in order of arrival, from 1.
+        every: every n-th call.
+        after: all calls after this number.
+        probability: this share of calls, chosen from seed, token and attempt, so that the order in which
+            calls arrive does not matter.
+        contains: prompts that contain this text, in upper or lower case.
+        matches: prompts that match this regular expression.
+        token: requests with these tokens: a ``[[token]]`` in the prompt, or else a hash of prompt and pictures.
+        attempt: the n-th call with the same token.
+        model: calls to these models.
+        modalities: calls that request exactly these response modalities.
+        inputs: calls with this number of input pictures.
     """
 
     nth: frozenset[int] | None = None

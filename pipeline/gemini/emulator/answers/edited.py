@@ -33,7 +33,7 @@ def picture(
     height: int = 0,
     signature_bytes: int = 0,
 ) -> Reply:
-    """The edited picture. ``claims`` is a MIME type that the answer states whatever the bytes are."""
+    """The edited picture. ``claims``: the MIME type that the answer states, whatever the bytes are."""
     if not order.request.wants_picture:
         return text_only(order)
     tokens = order.request.model.image_tokens[order.request.size]
@@ -47,19 +47,19 @@ def picture(
 
 
 def text_only(order: Order, *, text: str = _PROSE, finish_reason: str = "STOP") -> Reply:
-    """Prose and no picture: the commonest failure (section 3.3 f)."""
+    """Text and no picture: the most common failure (section 3.3 f)."""
     return Reply(document=response(order, [text_part(text)], finish_reason=finish_reason), paid=True)
 
 
 def huge_text(order: Order, *, bytes: int = 5_000_000) -> Reply:  # noqa: A002 - the word of the rule file
-    """The picture after a flood of prose."""
+    """A picture after a very long text."""
     return picture(order, text=("All work and no play makes a dull picture. " * (bytes // 43 + 1))[:bytes])
 
 
 def thought_images(order: Order, *, drafts: int = 2, flagged: bool = True, final: bool = True) -> Reply:
     """Drafts before the picture, with or without the thought flag; ``final=false``: nothing but drafts.
 
-    A draft bears the mark ``<token>~d1``, so that a test sees when a draft was taken for the picture.
+    A draft carries the mark ``<token>~d1``, so that a test can tell it from the final picture.
     """
     parts = [_variant(order, f"~d{number}", thought=flagged) for number in range(1, drafts + 1)]
     if final:
@@ -68,7 +68,7 @@ def thought_images(order: Order, *, drafts: int = 2, flagged: bool = True, final
 
 
 def many_images(order: Order, *, images: int = 3) -> Reply:
-    """Several pictures, none a thought; all but the last bear the mark ``<token>~v1``, ``~v2``, ..."""
+    """Several pictures, none of them a thought; all but the last carry the mark ``<token>~v1``, ``~v2``, ..."""
     parts = [_variant(order, f"~v{number}") for number in range(1, images)]
     parts.append(picture_part(order, order.studio.paint(order.request, order.inputs)))
     return _with_pictures(order, parts, images)
@@ -91,13 +91,13 @@ def bad_base64(order: Order) -> Reply:
 
 
 def undecodable(order: Order, *, bytes: int = 50_000) -> Reply:  # noqa: A002 - the word of the rule file
-    """Good base64 of something that is no picture."""
+    """Valid base64 of something that is not a picture."""
     data = base64.b64encode(b"This is not a picture. " * (bytes // 23 + 1)).decode("ascii")
     return _with_pictures(order, [data_part(order, data, "image/png")], 1)
 
 
 def cut_picture(order: Order, *, fraction: float = 0.6) -> Reply:
-    """A picture whose last part is missing; its header still says the full size."""
+    """A picture whose last part is missing; its header still states the full size."""
     painted = order.studio.paint(order.request, order.inputs)
     kept = painted.data[: int(len(painted.data) * fraction)]
     parts = [picture_part(order, Painted(data=kept, mime_type=painted.mime_type))]

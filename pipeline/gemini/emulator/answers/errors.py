@@ -42,22 +42,22 @@ def from_error(error: WireError, **headers: str) -> Reply:
 def rate_limited(
     order: Order, *, retry_delay: float = 7.0, limit: int = 20, quota_id: str = PER_MINUTE
 ) -> Reply:
-    """429 for the minute, with RetryInfo and QuotaFailure."""
+    """429 for the limit per minute, with RetryInfo and QuotaFailure."""
     return from_error(quota_passed(order.request.model.id, quota_id, limit, retry_delay))
 
 
 def quota_day(order: Order, *, retry_delay: float = 50.0, limit: int = 250) -> Reply:
-    """429 for the day, with the misleading delay that comes with it."""
+    """429 for the limit per day, with the misleading delay that the API sends."""
     return from_error(quota_passed(order.request.model.id, PER_DAY, limit, retry_delay))
 
 
 def quota_zero(order: Order, *, retry_delay: float = 50.0) -> Reply:
-    """429 for an allowance that does not exist at all: no waiting helps."""
+    """429 for a quota of zero: waiting does not help."""
     return from_error(quota_passed(order.request.model.id, FREE_TIER, 0, retry_delay))
 
 
 def spend_limited(_order: Order, *, retry_delay: float = 0.0) -> Reply:
-    """429 of the brake on money, over ten minutes and the whole project."""
+    """429 for the spending limit of the project in ten minutes."""
     message = (
         "You exceeded your spend-based rate limit for this project. "
         "Please wait a few minutes and try again, or see https://ai.google.dev/gemini-api/docs/rate-limits."
@@ -80,7 +80,7 @@ def status(
     retry_delay: float = 0.0,
     retry_after: str = "",
 ) -> Reply:
-    """Any code with Google's JSON; ``reason`` goes into ErrorInfo (``API_KEY_INVALID``)."""
+    """Any status code with Google's JSON; ``reason`` goes into ErrorInfo (``API_KEY_INVALID``)."""
     details = [error_info(reason)] if reason else []
     if retry_delay:
         details.append(retry_info(retry_delay))
@@ -91,7 +91,7 @@ def status(
 
 
 def unknown_field(_order: Order, *, field: str = "x") -> Reply:
-    """400 as for a field that the API does not know, although the request was good."""
+    """400 for an unknown field, although the request was valid."""
     text = (
         f"Invalid JSON payload received. Unknown name \"{field}\" at 'generation_config': Cannot find field."
     )
@@ -100,12 +100,12 @@ def unknown_field(_order: Order, *, field: str = "x") -> Reply:
 
 
 def gateway_html(_order: Order, *, code: int = 502) -> Reply:
-    """A gateway's page in place of JSON."""
+    """An HTML page of a gateway instead of JSON."""
     return Reply(
         raw=_GATEWAY.format(code=code).encode(), status=code, content_type="text/html; charset=UTF-8"
     )
 
 
 def redirect(_order: Order, *, code: int = 302, location: str = "/redirected") -> Reply:
-    """A redirect; ``GET /ledger/summary`` counts who followed it, and with a key."""
+    """A redirect; ``GET /ledger/summary`` counts how often it was followed, and how often with a key."""
     return Reply(raw=b"", status=code, content_type="text/html", headers={"Location": location})

@@ -12,25 +12,25 @@ from pipeline.gemini.emulator.answers.reply import Delivery, Order, Reply
 
 
 def slow_body(order: Order, *, bytes_per_second: int = 200_000) -> Reply:
-    """The picture, a little at a time."""
+    """The picture, sent slowly."""
     return replace(picture(order), delivery=Delivery.SLOW, rate=bytes_per_second)
 
 
 def hang(_order: Order) -> Reply:
-    """The request is read; nothing ever comes."""
+    """The request is read, but never answered."""
     return Reply(delivery=Delivery.HANG, paid=True, pictures=1)
 
 
 def cut_body(order: Order, *, fraction: float = 0.5) -> Reply:
-    """The length is announced, a part is sent, the connection ends."""
+    """The length is announced and a part is sent, then the connection is closed."""
     return replace(picture(order), delivery=Delivery.CUT, fraction=fraction)
 
 
 def reset(_order: Order) -> Reply:
-    """The request is read whole, then the connection is reset without an answer."""
+    """The request is read completely, then the connection is reset without an answer."""
     return Reply(delivery=Delivery.RESET, paid=True, pictures=1)
 
 
 def reset_before(_order: Order) -> Reply:
-    """The connection is reset before the body is read, so that nothing was asked and nothing is paid."""
+    """The connection is reset before the body is read, so that nothing is paid."""
     return Reply(delivery=Delivery.RESET)

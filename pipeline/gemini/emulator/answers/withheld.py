@@ -13,7 +13,7 @@ _WITHHELD = "Unable to show the generated image. You will not be charged for it.
 def refused(
     order: Order, *, finish_reason: str = "IMAGE_SAFETY", message: str = _WITHHELD, content: str = "missing"
 ) -> Reply:
-    """A candidate that ended with a reason and without a picture (section 3.2).
+    """A candidate that ended with a finish reason and without a picture (section 3.2).
 
     ``content`` is ``missing``, ``null``, ``empty`` (``{}``), ``role`` (``{"role": "model"}``),
     ``null_parts`` or ``no_parts``: all have been seen (section 3.3 c).
@@ -32,18 +32,18 @@ def refused(
 
 
 def no_image(order: Order, *, finish_reason: str = "NO_IMAGE") -> Reply:
-    """The model was expected to draw and did not."""
+    """The model should have drawn a picture and did not."""
     return refused(order, finish_reason=finish_reason, message="")
 
 
 def truncated(order: Order, *, finish_reason: str = "MAX_TOKENS", text: str = "") -> Reply:
-    """The answer ended at its limit before any picture."""
+    """The answer reached its token limit before any picture."""
     parts = [text_part(text)] if text else None
     return Reply(document=response(order, parts, finish_reason=finish_reason), paid=True)
 
 
 def prompt_blocked(order: Order, *, block_reason: str = "PROHIBITED_CONTENT") -> Reply:
-    """No candidates, only the feedback on the prompt (section 3.3 d)."""
+    """No candidates, only feedback on the prompt (section 3.3 d)."""
     return Reply(document={"promptFeedback": {"blockReason": block_reason}, **frame(order)})
 
 
@@ -68,5 +68,5 @@ def in_list(order: Order) -> Reply:
 
 
 def not_json(_order: Order, *, text: str = "<!doctype html><title>Welcome</title>") -> Reply:
-    """A 200 whose body is no JSON, as a captive portal answers."""
+    """A 200 whose body is not JSON, as from a captive portal."""
     return Reply(raw=text.encode(), content_type="text/html; charset=UTF-8")
