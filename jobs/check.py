@@ -37,7 +37,12 @@ def check(*, json: bool, **values: Any) -> int:
     asked = asked_for(values)
     with opened(asked) as manifest:
         survey = survey_of(asked, manifest)
-        return _as_json(survey, manifest) if json else _for_people(survey, manifest)
+        try:
+            return _as_json(survey, manifest) if json else _for_people(survey, manifest)
+        except BrokenPipeError:
+            # Nobody reads on, and a script may still ask for the code.
+            output.hush()
+            return 1 if survey.faulty else 0
 
 
 @contextmanager

@@ -90,12 +90,12 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         logs.begin(ctx.ensure_object(logs.LogOptions))
+        code = None
         try:
             code = super().invoke(ctx)
             output.flush()
         except BrokenPipeError:
             output.hush()
-            return 0
         return code
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

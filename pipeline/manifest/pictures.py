@@ -106,6 +106,8 @@ class Pictures:
 
     def _stat(self, name: str) -> os.stat_result:
         try:
+            if _leads_nowhere(self.root / name):
+                return (self.root / name).lstat()
             return (self.root / name).stat()
         except OSError as error:
             raise ManifestError(f"{self.root / name} cannot be read: {error.strerror}.") from error
@@ -117,10 +119,10 @@ class Pictures:
         return names
 
     def _files(self) -> Iterator[str]:
-        return (entry.name for entry in self._entries() if entry.is_file())
+        return (entry.name for entry in self._entries() if _is_file(entry))
 
     def _folders(self) -> Iterator[str]:
-        return (entry.name for entry in self._entries() if entry.is_dir() and not _is_job(entry))
+        return (entry.name for entry in self._entries() if _is_folder(entry) and not _is_job(entry))
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
         try:
@@ -140,7 +142,8 @@ class Pictures:
             for path in self.root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
                 relative = path.relative_to(self.root)
                 hidden = any(part.startswith(".") for part in relative.parts)
-                if not hidden and ours.isdisjoint(path.parents) and path.is_file():
+                there = path.is_file() or _leads_nowhere(path)
+                if not hidden and there and ours.isdisjoint(path.parents):
                     yield relative.as_posix()
         except (OSError, ValueError, NotImplementedError) as error:
             raise ManifestError(f"{self._shown} is not a pattern that can be matched: {error}.") from error
@@ -152,6 +155,23 @@ class Pictures:
 def is_picture(name: str) -> bool:
     """Whether *name* is that of a picture; its bytes decide later."""
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a Path for each of a million names
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a row: a link that leads nowhere is one at fault, not one that nobody hears of."""
+    if entry.is_symlink():
+        path = Path(entry.path)
+        return path.is_file() or _leads_nowhere(path)
+    return entry.is_file()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # DirEntry's own question raises at a link that leads to itself.
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _some(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -136,3 +137,22 @@ def test_a_closed_standard_input_is_an_empty_one(shell):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "retouch: standard input is empty; write a manifest into it.\n"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_code_speaks_of_faults_though_nobody_reads_them(shell, form):
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    with os.fdopen(writer, "wb") as nobody:
+        done = subprocess.run(
+            [RETOUCH, "check", "shop.csv", *form],
+            cwd=shell.folder,
+            env=shell.environment,
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            timeout=100,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (1, b"")

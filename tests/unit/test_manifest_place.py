@@ -65,6 +65,16 @@ def test_recursion_does_not_follow_links_in_a_circle(photos):
     assert images(photos / "sub/**/*.png") == ["deep/img3.png", "img4.png"]
 
 
+def test_links_that_lead_nowhere_are_rows(tmp_path):
+    (tmp_path / "gone.png").symlink_to("not-there.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "folder").symlink_to("loop.png")
+
+    assert images(tmp_path) == images(tmp_path / "*.png") == ["gone.png", "loop.png"]
+    assert opened(tmp_path).fingerprint() == opened(tmp_path).fingerprint()
+    assert len(opened(tmp_path).notes) == 1
+
+
 def test_brackets_in_names_of_folders(tmp_path):
     folder = tmp_path / "photos [2024]"
     folder.mkdir()
