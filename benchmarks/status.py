@@ -15,7 +15,7 @@ from benchmarks.figures import Bound, Figure, Result
 from benchmarks.process import Process
 from benchmarks.servers import Commands
 from benchmarks.stage import PATIENCE, Stage, job_options, retouch
-from pipeline.job.hold import LOCK
+from pipeline.job.runlock import LOCK
 
 ABOUT = (
     "Jobs of prompts without pictures. The commands are those that an embedded Redis-compatible server counts while "

@@ -17,8 +17,8 @@ from jobs.watch import follow
 from pipeline.cancel import cancel_rest
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
-from pipeline.job.hold import held
 from pipeline.job.registry import Entry
+from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.status import ENDED, State, Status
 from workers.submitting import announce, withdraw
@@ -69,7 +69,7 @@ async def _cancel(job: str, view: View) -> Status:
 async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
     """Nobody works on the job, so it is for us; the lock keeps a ``run`` that is just starting away."""
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        async with held(folder.store):
+        async with run_lock(folder.store):
             status = await cancel_rest(folder, spec, registry(), Path(scratch))
     async with notifying(folder, hook()) as notifier:
         await notifier.look(status)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from jobs import output
-from jobs.asked import Asked
+from jobs.job_options import JobOptions
 from jobs.opening import opened_manifest
 from jobs.options import asked_for
 from jobs.survey import Estimate, Survey
@@ -46,18 +46,18 @@ def check(*, json: bool, **values: Any) -> int:
 
 
 @contextmanager
-def opened(asked: Asked) -> Iterator[Manifest]:
+def opened(asked: JobOptions) -> Iterator[Manifest]:
     """The manifest, and standard input spooled, for the length of a block."""
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         yield opened_manifest(asked, Path(scratch))
 
 
-def survey_of(asked: Asked, manifest: Manifest) -> Survey:
+def survey_of(asked: JobOptions, manifest: Manifest) -> Survey:
     """A survey of *manifest*, whose pictures are where this machine sees them."""
     return Survey(asked, roots_below(manifest.root, asked))
 
 
-def roots_below(root: Path | str, asked: Asked) -> Roots:
+def roots_below(root: Path | str, asked: JobOptions) -> Roots:
     """Where this machine looks for the pictures of a manifest whose paths start from *root*."""
     return Roots(
         root=root,
@@ -91,7 +91,7 @@ def fault_line(fault: Fault, manifest: Manifest) -> str:
     return printable(f"{where}: {column}{fault.code}: {fault.message}")
 
 
-def estimate_lines(estimate: Estimate, asked: Asked) -> list[str]:
+def estimate_lines(estimate: Estimate, asked: JobOptions) -> list[str]:
     """The estimate, for people."""
     if not estimate.calls:
         return [f"{plural(estimate.rows, 'row')}, none of which can be sent"]

@@ -6,8 +6,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from jobs.asked import Asked
 from jobs.environment import PREFIX
+from jobs.job_options import JobOptions
 from pipeline.job.folder import JobFolder
 from pipeline.notify.command import words_of
 from pipeline.notify.notifier import Notifier
@@ -15,7 +15,7 @@ from pipeline.notify.settings import Notify, notify_of, secret_key
 from pipeline.urls.public import PublicClients
 
 
-def notify_asked(asked: Asked) -> Notify:
+def notify_asked(asked: JobOptions) -> Notify:
     """Who is to be told of the job that was *asked* for.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.asked import Asked
+from jobs.job_options import JobOptions
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.planning import begins_alike, rows_beyond
@@ -43,7 +43,7 @@ SPOOL = "manifest.jsonl"
 _NEXT_ID = 0.2
 
 
-def opened_manifest(asked: Asked, scratch: Path) -> Manifest:
+def opened_manifest(asked: JobOptions, scratch: Path) -> Manifest:
     """The manifest that *asked* names; standard input, and a file in a bucket, are put into *scratch* first.
 
     Raises:
@@ -66,7 +66,7 @@ def _spooled(manifest: str, scratch: Path) -> Path | None:
 
 
 async def open_job(
-    asked: Asked,
+    asked: JobOptions,
     manifest: Manifest,
     scratch: Path,
     *,
@@ -103,7 +103,7 @@ async def open_job(
     return folder, msgspec.structs.replace(spec, **adjusted)
 
 
-async def taken_up(asked: Asked, manifest: Manifest) -> JobFolder | None:
+async def taken_up(asked: JobOptions, manifest: Manifest) -> JobFolder | None:
     """The folder of the job that :func:`open_job` would take up; ``None``: it would begin one. Nothing is changed.
 
     Raises:
@@ -118,7 +118,7 @@ async def taken_up(asked: Asked, manifest: Manifest) -> JobFolder | None:
     return folder if there is not None and not differences(there, wanted) else None
 
 
-def check_options(asked: Asked) -> None:
+def check_options(asked: JobOptions) -> None:
     """Refuse options that every row would fail by.
 
     Raises:
@@ -266,7 +266,7 @@ async def _same_input(entry: Entry, manifest: Manifest) -> bool:
     return begun is not None and begun == await asyncio.to_thread(manifest.fingerprint)
 
 
-def spec_for(asked: Asked, manifest: Manifest) -> Spec:
+def spec_for(asked: JobOptions, manifest: Manifest) -> Spec:
     """What *asked* means, for a job that has neither a name nor a folder yet."""
     shared = {name: getattr(asked, name) for name in Spec.__struct_fields__ if hasattr(asked, name)}
     return Spec(

@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from jobs import environment
-from jobs.asked import Asked
 from jobs.command import MONEY, option, switch, under
+from jobs.job_options import JobOptions
 from jobs.option_types import FailureBound, Number, Text
 
 #: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
@@ -21,7 +21,7 @@ JOB = "JOB is a job's id, as listed by `retouch status`, or its folder (a path o
 #: The section of help that says who is told.
 _TELL = "Notifications"
 
-_DEFAULTS = Asked(manifest="", model=DEFAULT_MODEL)
+_DEFAULTS = JobOptions(manifest="", model=DEFAULT_MODEL)
 
 
 def job_argument(*, required: bool = True) -> click.Argument:
@@ -66,9 +66,9 @@ def slots_option(text: str) -> click.Option:
     return option("--max-in-flight", type=Number(int, least=1), default=default, metavar="N", help=text)
 
 
-def asked_for(values: dict[str, Any]) -> Asked:
+def asked_for(values: dict[str, Any]) -> JobOptions:
     """What the command line and the environment ask for; values that no one job knows are passed over."""
-    known = {name: value for name, value in values.items() if name in Asked.__struct_fields__}
+    known = {name: value for name, value in values.items() if name in JobOptions.__struct_fields__}
     return msgspec.structs.replace(_DEFAULTS, store=environment.store(), **known)
 
 

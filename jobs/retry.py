@@ -18,11 +18,11 @@ from jobs.standing import registry, spec_of, standings, the_job
 from pipeline.errors import JobError, UsageError
 from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
-from pipeline.job.hold import held
 from pipeline.job.limits import limits_of
 from pipeline.job.registry import Entry, last_status
 from pipeline.job.results import write_status
 from pipeline.job.rounds import open_round, plan_round
+from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
 from pipeline.report.words import plural
@@ -64,7 +64,7 @@ async def _retry(job: str, again: Again, view: View) -> int:
     if entry.submitted:
         return await _by_workers(entry, folder, spec, again, view)
     local = LocalJob(folder, spec, None, registry())
-    async with held(folder.store, local.give_way):
+    async with run_lock(folder.store, local.give_way):
         remove_leftovers(folder.store.folder)
         await _open(folder, spec, again, view)
         with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:

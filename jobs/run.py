@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs import output
-from jobs.asked import Asked
 from jobs.confirm import confirmed
 from jobs.exits import exit_code
+from jobs.job_options import JobOptions
 from jobs.live import View, open_view
 from jobs.notifying import notify_asked, notifying
 from jobs.opening import open_job, opened_manifest
@@ -25,8 +25,8 @@ from pipeline.gemini.access import Access, access
 from pipeline.gemini.client import Client
 from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
-from pipeline.job.hold import held
 from pipeline.job.limits import limited, limits_asked, limits_of
+from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
 from pipeline.notify.notifier import Notifier
@@ -55,7 +55,7 @@ def run(*, json: bool, **values: Any) -> int:
         view.close()
 
 
-async def _run(asked: Asked, view: View) -> int:
+async def _run(asked: JobOptions, view: View) -> int:
     with contextlib.suppress(KeyMissing):
         # One that cannot be used is said before there is a folder; that there is none halts the job.
         access()
@@ -67,7 +67,7 @@ async def _run(asked: Asked, view: View) -> int:
             view.say(f"note: {note}")
         registry = open_store(asked.store)
         job = LocalJob(folder, spec, manifest, registry)
-        async with held(folder.store, job.give_way):
+        async with run_lock(folder.store, job.give_way):
             await ask(folder, notify)
             await _bind(folder, spec)
             for store in (folder.store, registry):

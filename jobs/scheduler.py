@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from jobs import environment
 from jobs.schedule.book import Book
-from jobs.schedule.running import Runner
+from jobs.schedule.launch import Launcher
 from jobs.schedule.ticker import Ticker
 from jobs.standing import registry
 from workers.celery.beat import beat
@@ -18,6 +18,6 @@ def run(*, metrics_port: int | None, metrics_host: str) -> int:
     url, book = environment.redis_url(), Book(registry())
 
     def ticker(redis: Redis) -> Ticker:
-        return Ticker(book, Schedules(redis, book.store.url), Runner(book, url).begin)
+        return Ticker(book, Schedules(redis, book.store.url), Launcher(book, url).begin)
 
     return beat(url, ticker, None if metrics_port is None else (metrics_host, metrics_port))

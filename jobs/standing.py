@@ -16,8 +16,8 @@ from jobs import environment
 from jobs.words import duration
 from pipeline.errors import BrokerError, JobError
 from pipeline.job.folder import JobFolder
-from pipeline.job.hold import LOCK, is_held
 from pipeline.job.registry import Entry, find, last_status
+from pipeline.job.runlock import LOCK, is_run_locked
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.status import ENDED, State, Status, Totals, status_of
@@ -122,7 +122,7 @@ async def standings() -> AsyncIterator[Standings]:
 async def _of_run(entry: Entry) -> Standing:
     folder = JobFolder.at(entry.out)
     status = await _stored(entry)
-    alive = await is_held(folder.store)
+    alive = await is_run_locked(folder.store)
     if not alive:
         return Standing(status=_left(await _recounted(folder, status)), alive=False)
     # On an object store the lease itself is the sign of life.

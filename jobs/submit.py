@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from jobs import environment, output
-from jobs.asked import Asked
 from jobs.check import survey_of, tell_faults
 from jobs.confirm import confirmed
+from jobs.job_options import JobOptions
 from jobs.live import View, open_view
 from jobs.notifying import notify_asked
 from jobs.opening import open_job, opened_manifest, taken_up
@@ -20,10 +20,10 @@ from jobs.options import asked_for
 from jobs.survey import Survey
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder, Planned
-from pipeline.job.hold import held
 from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
+from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import Manifest
@@ -58,7 +58,7 @@ def submit(*, json: bool, **values: Any) -> int:
     return 0
 
 
-def _submit(asked: Asked, view: View) -> Submitted:
+def _submit(asked: JobOptions, view: View) -> Submitted:
     """Survey and question run outside of a loop, so that Ctrl-C ends them at once."""
     # First of all: a person who has no Redis should not wait for a manifest of a million rows.
     check_redis(environment.redis_url())
@@ -70,7 +70,7 @@ def _submit(asked: Asked, view: View) -> Submitted:
         return asyncio.run(_queue(asked, notify, manifest, Path(scratch), view))
 
 
-def _confirm(asked: Asked, manifest: Manifest, survey: Survey, view: View) -> None:
+def _confirm(asked: JobOptions, manifest: Manifest, survey: Survey, view: View) -> None:
     what, cost, above = (
         plural(survey.calls, "call"),
         survey.cost_usd,
@@ -85,7 +85,7 @@ def _confirm(asked: Asked, manifest: Manifest, survey: Survey, view: View) -> No
         raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
 
 
-async def _settled(asked: Asked, manifest: Manifest) -> int:
+async def _settled(asked: JobOptions, manifest: Manifest) -> int:
     """Rows that are settled already of the job that is taken up."""
     folder = await taken_up(asked, manifest)
     if folder is None:
@@ -94,14 +94,16 @@ async def _settled(asked: Asked, manifest: Manifest) -> int:
     return (await exact_totals(folder, await folder.shards.planned())).settled
 
 
-async def _queue(asked: Asked, notify: Notify, manifest: Manifest, scratch: Path, view: View) -> Submitted:
+async def _queue(
+    asked: JobOptions, notify: Notify, manifest: Manifest, scratch: Path, view: View
+) -> Submitted:
     folder, spec = await open_job(asked, manifest, scratch, submitted=True, tell=view.say)
     if (await folder.wanted()).state is State.CANCELLED:
         raise JobError(
             f"{spec.job} in {folder.store.url} was cancelled: `retouch retry {spec.job}` settles again what is not "
             "done, and another --out begins a new job"
         )
-    async with held(folder.store):
+    async with run_lock(folder.store):
         await ask(folder, notify)
         planned = await _planned(folder, spec, manifest, asked)
     ended = _at_its_end(await last_status(folder), planned)
@@ -121,7 +123,7 @@ def _at_its_end(status: Status | None, planned: Planned) -> bool:
     return status is not None and status.state is State.FINISHED and status.rows == planned.rows
 
 
-def _surveyed(asked: Asked, manifest: Manifest, view: View) -> Survey:
+def _surveyed(asked: JobOptions, manifest: Manifest, view: View) -> Survey:
     survey = survey_of(asked, manifest)
     if tell_faults(survey, manifest, view.say):
         view.say(f"{plural(survey.faulty, 'row')} at fault: settled as invalid, and not called for.")
@@ -130,7 +132,7 @@ def _surveyed(asked: Asked, manifest: Manifest, view: View) -> Survey:
     return survey
 
 
-async def _planned(folder: JobFolder, spec: Spec, manifest: Manifest, asked: Asked) -> Planned:
+async def _planned(folder: JobFolder, spec: Spec, manifest: Manifest, asked: JobOptions) -> Planned:
     if spec.uploaded:
         await upload(folder, manifest.edits(), survey_of(asked, manifest).roots)
     return await Planner(folder, manifest, spec).read()

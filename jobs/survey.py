@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from jobs.asked import Asked
+from jobs.job_options import JobOptions
 from pipeline.edit import Edit, Fault
 from pipeline.inputs import glance
 from pipeline.manifest.mistaken import pictures_elsewhere
@@ -59,7 +59,7 @@ class Survey:
         cost_usd: the price of the calls so far; ``None`` once one is unknown.
     """
 
-    asked: Asked
+    asked: JobOptions
     roots: Roots
     rows: int = 0
     calls: int = 0
@@ -184,7 +184,7 @@ def _note_on(model: str) -> str | None:
     return known.warning
 
 
-def _time(calls: int, cost_usd: float | None, asked: Asked) -> tuple[float, str | None]:
+def _time(calls: int, cost_usd: float | None, asked: JobOptions) -> tuple[float, str | None]:
     """Seconds for *calls*, and what they depend on."""
     affordable = calls
     if asked.budget is not None and cost_usd and cost_usd > asked.budget:

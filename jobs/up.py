@@ -27,7 +27,7 @@ from jobs.schedule.book import Book
 from jobs.standing import registry
 from pipeline.errors import BrokerError, JobError, UsageError
 from pipeline.gemini.access import access
-from pipeline.job.hold import locked
+from pipeline.job.runlock import file_lock
 from workers.shared.schedules import Schedules
 from workers.shared.status import workers_alive
 from workers.submitting import redis_at
@@ -51,7 +51,7 @@ def up(*, max_in_flight: int) -> int:
     port = _port(environment.redis_url())
     data = _data_folder()
     holder = f"{data}: the stack of this store is up already, by {{}}; end it with Ctrl-C there"
-    with locked(data / "up.lock", holder.format):
+    with file_lock(data / "up.lock", holder.format):
         _check_port(port)
         stack = Stack(environment.redis_url())
         return stack.run(data, port, max_in_flight)

@@ -27,7 +27,7 @@ SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
 PLAN_STEP = "planned"
 
 
-class _Failpoint:
+class _Order:
     """What *variable* orders: *number* is sent to the process when a step is reached so many times."""
 
     def __init__(self, variable: str, number: signal.Signals) -> None:
@@ -41,14 +41,14 @@ class _Failpoint:
             os.kill(os.getpid(), self._number)
 
 
-_FAILPOINTS = (
-    _Failpoint("RETOUCH_KILL_AT", signal.SIGKILL),
-    _Failpoint("RETOUCH_FREEZE_AT", signal.SIGSTOP),
+_ORDERS = (
+    _Order("RETOUCH_KILL_AT", signal.SIGKILL),
+    _Order("RETOUCH_FREEZE_AT", signal.SIGSTOP),
 )
 
 
-def reached(step: str) -> None:
+def failpoint(step: str) -> None:
     """Say that *step* is behind us."""
-    for failpoint in _FAILPOINTS:
-        if step == failpoint.step:
-            failpoint.reach()
+    for order in _ORDERS:
+        if step == order.step:
+            order.reach()

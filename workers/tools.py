@@ -49,7 +49,7 @@ class Tools:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, observers: tuple[Observer, ...] = ()) -> AsyncIterator[Tools]:
+async def open_tools(settings: Settings, observers: tuple[Observer, ...] = ()) -> AsyncIterator[Tools]:
     """The tools of this process, closed at the end of the block."""
     redis = connect(settings.redis_url)
     board = Board(redis, worker_name())

@@ -39,7 +39,7 @@ from workers.shards.runner import ShardRunner
 from workers.shared.board_types import Hint
 from workers.shared.connection import cancelled, check
 from workers.shutdown import end_in_time
-from workers.tools import opened
+from workers.tools import open_tools
 
 if TYPE_CHECKING:
     from workers.monitoring.monitor import Monitor
@@ -166,7 +166,7 @@ async def runner_at_work(
     """
     async with AsyncExitStack() as stack:
         observers = (*(monitor.observers if monitor else ()), *traces)
-        tools = await stack.enter_async_context(opened(settings, observers))
+        tools = await stack.enter_async_context(open_tools(settings, observers))
         runner = ShardRunner(tools)
         if monitor:
             await stack.enter_async_context(monitor.watching(runner))

@@ -14,10 +14,10 @@ from workers.monitoring.backlog import Backlog
 from workers.monitoring.binding import Limit
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
-from workers.monitoring.rounds import Rounds, registry_of
+from workers.monitoring.scheduler import Rounds, registry_of
 from workers.settings import Settings
 from workers.shards.runner import ShardRunner
-from workers.tools import opened
+from workers.tools import open_tools
 
 _INTRO = """# Metrics
 
@@ -65,7 +65,7 @@ async def _metrics() -> list[Metric]:
     """All metrics of a worker that has met one of everything; nothing is connected to."""
     pulse = Pulse()
     metrics = Metrics(pulse)
-    async with opened(_SETTINGS) as tools:
+    async with open_tools(_SETTINGS) as tools:
         pulse.runner = ShardRunner(tools)
         pulse.backlog = Backlog(messages=0, jobs=0, shards=0, rows=0, workers=0)
         metrics.call_begun()

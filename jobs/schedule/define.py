@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from jobs import environment, output
-from jobs.schedule import typed
+from jobs.schedule import time_options
 from jobs.schedule.book import Book
+from jobs.schedule.listing import Shown, lines, the_schedule
 from jobs.schedule.options import changed, check, given
 from jobs.schedule.schedule import Cron, Missed, Overlap, Schedule, When
-from jobs.schedule.shown import Shown, lines, the_schedule
 from jobs.standing import registry
 from pipeline.errors import BrokerError, UsageError
 from workers.shared.schedules import Schedules
@@ -34,7 +34,7 @@ def add(*, name: str, words: Sequence[str], json: bool, **values: Any) -> None:
         raise UsageError(f"NAME {name!r}: give up to 40 letters, digits, - and _, a letter or a digit first")
     now = time.time()
     options = given(words)
-    tz = typed.zone(values["tz"])
+    tz = time_options.zone(values["tz"])
     when = _when(values, tz, now)
     if when is None:
         raise UsageError("say when: give --cron, --every or --at")
@@ -108,7 +108,7 @@ async def _change(name: str, change: Change, *, json: bool) -> None:
 
 def _edited(there: Schedule, words: Sequence[str], values: dict[str, Any]) -> Schedule:
     now = time.time()
-    tz = typed.zone(values["tz"]) if values["tz"] else there.tz
+    tz = time_options.zone(values["tz"]) if values["tz"] else there.tz
     when = _when(values, tz, now)
     if when is None and isinstance(there.when, Cron):
         when = Cron(there.when.expression, tz)
@@ -143,10 +143,10 @@ def _when(values: dict[str, Any], tz: str, now: float) -> When | None:
             f"--{said[0]} and --{said[1]} cannot both be meant: give one of --cron, --every, --at"
         )
     if values["cron"]:
-        return typed.cron(values["cron"], tz, now)
+        return time_options.cron(values["cron"], tz, now)
     if values["every"]:
-        return typed.every(values["every"], now)
-    return typed.at(values["at"], tz, now) if values["at"] else None
+        return time_options.every(values["every"], now)
+    return time_options.at(values["at"], tz, now) if values["at"] else None
 
 
 async def _put(book: Book, schedule: Schedule) -> None:

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from jobs.asked import Asked
 from jobs.check import opened
 from jobs.declared.edit import submit
+from jobs.job_options import JobOptions
 from jobs.notifying import notify_asked
 from jobs.opening import check_options
 from jobs.options import asked_for
@@ -84,7 +84,7 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
     return incremental is not False
 
 
-def asked_of(options: dict[str, Any]) -> Asked:
+def asked_of(options: dict[str, Any]) -> JobOptions:
     """What a run is asked for.
 
     Raises:

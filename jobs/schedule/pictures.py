@@ -19,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.asked import Asked
 from jobs.check import roots_below
+from jobs.job_options import JobOptions
 from jobs.schedule.book import Book, pictures_path
 from jobs.schedule.slots import Begun, Ended, Picked
 from pipeline.errors import InvalidInput, StoreError
@@ -57,7 +57,7 @@ class Memory(msgspec.Struct):
     seen: dict[str, _Seen]
 
 
-async def pick(book: Book, name: str, asked: Asked, selection: Path) -> Picked:
+async def pick(book: Book, name: str, asked: JobOptions, selection: Path) -> Picked:
     """Write the pictures that a run should edit to *selection*; how many there are.
 
     The run before must have ended.
@@ -75,13 +75,13 @@ async def pick(book: Book, name: str, asked: Asked, selection: Path) -> Picked:
     return picked
 
 
-def how_of(options: Asked | Spec) -> str:
+def how_of(options: JobOptions | Spec) -> str:
     """What, beside its bytes, makes an edit of a picture this one: twelve hexadecimal digits."""
     parts = [options.prompt, options.model, options.aspect_ratio, options.image_size, options.repeat]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:12]
 
 
-def _pick(memory: Memory, asked: Asked, selection: Path) -> Picked:
+def _pick(memory: Memory, asked: JobOptions, selection: Path) -> Picked:
     listing = open_pictures(asked.manifest, prompt=asked.prompt)
     roots = roots_below(listing.root, asked)
     counts = dict.fromkeys(Picked.__struct_fields__, 0)

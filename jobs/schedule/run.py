@@ -7,9 +7,9 @@ import time
 
 from jobs import environment, output
 from jobs.schedule.book import Book
-from jobs.schedule.running import Runner
+from jobs.schedule.launch import Launcher
+from jobs.schedule.listing import the_schedule
 from jobs.schedule.settling import new_claim, settle_open, take
-from jobs.schedule.shown import the_schedule
 from jobs.schedule.slots import Ended, Outcome
 from jobs.standing import registry
 from pipeline.errors import JobError
@@ -47,7 +47,7 @@ async def _run(name: str) -> tuple[str, Outcome | None]:
         now = time.time()
         claim = new_claim(schedule, now, now, by_hand=True)
         await take(book, schedule, claim)
-        runner = Runner(book, environment.redis_url())
+        runner = Launcher(book, environment.redis_url())
         end = time.monotonic() + _PATIENCE
         outcome = None
         while outcome is None and time.monotonic() < end:

@@ -17,7 +17,7 @@ import msgspec
 from jobs.schedule.book import Book
 from jobs.schedule.schedule import Missed, Schedule
 from jobs.schedule.slots import Claim, Ended, Outcome, slot_at
-from pipeline.failpoints import reached
+from pipeline.failpoints import failpoint
 from workers.shared.schedules import Schedules
 
 log = logging.getLogger("retouch.scheduler")
@@ -48,7 +48,7 @@ async def take(book: Book, schedule: Schedule, claim: Claim) -> bool:
     """Claim a slot; false when another has it."""
     taken = await book.claim(schedule.name, claim)
     if taken:
-        reached("slot_claimed")
+        failpoint("slot_claimed")
     return taken
 
 

@@ -18,7 +18,7 @@ from pipeline.edit import Edit
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.record import output
 from pipeline.errors import InvalidInput
-from pipeline.failpoints import reached
+from pipeline.failpoints import failpoint
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
@@ -119,7 +119,7 @@ class Calls:
         )
         if not await self.job.keeper.put(lambda: self.job.folder.shards.put_intent(self.shard, intent)):
             raise LeaseLost
-        reached("intended")
+        failpoint("intended")
         # A process that was frozen meanwhile must not pay for what another has taken over.
         if not self.lease.held():
             await self.lease.sure()
@@ -135,7 +135,7 @@ class Calls:
                 self._request(put), timeout=self.job.timeout, on_begun=gauge.begin
             ) as reply:
                 seconds = time.monotonic() - clock
-                reached("received")
+                failpoint("received")
                 received = await self.receive(reply)
             judged = received.judged
         except InvalidInput:
@@ -203,13 +203,13 @@ class Calls:
         sure = await self.lease.sure()
         if self.lease.gone:
             raise LeaseLost
-        reached("verified")
+        failpoint("verified")
         folder, name = self.job.folder, self.edit.name
         path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
         # One of which nobody could tell in time whose it is was paid for: whoever has the shard next adopts it.
         if path is None or not sure:
             raise LeaseLost
-        reached("kept")
+        failpoint("kept")
         return output(path, verified, len(data))
 
 
@@ -223,4 +223,4 @@ class _Gauge:
     def begin(self) -> None:
         self.begun = True
         self._tell()
-        reached("begun")
+        failpoint("begun")

@@ -19,7 +19,7 @@ from pipeline.engine.jobrun import JobRun
 from pipeline.engine.permit import Permit
 from pipeline.engine.record import record_of
 from pipeline.errors import InvalidInput
-from pipeline.failpoints import reached
+from pipeline.failpoints import failpoint
 from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.limits.pace import seconds_to_new_day
@@ -86,7 +86,7 @@ class Row:
             raise LeaseLost
         if not await self.deferred.settle(record):
             raise LeaseLost
-        reached("settled")
+        failpoint("settled")
         self.job.progress.row_settled(record)
         log.info(
             "row_settled job=%s row=%s outcome=%s reason=%s",

@@ -14,7 +14,7 @@ from pipeline.engine.record import output, record_of
 from pipeline.engine.row import Row
 from pipeline.engine.scope import Scope, in_scope
 from pipeline.errors import JobError, StoreError
-from pipeline.failpoints import OPENED_STEP, reached
+from pipeline.failpoints import OPENED_STEP, failpoint
 from pipeline.job.shard import OpenShard, adopted, found
 from pipeline.picture import BadPicture, verify
 from pipeline.ports import Lease
@@ -89,7 +89,7 @@ async def run_shard(
         StoreError: the store cannot be read.
     """
     opened = await (job.keeper.put(lambda: _open(job, shard)) if patient else _open(job, shard))
-    reached(OPENED_STEP)
+    failpoint(OPENED_STEP)
     if isinstance(opened, Totals):
         job.progress.found(opened)
         return opened

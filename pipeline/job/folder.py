@@ -19,7 +19,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.errors import JobError
-from pipeline.job.decoded import decoded
+from pipeline.job.decode import decode_file
 from pipeline.job.shardfiles import ShardFiles
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
@@ -109,7 +109,7 @@ class JobFolder:
     async def wanted(self) -> Wanted:
         """What is wanted of the job now."""
         data = await self.store.get("control.json")
-        return Wanted() if data is None else decoded(data, Wanted, f"{self.store.url}/control.json")
+        return Wanted() if data is None else decode_file(data, Wanted, f"{self.store.url}/control.json")
 
     async def want(self, wanted: Wanted) -> None:
         """Say what is wanted of the job now."""
@@ -118,7 +118,7 @@ class JobFolder:
     async def source(self) -> Fingerprint | None:
         """The manifest that the job began with."""
         data = await self.store.get(".retouch/source")
-        return None if data is None else decoded(data, Fingerprint, f"{self.store.url}/.retouch/source")
+        return None if data is None else decode_file(data, Fingerprint, f"{self.store.url}/.retouch/source")
 
     async def begin_plan(self, source: Fingerprint) -> None:
         """Say which manifest the plans are made from."""
@@ -131,7 +131,7 @@ class JobFolder:
     async def planned(self) -> Planned | None:
         """What the whole manifest came to; ``None`` while it has not been read whole."""
         data = await self.store.get(".retouch/planned")
-        return None if data is None else decoded(data, Planned, f"{self.store.url}/.retouch/planned")
+        return None if data is None else decode_file(data, Planned, f"{self.store.url}/.retouch/planned")
 
     async def finish_plan(self, planned: Planned) -> None:
         """Say that every row is planned."""

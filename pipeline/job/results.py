@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.failpoints import COLLECTED_STEP, reached
+from pipeline.failpoints import COLLECTED_STEP, failpoint
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import bucket_inputs, roots_of, uploaded_name
 from pipeline.job.spec import Spec
@@ -60,7 +60,7 @@ async def write_results(
         await _collect(folder, shards, lines)
         table = Path(scratch, "results.csv")
         await asyncio.to_thread(_write_table, lines, table)
-        reached(COLLECTED_STEP)
+        failpoint(COLLECTED_STEP)
         if not await ours():
             return False
         pages = folder.store.folder or Path(scratch, "pages")

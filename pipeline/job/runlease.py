@@ -35,7 +35,7 @@ TTL = 20.0
 _BEATS = 6
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
+class RunLease(msgspec.Struct, frozen=True, kw_only=True):
     """Who runs the job: *beat* changes with each sign of life, at *at* by the holder's clock."""
 
     holder: str
@@ -46,7 +46,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def leased(store: Store, lost: Callable[[str], None]) -> AsyncIterator[None]:
+async def run_lease(store: Store, lost: Callable[[str], None]) -> AsyncIterator[None]:
     """Hold the folder of *store* while the block runs; *lost* is called when another has taken it over.
 
     Raises:
@@ -64,7 +64,7 @@ async def leased(store: Store, lost: Callable[[str], None]) -> AsyncIterator[Non
         await _release(store, number, lease)
 
 
-async def is_leased(store: Store) -> bool:
+async def is_run_leased(store: Store) -> bool:
     """Whether somebody has given a sign of life of late; clocks that differ by much deceive it.
 
     Raises:
@@ -87,8 +87,8 @@ def ttl() -> float:
         raise UsageError(f"RETOUCH_LEASE_SECONDS={text!r} is not a number of seconds: mend it") from None
 
 
-async def _take(store: Store) -> tuple[int, Lease]:
-    mine = Lease(
+async def _take(store: Store) -> tuple[int, RunLease]:
+    mine = RunLease(
         holder=f"process {os.getpid()} on {socket.gethostname()}", token=secrets.token_hex(8), at=time.time()
     )
     while True:
@@ -100,7 +100,7 @@ async def _take(store: Store) -> tuple[int, Lease]:
             return number + 1, mine
 
 
-async def _see_it_die(store: Store, number: int, lease: Lease) -> None:
+async def _see_it_die(store: Store, number: int, lease: RunLease) -> None:
     """Return when *lease* has come to its end.
 
     Raises:
@@ -126,7 +126,7 @@ async def _see_it_die(store: Store, number: int, lease: Lease) -> None:
             )
 
 
-async def _keep(store: Store, number: int, lease: Lease, lost: Callable[[str], None]) -> None:
+async def _keep(store: Store, number: int, lease: RunLease, lost: Callable[[str], None]) -> None:
     """Give signs of life, until cancelled or until another has the lease."""
     while True:
         await asyncio.sleep(ttl() / _BEATS)
@@ -140,18 +140,18 @@ async def _keep(store: Store, number: int, lease: Lease, lost: Callable[[str], N
             await store.put(_path(number), msgspec.json.encode(lease))
 
 
-async def _release(store: Store, number: int, lease: Lease) -> None:
+async def _release(store: Store, number: int, lease: RunLease) -> None:
     # What cannot be said now is found out by the next one, by looking.
     with contextlib.suppress(StoreError):
         if (await _newest(store))[0] == number:
             await store.put(_path(number), msgspec.json.encode(msgspec.structs.replace(lease, released=True)))
 
 
-async def _newest(store: Store) -> tuple[int, Lease | None]:
+async def _newest(store: Store) -> tuple[int, RunLease | None]:
     numbers = [int(name) for name in await store.names(LEASES) if name.isdecimal()]
     number = max(numbers, default=0)
     data = await store.get(_path(number)) if number else None
-    return number, None if data is None else msgspec.json.decode(data, type=Lease)
+    return number, None if data is None else msgspec.json.decode(data, type=RunLease)
 
 
 def _path(number: int) -> str:

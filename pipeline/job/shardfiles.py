@@ -24,9 +24,9 @@ import msgspec
 
 from pipeline.edit import Edit
 from pipeline.errors import JobError
-from pipeline.failpoints import PLAN_STEP, reached
+from pipeline.failpoints import PLAN_STEP, failpoint
 from pipeline.history import History
-from pipeline.job.decoded import decoded, decoded_lines
+from pipeline.job.decode import decode_file, decode_lines
 from pipeline.job.shard import Folded, Intent, OpenShard, Round, found, totals_of
 from pipeline.record import Record
 from pipeline.status import Totals
@@ -70,7 +70,7 @@ class ShardFiles:
                 f"{self._store.url}: another process has planned shard {shard} with other rows; see that one alone "
                 "works on this job, and run the same command again"
             )
-        reached(PLAN_STEP)
+        failpoint(PLAN_STEP)
 
     async def planned(self) -> int:
         """How many shards have a plan, without a gap from the first."""
@@ -113,7 +113,7 @@ class ShardFiles:
         data = await self._store.get(path)
         if data is None:
             raise self._no_plan(shard)
-        return decoded_lines(data, _edits, f"{self._store.url}/{path}")
+        return decode_lines(data, _edits, f"{self._store.url}/{path}")
 
     def _no_plan(self, shard: int) -> JobError:
         return JobError(
@@ -125,7 +125,7 @@ class ShardFiles:
         newest: dict[int, Edit] = {}
         for number in range(1, self._rounds.get(shard, 1) + 1):
             path = f"{_shard(shard)}/r{number}/plan"
-            edits = decoded_lines(await self._store.get(path) or b"", _edits, f"{self._store.url}/{path}")
+            edits = decode_lines(await self._store.get(path) or b"", _edits, f"{self._store.url}/{path}")
             newest |= {edit.row: edit for edit in edits}
         return [newest[row] for row in sorted(newest)]
 
@@ -134,7 +134,7 @@ class ShardFiles:
         for name in await self._store.names(".retouch/rounds"):
             if name not in self._known_rounds:
                 data = await self._store.get(f".retouch/rounds/{name}")
-                opened = decoded(data or b"", Round, f"{self._store.url}/.retouch/rounds/{name}")
+                opened = decode_file(data or b"", Round, f"{self._store.url}/.retouch/rounds/{name}")
                 for shard in opened.shards:
                     self._rounds[shard] = max(opened.number, self._rounds.get(shard, 1))
                 self._known_rounds.add(name)
@@ -188,7 +188,7 @@ class ShardFiles:
             path = f"{_shard(shard)}/r{number}/folded"
             data = await self._store.get(path)
             if data is not None:
-                records = decoded_lines(data.partition(b"\n")[2], _records, f"{self._store.url}/{path}")
+                records = decode_lines(data.partition(b"\n")[2], _records, f"{self._store.url}/{path}")
                 return {record.row: record for record in records}
         return {}
 
@@ -215,7 +215,7 @@ class ShardFiles:
         # As soon as it is folded a round may be opened, of which nothing is to be dropped.
         path = self._path(shard)
         await self._store.put_new(f"{path}/folded", b"\n".join(lines) + b"\n")
-        reached("folded")
+        failpoint("folded")
         names = await self._store.names(path)
         small = [name for name in names if name.endswith((".record", ".intent", ".tried"))]
         await self._store.delete([f"{path}/{name}" for name in small])
@@ -227,7 +227,7 @@ class ShardFiles:
         if head is None:
             return None
         where = f"{self._store.url}/{self._path(shard)}/folded"
-        return decoded(head.partition(b"\n")[0], Folded, where).totals
+        return decode_file(head.partition(b"\n")[0], Folded, where).totals
 
     async def begun(self, shard: int) -> bool:
         """Whether *shard* is not as it was planned any more; a list of names, and no read."""
@@ -264,7 +264,7 @@ class ShardFiles:
         data = await self._store.get(f"{path}/{name}")
         if data is None:
             raise _Gone
-        return decoded(data, shape, f"{self._store.url}/{path}/{name}")
+        return decode_file(data, shape, f"{self._store.url}/{path}/{name}")
 
 
 def _shard(number: int) -> str:

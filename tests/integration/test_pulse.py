@@ -21,7 +21,7 @@ from workers.shared.board_types import Placement
 from workers.shared.connection import cancelled
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
-from workers.tools import opened
+from workers.tools import open_tools
 
 
 class Clock:
@@ -43,7 +43,7 @@ async def station(redis_url, tmp_path) -> AsyncIterator[ShardRunner]:
     settings = Settings(
         redis_url=redis_url, slots=4, store=str(tmp_path), key="k", base_url="http://x", stalled=1.0
     )
-    async with opened(settings) as tools:
+    async with open_tools(settings) as tools:
         yield ShardRunner(tools)
 
 

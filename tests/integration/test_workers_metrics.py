@@ -18,7 +18,7 @@ from pipeline.attempt import Verdict
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.record import Outcome
 from tests.integration.crew import Crew, free_port, own_redis, wait_for
-from workers.monitoring.rounds import Rounds, registry_of
+from workers.monitoring.scheduler import Rounds, registry_of
 
 SLOTS = 8
 EXAMPLES = Path(__file__).parents[2] / "examples"

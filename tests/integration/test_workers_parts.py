@@ -25,7 +25,7 @@ from workers.shards.quarantine import DRAIN, Quarantine
 from workers.shared import lease as lease_module
 from workers.shared.budget import Purse
 from workers.shared.lease import RedisLease
-from workers.shared.patience import patiently
+from workers.shared.retry import retry_until_stopped
 from workers.shared.slots import JobSlots
 
 
@@ -281,9 +281,9 @@ class TestPatience:
                 raise answer
             return answer
 
-        assert await patiently(lambda: ask(), Brake(), 0) == 7  # noqa: PLW0108 - rows pass lambdas
+        assert await retry_until_stopped(lambda: ask(), Brake(), 0) == 7  # noqa: PLW0108 - rows pass lambdas
         answers.extend([BrokerError("away"), 7])
-        assert await patiently(ask, Brake(), 0) == 7
+        assert await retry_until_stopped(ask, Brake(), 0) == 7
 
     async def test_a_stopped_job_waits_for_nothing(self):
         brake = Brake()
@@ -292,7 +292,7 @@ class TestPatience:
             brake.stop(State.QUEUED)
             raise BrokerError("away")
 
-        assert await asyncio.wait_for(patiently(ask, brake, -1), 1) == -1
+        assert await asyncio.wait_for(retry_until_stopped(ask, brake, -1), 1) == -1
 
 
 class TestWatchdog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from jobs.asked import Asked
+from jobs.job_options import JobOptions
 from jobs.options import DEFAULT_MODEL
 from jobs.survey import CALL_SECONDS, Survey
 from pipeline.edit import Edit, Fault
@@ -14,7 +14,8 @@ from pipeline.roots import Roots
 
 def survey(tmp_path, **asked) -> Survey:
     return Survey(
-        Asked(manifest="shop.csv", model=asked.pop("model", DEFAULT_MODEL), **asked), Roots(root=tmp_path)
+        JobOptions(manifest="shop.csv", model=asked.pop("model", DEFAULT_MODEL), **asked),
+        Roots(root=tmp_path),
     )
 
 

@@ -13,10 +13,10 @@ from pipeline.edit import Edit
 from pipeline.errors import JobError, ManifestError, StoreError
 from pipeline.history import History
 from pipeline.job.folder import JobFolder, Planned
-from pipeline.job.hold import held, is_held
 from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, entries, find, newest_ended, newest_unfinished, register
 from pipeline.job.results import write_results, write_status
+from pipeline.job.runlock import is_run_locked, run_lock
 from pipeline.job.shard import Intent
 from pipeline.job.shardfiles import PLANNED_TOGETHER
 from pipeline.job.spec import Spec, differences, identity, new_id
@@ -486,10 +486,10 @@ async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_pa
 
 async def test_a_folder_has_one_run_at_a_time(tmp_path):
     store = open_store(tmp_path)
-    assert not await is_held(store)
-    async with held(store):
-        assert await is_held(store)
+    assert not await is_run_locked(store)
+    async with run_lock(store):
+        assert await is_run_locked(store)
         with pytest.raises(JobError, match="is held by process"):
-            async with held(store):
+            async with run_lock(store):
                 pass
-    assert not await is_held(store)
+    assert not await is_run_locked(store)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.schedule import typed
+from jobs.schedule import time_options
 from jobs.schedule.schedule import At, Cron, Every
 from jobs.schedule.timing import due, slots, upcoming
 from pipeline.errors import UsageError
@@ -121,10 +121,10 @@ def test_an_instant_comes_once():
 )
 def test_cron_that_cannot_be_meant_is_refused(expression, says):
     if says is None:
-        assert typed.cron(expression, "UTC", YEAR[0]) == Cron(expression, "UTC")
+        assert time_options.cron(expression, "UTC", YEAR[0]) == Cron(expression, "UTC")
         return
     with pytest.raises(UsageError, match=says):
-        typed.cron(expression, "UTC", YEAR[0])
+        time_options.cron(expression, "UTC", YEAR[0])
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_cron_that_cannot_be_meant_is_refused(expression, says):
     [("6h", 21_600), ("90m", 5_400), ("1d", 86_400), ("1d12h", 129_600), ("2 w", 1_209_600), ("60s", 60)],
 )
 def test_intervals(text, seconds):
-    assert typed.every(text, 5.9) == Every(seconds, 5)
+    assert time_options.every(text, 5.9) == Every(seconds, 5)
 
 
 @pytest.mark.parametrize("text", ["", "6", "h", "6x", "-1h", "1.5h", "59s", "0m", "6h!", "soon"])
 def test_intervals_that_cannot_be_meant_are_refused(text):
     with pytest.raises(UsageError, match=r"^--every"):
-        typed.every(text, 0)
+        time_options.every(text, 0)
 
 
 @pytest.mark.parametrize(
@@ -153,23 +153,23 @@ def test_intervals_that_cannot_be_meant_are_refused(text):
 )
 def test_an_unknown_zone_is_refused_with_near_ones(name, says):
     with pytest.raises(UsageError, match=says):
-        typed.zone(name)
+        time_options.zone(name)
 
 
 def test_zones_are_found_whatever_their_case_and_this_machine_has_one():
-    assert typed.zone("europe/paris") == "Europe/Paris"
-    assert ZoneInfo(typed.zone(None))
+    assert time_options.zone("europe/paris") == "Europe/Paris"
+    assert ZoneInfo(time_options.zone(None))
 
 
 def test_an_instant_is_local_unless_it_says_its_offset():
     now = at("2026-12-01T00:00", "UTC")
 
-    assert typed.at("2026-12-24T18:00", "Europe/Paris", now) == At(at("2026-12-24T17:00", "UTC"))
-    assert typed.at("2026-12-24T18:00Z", "Europe/Paris", now) == At(at("2026-12-24T18:00", "UTC"))
+    assert time_options.at("2026-12-24T18:00", "Europe/Paris", now) == At(at("2026-12-24T17:00", "UTC"))
+    assert time_options.at("2026-12-24T18:00Z", "Europe/Paris", now) == At(at("2026-12-24T18:00", "UTC"))
     for text, says in [
         ("2026-11-30", "has passed"),
         ("tomorrow", "give a day and a time"),
         ("2027-03-28T02:30", "the clock leaves that time out"),
     ]:
         with pytest.raises(UsageError, match=says):
-            typed.at(text, "Europe/Paris", now)
+            time_options.at(text, "Europe/Paris", now)

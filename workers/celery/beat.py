@@ -24,7 +24,7 @@ from workers.loop import LoopThread
 from workers.shared.connection import cancelled, check, connect
 
 if TYPE_CHECKING:
-    from workers.monitoring.rounds import Rounds
+    from workers.monitoring.scheduler import Rounds
 
 log = logging.getLogger("retouch.scheduler")
 
@@ -105,9 +105,9 @@ def _watched(metrics: tuple[str, int] | None) -> Iterator[Rounds | None]:
         yield None
         return
     # A scheduler that nobody watches need not import what counts and serves.
-    from workers.monitoring.rounds import served  # noqa: PLC0415
+    from workers.monitoring.scheduler import monitored_scheduler  # noqa: PLC0415
 
-    with served(*metrics) as rounds:
+    with monitored_scheduler(*metrics) as rounds:
         yield rounds
 
 

@@ -18,7 +18,7 @@ from workers.shards.work import SOON, HandBack, work_on
 from workers.shared.board_types import Claim, ShardReport
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
-from workers.shared.patience import persistently
+from workers.shared.retry import retry_for
 from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
@@ -184,7 +184,7 @@ class ShardRunner:
             came_to = await work_on(held, claim, self.jobs, self.tools.board)
             # While Redis is away the lease is kept, as far as it is ours, rather than left to run out.
             patience = 0.0 if self.stopping else _HAND_OVER
-            await persistently(lambda: self._hand_over(held, came_to), patience)
+            await retry_for(lambda: self._hand_over(held, came_to), patience)
         finally:
             self.held.discard(held)
             self._quarantine.end((held.job, held.shard))

@@ -7,7 +7,7 @@ import asyncio
 from pipeline.engine.brake import Brake
 from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
-from workers.shared.patience import patiently
+from workers.shared.retry import retry_until_stopped
 from workers.shared.sums import billionths
 
 #: Seconds after which it is asked again whether calls of other workers turned out cheaper.
@@ -114,4 +114,4 @@ class RedisBudget:
                 if answer != "again":
                     return answer
 
-        return await patiently(ask, self._brake, "no")
+        return await retry_until_stopped(ask, self._brake, "no")

@@ -9,7 +9,7 @@ from pipeline.engine.brake import Brake
 from pipeline.limits.pace import AdjustableRate
 from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
-from workers.shared.patience import patiently
+from workers.shared.retry import retry_until_stopped
 
 #: Seconds for which a worker books turns ahead, and one turn beyond: so much is lost with it when it dies.
 AHEAD = 3.0
@@ -50,12 +50,14 @@ class RedisPace(AdjustableRate):
         return self.booked - AHEAD - time.monotonic()
 
     async def _book(self, model: str) -> float:
-        delay = await patiently(lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0)
+        delay = await retry_until_stopped(
+            lambda: self._board.turn(self._job, model, self.rpm), self._brake, 0.0
+        )
         self.booked = max(self.booked, time.monotonic() + delay)
         return delay
 
     async def hold(self, model: str, seconds: float) -> None:
-        await patiently(lambda: self._board.hold(self._job, model, seconds), self._brake, None)
+        await retry_until_stopped(lambda: self._board.hold(self._job, model, seconds), self._brake, None)
 
     async def held(self) -> float:
-        return await patiently(lambda: self._board.held(self._job), self._brake, 0.0)
+        return await retry_until_stopped(lambda: self._board.held(self._job), self._brake, 0.0)

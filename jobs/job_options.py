@@ -7,7 +7,7 @@ import msgspec
 from pipeline.notify.event import Bound
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a job, checked for their own sense and nothing more.
 
     Attributes:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import JobError
-from pipeline.job.runlease import is_leased, leased
+from pipeline.job.runlease import is_run_leased, run_lease
 from pipeline.store import Store
 
 LOCK = ".retouch/run.lock"
@@ -22,7 +22,7 @@ _LOOKS, _A_LOOK = 5, 0.05
 
 
 @contextlib.asynccontextmanager
-async def held(store: Store, lost: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
+async def run_lock(store: Store, lost: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
     """Hold the folder of *store* while the block runs.
 
     On a disk the lock is the kernel's, so that it ends with the process, whatever ends it; on an object store it is a
@@ -33,11 +33,11 @@ async def held(store: Store, lost: Callable[[str], None] = lambda _: None) -> As
         JobError: another live process holds it; the sentence says which.
     """
     if store.folder is None:
-        async with leased(store, lost):
+        async with run_lease(store, lost):
             yield
         return
     path = store.folder / LOCK
-    with locked(
+    with file_lock(
         path,
         lambda holder: (
             f"{store.url} is held by {holder}, which is running this job: wait for it, watch it with "
@@ -47,10 +47,10 @@ async def held(store: Store, lost: Callable[[str], None] = lambda _: None) -> As
         yield
 
 
-async def is_held(store: Store) -> bool:
+async def is_run_locked(store: Store) -> bool:
     """Whether a live process holds the folder; looking needs no right to write."""
     if store.folder is None:
-        return await is_leased(store)
+        return await is_run_leased(store)
     return await asyncio.to_thread(_is_locked, store.folder / LOCK)
 
 
@@ -69,7 +69,7 @@ def _is_locked(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path, refusal: Callable[[str], str]) -> Iterator[None]:
+def file_lock(path: Path, refusal: Callable[[str], str]) -> Iterator[None]:
     """Hold the file *path* while the block runs, and say in it who does.
 
     Raises:

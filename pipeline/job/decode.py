@@ -11,7 +11,7 @@ from pipeline.errors import JobError
 T = TypeVar("T")
 
 
-def decoded(data: bytes, shape: type[T], where: str) -> T:
+def decode_file(data: bytes, shape: type[T], where: str) -> T:
     """*data* as the JSON of a *shape*; *where* names the file.
 
     Raises:
@@ -23,7 +23,7 @@ def decoded(data: bytes, shape: type[T], where: str) -> T:
         raise _damaged(where, error) from error
 
 
-def decoded_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> list[T]:
+def decode_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> list[T]:
     """*data* as lines of JSON; *where* names the file.
 
     Raises:

@@ -24,7 +24,7 @@ log = logging.getLogger("retouch.redis")
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], brake: Brake, otherwise: T) -> T:
+async def retry_until_stopped(ask: Callable[[], Awaitable[T]], brake: Brake, otherwise: T) -> T:
     """The answer of *ask*, repeated while Redis is away; *otherwise* when the job is stopped meanwhile."""
 
     async def once() -> T:
@@ -52,7 +52,7 @@ async def patiently(ask: Callable[[], Awaitable[T]], brake: Brake, otherwise: T)
         return otherwise
 
 
-async def persistently(ask: Callable[[], Awaitable[T]], seconds: float) -> T:
+async def retry_for(ask: Callable[[], Awaitable[T]], seconds: float) -> T:
     """The answer of *ask*, repeated for *seconds* while Redis is away.
 
     Raises:

@@ -16,8 +16,8 @@ from typing import Self
 
 import msgspec
 
-from jobs.asked import Asked
 from jobs.check import survey_of, tell_faults
+from jobs.job_options import JobOptions
 from jobs.notifying import notify_asked
 from jobs.opening import check_options, opened_manifest, spec_for
 from jobs.schedule.book import Book
@@ -27,12 +27,12 @@ from jobs.schedule.schedule import Overlap, Schedule
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.slots import Begun, Claim, Ended, Outcome, Picked
 from pipeline.errors import JobError, ManifestError, UsageError
-from pipeline.failpoints import reached
+from pipeline.failpoints import failpoint
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
-from pipeline.job.hold import held
 from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, last_status, register
+from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest, open_selection
 from pipeline.notify.settings import ask
@@ -62,7 +62,7 @@ class _Busy(Exception):  # noqa: N818 - an event, not an error
 
 
 @dataclass(frozen=True)
-class Runner:
+class Launcher:
     """Begins the runs of a store's schedules."""
 
     book: Book
@@ -103,7 +103,7 @@ class Runner:
         entry = Entry(job=spec.job, out=folder.store.url, submitted=True)
         await register(self.book.store, entry)
         handed = await hand_over(self.redis_url, folder, spec, adjust=True)
-        reached("slot_handed")
+        failpoint("slot_handed")
         if not handed.workers:
             log.warning("schedule_waits schedule=%s job=%s: %s", schedule.name, claim.job, NO_WORKER)
         await self.book.begin(schedule.name, Begun(claim.job, folder.store.url))
@@ -174,7 +174,7 @@ class _Making:
             await Planner(self.folder, manifest, spec).read()
         return picked
 
-    async def _read(self, asked: Asked) -> tuple[Picked | None, Manifest | None]:
+    async def _read(self, asked: JobOptions) -> tuple[Picked | None, Manifest | None]:
         """What is to be edited; no manifest, where nothing is."""
         if not self.schedule.incremental:
             return None, await asyncio.to_thread(opened_manifest, asked, self.scratch)
@@ -193,7 +193,7 @@ class _Making:
         )
         return picked, manifest
 
-    async def _opened(self, asked: Asked, manifest: Manifest, picked: Picked | None) -> Spec:
+    async def _opened(self, asked: JobOptions, manifest: Manifest, picked: Picked | None) -> Spec:
         spec = msgspec.structs.replace(
             spec_for(asked, manifest),
             job=self.claim.job,
@@ -204,7 +204,7 @@ class _Making:
             else f"A run of schedule {self.schedule.name}.",
         )
         await self.folder.create(spec)
-        reached("slot_opened")
+        failpoint("slot_opened")
         return spec
 
 
@@ -225,10 +225,12 @@ def skipped(picked: Picked, name: str | None = None) -> str:
 
 
 def _as_begun(there: Spec) -> dict[str, object]:
-    return {name: getattr(there, name) for name in Spec.__struct_fields__ if name in Asked.__struct_fields__}
+    return {
+        name: getattr(there, name) for name in Spec.__struct_fields__ if name in JobOptions.__struct_fields__
+    }
 
 
-def _check_cost(asked: Asked, manifest: Manifest, name: str) -> None:
+def _check_cost(asked: JobOptions, manifest: Manifest, name: str) -> None:
     """Refuse a run that ``submit`` would ask a person about; its budget bounds what it can cost.
 
     Raises:
@@ -259,7 +261,7 @@ class _Hold(AsyncExitStack):
 
     async def __aenter__(self) -> Self:
         try:
-            await self.enter_async_context(held(self._folder.store))
+            await self.enter_async_context(run_lock(self._folder.store))
         except JobError as error:
             raise _Busy from error
         return self

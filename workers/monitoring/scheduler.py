@@ -58,7 +58,7 @@ class Rounds:
 
 
 @contextlib.contextmanager
-def served(host: str, port: int) -> Iterator[Rounds]:
+def monitored_scheduler(host: str, port: int) -> Iterator[Rounds]:
     """Serve ``/metrics`` and ``/healthz`` of a scheduler at *host* and *port* while the block runs.
 
     Raises:
