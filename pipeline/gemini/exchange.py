@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing, suppress
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 import httpx
@@ -192,7 +192,30 @@ def _untrusted(error: BaseException) -> bool:
 
 def _concealed(reply: Reply, key: str) -> Reply:
     """*reply* without the *key*, however the answer had spelt it: escapes are gone once it was read."""
-    return msgspec.json.decode(hidden(msgspec.json.encode(reply), key), type=Reply)
+    raw = msgspec.to_builtins(reply)
+    said = [
+        part
+        for candidate in raw["candidates"]
+        for part in (candidate["content"] or {"parts": ()})["parts"]
+        if part["text"] and not part["thought"]
+    ]
+    together = "".join(part["text"] for part in said)
+    if (kept := hidden(together, key)) != together:
+        for part in said:
+            part["text"] = None
+        said[0]["text"] = kept
+    return msgspec.convert(_without(raw, key), Reply)
+
+
+def _without(value: Any, key: str) -> Any:
+    """*value*, made of dicts and lists, with every text without *key*."""
+    if isinstance(value, str):
+        return hidden(value, key)
+    if isinstance(value, dict):
+        return {name: _without(each, key) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(each, key) for each in value]
+    return value
 
 
 def _nothing() -> None:

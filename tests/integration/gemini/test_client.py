@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -322,6 +323,44 @@ async def test_the_key_is_nowhere(caplog: pytest.LogCaptureFixture, large: SentP
     assert "suspended" in shown[1]
     assert "suspended" in shown[4]
     assert odd not in "".join(shown) + caplog.text
+
+
+ODD = "oddly-shaped.key-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        ([f"it is {ODD}!"], "it is [hidden]!"),
+        ([ODD[:12], ODD[12:] + " it is"], "[hidden] it is"),
+        (["so ", ODD.upper(), " so"], "so [hidden] so"),
+        (
+            [base64.b64encode(ODD.encode()).decode() + " and " + quote(ODD + "/", safe="")],
+            "[hidden] and [hidden]%2F",
+        ),
+        (["x" * (64 << 10) + ODD], "x" * (64 << 10)),
+        (["x" * ((64 << 10) - 15) + ODD], "x" * ((64 << 10) - 15) + "[hidden]"),
+        ([ODD[:7]], ODD[:7]),
+    ],
+    ids=[
+        "plain",
+        "in two parts",
+        "capitals",
+        "base64 and quoted",
+        "behind the cut",
+        "in the cut",
+        "too short to tell",
+    ],
+)
+async def test_the_key_is_in_no_text_of_the_model(large: SentPicture, texts: list[str], shown: str) -> None:
+    """However an answer spells it: texts are kept in records, results and the report."""
+    said = json.dumps({"candidates": [{"content": {"parts": [{"text": text} for text in texts]}}]}).encode()
+    async with (
+        serving(answering(http(said))) as port,
+        Client(key=ODD, base_url=f"http://127.0.0.1:{port}") as client,
+        client.call(asking(large), timeout=20) as reply,
+    ):
+        assert judge(reply).text == shown
 
 
 @pytest.mark.parametrize(
