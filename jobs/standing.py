@@ -16,6 +16,7 @@ from jobs import environment
 from jobs.words import duration
 from pipeline.errors import BrokerError, JobError
 from pipeline.job.folder import JobFolder
+from pipeline.job.limits import limits_of
 from pipeline.job.registry import Entry, find, last_status
 from pipeline.job.runlock import LOCK, is_run_locked
 from pipeline.job.spec import Spec
@@ -144,6 +145,7 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
         state=status.state,
         state_reason=status.state_reason,
         rows=planned.rows if planned else None,
+        budget_usd=status.budget_usd,
         submitted_at=status.submitted_at,
         started_at=status.started_at,
     )
@@ -212,5 +214,6 @@ async def _stored(entry: Entry) -> Status:
         out=entry.out,
         state=State.QUEUED,
         rows=planned.rows if planned else None,
+        budget_usd=limits_of(spec, await folder.wanted()).budget,
         submitted_at=spec.created_at,
     )

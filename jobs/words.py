@@ -59,7 +59,7 @@ def pace_line(status: Status) -> str:
         parts.append(f"{number(status.in_flight)} in flight")
         if status.images_per_minute is not None:
             parts.append(f"{status.images_per_minute:,.1f} pictures a minute")
-    parts.append(f"{_cost(status)} so far" if status.state not in ENDED else _cost(status))
+    parts.append(_cost(status) if status.state in ENDED else _cost_so_far(status))
     if status.eta_seconds is not None:
         parts.append(f"{duration(status.eta_seconds)} left")
     return " · ".join(parts)
@@ -158,6 +158,12 @@ def _of_money(status: Status) -> list[str]:
 def _cost(status: Status) -> str:
     partly = status.cost_usd is not None and (status.calls_unpriced or status.calls_unknown)
     return f"at least {money(status.cost_usd)}" if partly else money(status.cost_usd)
+
+
+def _cost_so_far(status: Status) -> str:
+    if status.budget_usd is None or status.cost_usd is None:
+        return f"{_cost(status)} so far"
+    return f"{_cost(status)} of {money(status.budget_usd)}"
 
 
 def printable(text: str) -> str:

@@ -77,6 +77,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: attempts by verdict.
         in_flight: calls in progress.
         cost_usd: the sum of all known costs; ``None`` if nothing is known.
+        budget_usd: what the job may cost at most; ``None``: no budget.
         images_per_minute: pictures in the last minute.
         eta_seconds: time until the last row is finished, at that pace.
         submitted_at: when the job was created.
@@ -96,6 +97,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: dict[str, int] = {}
     in_flight: int = 0
     cost_usd: float | None = 0.0
+    budget_usd: float | None = None
     images_per_minute: float | None = None
     eta_seconds: float | None = None
     submitted_at: str | None = None
@@ -112,6 +114,7 @@ def status_of(
     state_reason: str | None = None,
     rows: int | None = None,
     in_flight: int = 0,
+    budget_usd: float | None = None,
     images_per_minute: float | None = None,
     submitted_at: str | None = None,
     started_at: str | None = None,
@@ -135,6 +138,7 @@ def status_of(
         verdicts=totals.verdicts,
         in_flight=in_flight,
         cost_usd=_cost(totals),
+        budget_usd=budget_usd,
         images_per_minute=None if ended or images_per_minute is None else round(images_per_minute, 1),
         eta_seconds=_eta(state, pending, images_per_minute),
         submitted_at=submitted_at,
@@ -153,6 +157,7 @@ def recounted(status: Status, totals: Totals) -> Status:
         state_reason=status.state_reason,
         rows=status.rows,
         in_flight=status.in_flight,
+        budget_usd=status.budget_usd,
         images_per_minute=status.images_per_minute,
         submitted_at=status.submitted_at,
         started_at=status.started_at,

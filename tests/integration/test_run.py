@@ -325,7 +325,7 @@ def test_a_budget_stops_the_job_before_it_is_passed(shop, emulator):
     status = status_of(done)
     assert status["state"] == "paused"
     assert status["state_reason"].startswith("budget: ")
-    assert 0 < status["cost_usd"] <= 0.2
+    assert 0 < status["cost_usd"] <= status["budget_usd"] == 0.2
     assert shop.run("--budget", "5").returncode == 0
     assert emulator.ledger.summary()["paid"] == 10
 

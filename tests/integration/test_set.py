@@ -100,6 +100,7 @@ def test_a_job_that_a_person_has_paused_stays_so(crew):
     assert crew.retouch("set", job, "--budget", "50").returncode == 0
     assert crew.state(job) == "paused"
     assert json.loads((crew.out / "control.json").read_text())["budget"] == 50
+    assert crew.status(job)["budget_usd"] == 50
 
 
 @pytest.mark.parametrize(

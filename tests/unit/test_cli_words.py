@@ -54,6 +54,17 @@ def test_a_running_job_in_one_line():
     )
 
 
+def test_the_cost_is_held_against_the_budget():
+    assert "· $1.20 of $5.00 ·" in words.one_line(status(cost_usd=1.2, budget_usd=5))
+    assert "· at least $1.20 of $5.00 ·" in words.one_line(
+        status(cost_usd=1.2, budget_usd=5, calls_unknown=1)
+    )
+    assert "· unknown so far ·" in words.one_line(status(cost_usd=None, budget_usd=5))
+    assert (
+        words.pace_line(status(state=State.FINISHED, cost_usd=1.2, budget_usd=5, eta_seconds=None)) == "$1.20"
+    )
+
+
 def test_what_is_unknown_is_not_called_0():
     unknown = status(rows=None, cost_usd=None, images_per_minute=None, eta_seconds=None)
 

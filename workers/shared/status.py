@@ -54,9 +54,10 @@ async def look(redis: Redis, job: str) -> Seen | None:
         return None
     now = int(seconds) * 1000 + int(micros) // 1000
     living = _living(cards, now)
+    wanted = _wanted.decode(head["wanted"])
     return Seen(
-        status=_status(job, head, living),
-        wanted=_wanted.decode(head["wanted"]),
+        status=_status(job, head, living, wanted.budget),
+        wanted=wanted,
         shards=int(head["shards"]),
         folded=int(head["folded"]),
         workers=len(living),
@@ -92,7 +93,7 @@ def _living(cards: dict[str, str], now: int) -> list[WorkerCard]:
     return [_card.decode(card) for until, _, card in parted if int(until) > now]
 
 
-def _status(job: str, head: dict[str, str], living: list[WorkerCard]) -> Status:
+def _status(job: str, head: dict[str, str], living: list[WorkerCard], budget: float | None) -> Status:
     # What workers say is a second old: an end is later than all of it.
     here = [card.jobs[job] for card in living if job in card.jobs and head["state"] not in ENDED]
     state, reason = _state(head, bool(living), [waits for *_, waits in here if waits])
@@ -104,6 +105,8 @@ def _status(job: str, head: dict[str, str], living: list[WorkerCard]) -> Status:
         state_reason=reason,
         rows=int(head["rows"]),
         in_flight=sum(in_flight for in_flight, *_ in here),
+        # What is adjustable of a job that was handed over stands in what is wanted of it.
+        budget_usd=budget,
         images_per_minute=sum(minute for _, minute, _ in here) if here else None,
         submitted_at=_time(head, "submitted_at"),
         started_at=_time(head, "started_at"),
