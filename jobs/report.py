@@ -37,8 +37,8 @@ async def rewritten(entry: Entry) -> Status:
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
     while True:
-        await folder.shards.look_for_rounds()
-        shards = await folder.shards.planned()
+        await folder.rounds.refresh()
+        shards = await folder.plans.count()
         status = await _exact(entry, folder, shards)
         await write_results(folder, shards, status, spec)
         if status.state in ENDED or (await _exact(entry, folder, shards)).state not in ENDED:

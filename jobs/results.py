@@ -67,13 +67,13 @@ async def _folder_of(job: str) -> JobFolder:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
     await spec_of(entry, folder)
-    await folder.shards.look_for_rounds()
+    await folder.rounds.refresh()
     return folder
 
 
 async def _settled(folder: JobFolder, outcome: Outcome | None) -> AsyncIterator[list[bytes]]:
     """The lines of one shard after another, in the manifest's order; a few shards are read ahead."""
-    shards = iter(range(1, await folder.shards.planned() + 1))
+    shards = iter(range(1, await folder.plans.count() + 1))
     reading = deque(
         asyncio.ensure_future(folder.shards.settled_lines(shard)) for shard in islice(shards, _AHEAD)
     )

@@ -136,8 +136,8 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
     if status.state is not State.RUNNING:
         return status
     planned = await folder.planned()
-    await folder.shards.look_for_rounds()
-    shards = planned.shards if planned else await folder.shards.planned()
+    await folder.rounds.refresh()
+    shards = planned.shards if planned else await folder.plans.count()
     return status_of(
         await exact_totals(folder, shards),
         job=status.job,

@@ -90,8 +90,8 @@ async def _settled(asked: JobOptions, manifest: Manifest) -> int:
     folder = await taken_up(asked, manifest)
     if folder is None:
         return 0
-    await folder.shards.look_for_rounds()
-    return (await exact_totals(folder, await folder.shards.planned())).settled
+    await folder.rounds.refresh()
+    return (await exact_totals(folder, await folder.plans.count())).settled
 
 
 async def _queue(

@@ -109,7 +109,7 @@ class LocalJob:
         before = await last_status(self.folder)
         if before is not None and before.started_at:
             self.started_at = before.started_at
-        await self.folder.shards.look_for_rounds()
+        await self.folder.rounds.refresh()
         if self.budget.limit is not None:
             self.budget.spent = await self._spent()
         refreshing = asyncio.create_task(self._refresh())
@@ -167,7 +167,7 @@ class LocalJob:
 
     async def _spent(self) -> float:
         """Dollars that were spent on the job; a call without a known answer that is not in flight counts as paid."""
-        totals = await exact_totals(self.folder, await self.folder.shards.planned())
+        totals = await exact_totals(self.folder, await self.folder.plans.count())
         price = estimate(self.spec.model, self.spec.image_size, 1, 0) or 0.0
         unknown = max(0, totals.calls_unknown - self.progress.in_flight)
         return totals.cost_usd + unknown * price
@@ -206,7 +206,7 @@ class LocalJob:
 
     async def finish(self) -> Status:
         """Write results and report of what is settled; the last status."""
-        await self.folder.shards.look_for_rounds()
+        await self.folder.rounds.refresh()
         await self.planner.recall()
         self.progress.exactly(await exact_totals(self.folder, self.planner.shards))
         status = self._final()

@@ -75,7 +75,7 @@ async def _open(
     planned = await folder.planned()
     if planned is None:
         return False
-    await folder.shards.look_for_rounds()
+    await folder.rounds.refresh()
     folded, begun = await _shards(folder, planned.shards)
     how = Placement(
         out=folder.store.url,
@@ -99,7 +99,7 @@ async def _shards(folder: JobFolder, shards: int) -> tuple[dict[int, Totals], di
         totals = await folder.shards.folded(shard)
         if totals is not None:
             folded[shard] = totals
-        elif await folder.shards.begun(shard):
+        elif await folder.plans.begun(shard):
             begun[shard] = await folder.shards.totals(shard)
 
     async for _ in over_shards(shards, look):

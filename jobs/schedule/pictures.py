@@ -188,7 +188,7 @@ async def _fold(memory: Memory, run: Begun, how: str) -> None:
     if spec is None or data is None or planned is None or how_of(spec) != how:
         return
     tallies: dict[int, _Tally] = defaultdict(_Tally)
-    await folder.shards.look_for_rounds()
+    await folder.rounds.refresh()
     for shard in range(1, planned.shards + 1):
         lines = await folder.shards.settled_lines(shard)
         await asyncio.to_thread(_count, tallies, lines, spec.repeat)

@@ -10,8 +10,8 @@
     .retouch/source                size and hash of the manifest that the job began with
     .retouch/planned               the manifest is read whole: its size, hash, rows, shards
     .retouch/redis                 by which Redis the job's workers find each other (workers.shards.mark)
-    .retouch/rounds/<r>            which shards have a round r: `retry` opened it
-    .retouch/shards/               what is planned and settled, shard by shard (:mod:`pipeline.job.shardfiles`)
+    .retouch/rounds/<r>            which shards have a round r: `retry` opened it (roundfiles)
+    .retouch/shards/               what is planned and settled, shard by shard (planfiles, shardfiles)
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import msgspec
 
 from pipeline.errors import JobError
 from pipeline.job.decode import decode_file
+from pipeline.job.planfiles import PlanFiles
+from pipeline.job.roundfiles import RoundFiles
 from pipeline.job.shardfiles import ShardFiles
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
@@ -54,12 +56,16 @@ class JobFolder:
 
     Attributes:
         store: where it is.
-        shards: the files of its shards.
+        rounds: which round of each shard holds.
+        plans: the rows of each shard.
+        shards: what is settled of them.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.shards = ShardFiles(store)
+        self.rounds = RoundFiles(store)
+        self.plans = PlanFiles(store, self.rounds)
+        self.shards = ShardFiles(store, self.rounds, self.plans)
 
     @classmethod
     def at(cls, location: str) -> JobFolder:

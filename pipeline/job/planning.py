@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pipeline.edit import Edit
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder, Planned
-from pipeline.job.shardfiles import PLANNED_TOGETHER
+from pipeline.job.planfiles import PLANNED_TOGETHER
 from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
 from pipeline.manifest import Fingerprint, Manifest
@@ -109,7 +109,7 @@ class Planner:
         if self.planned is None:
             there = await self.folder.planned()
             self.planned = there if there is not None and covers(there, self.spec) else None
-            self.shards = await self.folder.shards.planned()
+            self.shards = await self.folder.plans.count()
 
     async def _read(self) -> None:
         if self._source is None:
@@ -121,9 +121,9 @@ class Planner:
             await self._announce()
             return
         assert self.manifest is not None and self._source is not None  # noqa: S101, PT018 - begin() has seen to it
-        whole = await self.folder.shards.planned()
+        whole = await self.folder.plans.count()
         await self._recount(whole)
-        await self.folder.shards.drop_plans(whole)
+        await self.folder.plans.drop_after(whole)
         await self._write(cut(self.manifest.edits(after=self.rows), self.spec.shard_rows))
         self.planned = Planned(
             bytes=self._source.bytes,
@@ -143,7 +143,7 @@ class Planner:
         await self._announce()
 
     async def _tally(self, shard: int) -> Tally:
-        return tally_of(await self.folder.shards.first_plan(shard), self.spec)
+        return tally_of(await self.folder.plans.first(shard), self.spec)
 
     async def _write(self, shards: Iterator[list[Edit]]) -> None:
         """Plan *shards*, some at a time: while puts wait for the disk or the network, the next ones are read.
@@ -168,7 +168,7 @@ class Planner:
             await asyncio.gather(*writing, return_exceptions=True)
 
     async def _plan(self, shard: int, edits: list[Edit]) -> None:
-        await self.folder.shards.add_plan(shard, edits)
+        await self.folder.plans.add(shard, edits)
         self._written[shard] = tally_of(edits, self.spec)
         while (tally := self._written.pop(self.shards + 1, None)) is not None:
             self._add(tally)
@@ -215,7 +215,7 @@ async def begins_alike(folder: JobFolder, manifest: Manifest) -> bool:
 async def _first_unlike(folder: JobFolder, manifest: Manifest) -> Edit | None:
     """The first row that is planned in *folder* and is not the same in *manifest*."""
     edits = manifest.edits()
-    async for planned in over_shards(await folder.shards.planned(), folder.shards.first_plan):
+    async for planned in over_shards(await folder.plans.count(), folder.plans.first):
         unlike = await asyncio.to_thread(_unlike, planned, edits)
         if unlike is not None:
             return unlike
@@ -244,5 +244,5 @@ async def rows_beyond(folder: JobFolder, asked: Spec) -> int:
     if asked.limit is None:
         return 0
     planned = await folder.planned()
-    rows = planned.rows if planned else await folder.shards.planned() * asked.shard_rows
+    rows = planned.rows if planned else await folder.plans.count() * asked.shard_rows
     return max(0, rows - asked.limit * asked.repeat)

@@ -137,7 +137,7 @@ async def _asks_for_more(asked: Spec, folder: JobFolder) -> bool:
 
 
 async def _was_called_for(folder: JobFolder) -> bool:
-    return (await exact_totals(folder, await folder.shards.planned())).calls > 0
+    return (await exact_totals(folder, await folder.plans.count())).calls > 0
 
 
 async def last_status(folder: JobFolder) -> Status | None:

@@ -12,6 +12,7 @@ import msgspec
 from pipeline.edit import Edit
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
+from pipeline.job.shard import Round
 from pipeline.job.spec import Spec
 from pipeline.manifest import template
 from pipeline.price import price_of, sum_of
@@ -55,7 +56,7 @@ async def plan_round(
     Raises:
         JobError: there is nothing to settle again.
     """
-    number = await folder.shards.look_for_rounds() + 1
+    number = await folder.rounds.refresh() + 1
     plans: dict[int, list[Edit]] = {}
     met: Counter[str] = Counter()
     for shard in range(1, shards + 1):
@@ -78,7 +79,9 @@ async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
     Raises:
         JobError: another retry came first.
     """
-    if not await folder.shards.open_round(plan.number, plan.plans, utc(time.time())):
+    await folder.plans.add_to_round(plan.number, plan.plans)
+    entry = Round(number=plan.number, shards=sorted(plan.plans), opened_at=utc(time.time()))
+    if not await folder.rounds.open(entry):
         raise JobError("another retry of this job was begun at the same moment: look at its status first")
     await folder.want(msgspec.structs.replace(await folder.wanted(), state=State.RUNNING))
 
@@ -92,7 +95,7 @@ async def _again(folder: JobFolder, shard: int, reasons: frozenset[str], met: Co
     not_done = [record for record in records if record.outcome is not Outcome.DONE]
     met.update(_code(record) for record in not_done)
     rows = {record.row for record in not_done if _meant(record, reasons)}
-    return [edit for edit in await folder.shards.edits_of(shard) if edit.row in rows] if rows else []
+    return [edit for edit in await folder.plans.newest(shard) if edit.row in rows] if rows else []
 
 
 def _meant(record: Record, reasons: frozenset[str]) -> bool:

@@ -72,8 +72,8 @@ class Verifier:
     async def run(self) -> Verified:
         """Compare everything; of a job that has not ended, what is settled, for the rest is still on its way."""
         folder = self._folder
-        await folder.shards.look_for_rounds()
-        shards = await folder.shards.planned()
+        await folder.rounds.refresh()
+        shards = await folder.plans.count()
         status = await last_status(folder)
         ended = status is not None and status.state in ENDED
         self._next_row = 1 if ended else None

@@ -13,12 +13,12 @@ from pipeline.edit import Edit
 from pipeline.errors import JobError, ManifestError, StoreError
 from pipeline.history import History
 from pipeline.job.folder import JobFolder, Planned
+from pipeline.job.planfiles import PLANNED_TOGETHER
 from pipeline.job.planning import Planner
 from pipeline.job.registry import Entry, entries, find, newest_ended, newest_unfinished, register
 from pipeline.job.results import write_results, write_status
 from pipeline.job.runlock import is_run_locked, run_lock
-from pipeline.job.shard import Intent
-from pipeline.job.shardfiles import PLANNED_TOGETHER
+from pipeline.job.shard import Intent, Round
 from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
@@ -103,7 +103,7 @@ async def test_an_open_shard_tells_settled_interrupted_and_answered_rows_apart(f
             prompt_variant=Variant.PLAIN,
         )
     )
-    await folder.shards.add_plan(1, [edit(row) for row in range(1, 6)])
+    await folder.plans.add(1, [edit(row) for row in range(1, 6)])
     await folder.shards.put_record(1, record(1))
     await folder.shards.put_intent(1, intent(1, 1))
     await folder.shards.put_intent(1, intent(2, 1))
@@ -126,7 +126,7 @@ async def test_an_open_shard_tells_settled_interrupted_and_answered_rows_apart(f
 
 
 async def test_folding_keeps_the_records_and_drops_the_small_files(folder):
-    await folder.shards.add_plan(1, [edit(1), edit(2)])
+    await folder.plans.add(1, [edit(1), edit(2)])
     for row in (2, 1):
         await folder.shards.put_intent(1, intent(row, 1))
         await folder.shards.put_record(1, record(row, cost_usd=0.5, calls=1))
@@ -144,7 +144,7 @@ async def test_folding_keeps_the_records_and_drops_the_small_files(folder):
 async def test_a_record_is_one_line_to_every_reader(folder):
     """Also to those that end a line wherever Unicode does, such as ``str.splitlines``."""
     said = "one\x85two\u2028three\u2029four\nfive"
-    await folder.shards.add_plan(1, [edit(1), edit(2)])
+    await folder.plans.add(1, [edit(1), edit(2)])
     await folder.shards.put_record(1, record(1, text=said))
     before = await folder.shards.settled_lines(1)
     await folder.shards.fold(1, [record(1, text=said)])
@@ -155,7 +155,7 @@ async def test_a_record_is_one_line_to_every_reader(folder):
 
 
 async def test_totals_of_an_untouched_shard_are_nothing(folder):
-    await folder.shards.add_plan(1, [edit(1)])
+    await folder.plans.add(1, [edit(1)])
 
     assert await folder.shards.totals(1) == Totals()
     assert await exact_totals(folder, 1) == Totals()
@@ -182,19 +182,19 @@ async def test_a_manifest_is_cut_into_shards(tmp_path, folder):
     assert (planned.rows, planned.shards) == (25, 3)
     assert planned.cost_usd > 25 * 0.0336
     assert await numbers_of(planning) == [1, 2, 3]
-    assert [row.row for row in await folder.shards.plan(3)] == [21, 22, 23, 24, 25]
+    assert [row.row for row in await folder.plans.of(3)] == [21, 22, 23, 24, 25]
 
 
 async def test_planning_goes_on_after_the_last_whole_shard(tmp_path, folder):
     await planner(tmp_path, 25, folder).read()
-    before = await folder.shards.plan(1)
+    before = await folder.plans.of(1)
     await folder.store.delete([".retouch/planned", ".retouch/shards/000003/r1/plan"])
 
     planned = await planner(tmp_path, 25, folder).read()
 
     assert (planned.rows, planned.shards) == (25, 3)
-    assert await folder.shards.plan(1) == before
-    assert [row.row for row in await folder.shards.plan(3)] == [21, 22, 23, 24, 25]
+    assert await folder.plans.of(1) == before
+    assert [row.row for row in await folder.plans.of(3)] == [21, 22, 23, 24, 25]
 
 
 async def test_a_larger_limit_adds_rows_and_a_smaller_one_takes_none_back(tmp_path, folder):
@@ -202,7 +202,7 @@ async def test_a_larger_limit_adds_rows_and_a_smaller_one_takes_none_back(tmp_pa
     assert (await planner(tmp_path, 25, folder, limit=5).read()).rows == 12
     planned = await planner(tmp_path, 25, folder, limit=None).read()
 
-    rows = [row.row for shard in range(1, planned.shards + 1) for row in await folder.shards.plan(shard)]
+    rows = [row.row for shard in range(1, planned.shards + 1) for row in await folder.plans.of(shard)]
     assert rows == list(range(1, 26))
 
 
@@ -223,7 +223,7 @@ def write_manifest(tmp_path, *rows: str) -> None:
 
 
 async def prompts_of(folder: JobFolder, shards: int) -> list[str]:
-    return [row.prompt for shard in range(1, shards + 1) for row in await folder.shards.plan(shard)]
+    return [row.prompt for shard in range(1, shards + 1) for row in await folder.plans.of(shard)]
 
 
 async def leave_a_gap(tmp_path, folder: JobFolder, shard: int) -> None:
@@ -235,7 +235,7 @@ async def leave_a_gap(tmp_path, folder: JobFolder, shard: int) -> None:
 
 async def test_plans_behind_a_gap_are_made_anew_from_the_mended_manifest(tmp_path, folder):
     await leave_a_gap(tmp_path, folder, 4)
-    assert await folder.shards.planned() == 3
+    assert await folder.plans.count() == 3
     write_manifest(tmp_path, *lines(1, 33, "first"), *lines(34, 95, "second"))
 
     planned = await planner(tmp_path, 0, folder).read()
@@ -252,7 +252,7 @@ async def test_a_mended_manifest_that_is_shorter_leaves_no_plan_behind_its_end(t
     planned = await planner(tmp_path, 0, folder).read()
 
     assert (planned.rows, planned.shards) == (38, 4)
-    assert await folder.shards.planned() == 4
+    assert await folder.plans.count() == 4
 
 
 async def test_a_plan_that_is_gone_though_those_behind_it_were_worked_on_is_told(tmp_path, folder):
@@ -262,15 +262,15 @@ async def test_a_plan_that_is_gone_though_those_behind_it_were_worked_on_is_told
     with pytest.raises(JobError, match="the plan of shard 4 is gone"):
         await planner(tmp_path, 0, folder).read()
 
-    assert await folder.shards.plan(6)
+    assert await folder.plans.of(6)
 
 
 async def test_rows_that_another_has_planned_meanwhile_are_not_taken_for_ours(tmp_path, folder):
-    await folder.shards.add_plan(1, [edit(1)])
-    await folder.shards.add_plan(1, [edit(1)])
+    await folder.plans.add(1, [edit(1)])
+    await folder.plans.add(1, [edit(1)])
 
     with pytest.raises(JobError, match="another process has planned shard 1 with other rows"):
-        await folder.shards.add_plan(1, [edit(2)])
+        await folder.plans.add(1, [edit(2)])
 
 
 class Stalled(DiskStore):
@@ -290,14 +290,15 @@ class Stalled(DiskStore):
 async def test_a_round_that_is_opened_while_a_shard_is_being_folded_loses_nothing(tmp_path):
     store = Stalled(tmp_path / "job")
     mine, other = JobFolder(store), JobFolder(DiskStore(tmp_path / "job"))
-    await mine.shards.add_plan(1, [edit(1)])
+    await mine.plans.add(1, [edit(1)])
     await mine.shards.put_record(1, record(1, Outcome.FAILED))
     folding = asyncio.create_task(mine.shards.fold(1, [record(1, Outcome.FAILED)]))
     await store.folding.wait()
-    await other.shards.open_round(2, {1: [edit(1)]}, utc(0))
+    await other.plans.add_to_round(2, {1: [edit(1)]})
+    await other.rounds.open(Round(number=2, shards=[1], opened_at=utc(0)))
     await other.shards.put_intent(1, intent(1, 2))
     await other.shards.put_record(1, record(1))
-    await mine.shards.look_for_rounds()
+    await mine.rounds.refresh()
 
     store.gate.set()
     await folding
@@ -343,7 +344,7 @@ async def test_plans_are_put_some_at_a_time_and_announced_in_order(tmp_path):
             await store.made.acquire()
         assert (seen, planning.shards, planning.rows) == ([1, 2], 2, 20)
         assert sum(path.endswith("/plan") for path in store.begun) == 2 + PLANNED_TOGETHER
-        assert await JobFolder(DiskStore(tmp_path / "job")).shards.planned() == 2
+        assert await JobFolder(DiskStore(tmp_path / "job")).plans.count() == 2
         store.gate.set()
     assert seen == list(range(1, 101))
     assert (reading.result().rows, planning.shards, planning.rows) == (1000, 100, 1000)
@@ -375,7 +376,7 @@ async def test_what_is_planned_before_a_manifest_breaks_off_is_not_lost(tmp_path
     with pytest.raises(ManifestError, match="cut off or damaged"):
         await planning.read()
 
-    assert planning.shards == await folder.shards.planned() > 10
+    assert planning.shards == await folder.plans.count() > 10
     assert await numbers_of(planning) == list(range(1, planning.shards + 1))
 
 
@@ -461,8 +462,8 @@ async def test_which_job_a_command_goes_on_with(tmp_path, jobs, limit, taken):
 
 async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_path):
     folder = JobFolder.at(str(tmp_path / "job"))
-    await folder.shards.add_plan(1, [edit(1), edit(2)])
-    await folder.shards.add_plan(2, [edit(3)])
+    await folder.plans.add(1, [edit(1), edit(2)])
+    await folder.plans.add(2, [edit(3)])
     await folder.shards.put_record(1, record(2))
     await folder.shards.fold(2, [record(3)])
     totals = await exact_totals(folder, 2)

@@ -51,8 +51,8 @@ async def open_round(folder: JobFolder, shards: int, **asked) -> int:
 async def folder(tmp_path) -> JobFolder:
     """Two shards: the first with a done, a failed and a blocked row, the second all done."""
     made = JobFolder.at(str(tmp_path / "job"))
-    await made.shards.add_plan(1, [edit(1), edit(2), edit(3)])
-    await made.shards.add_plan(2, [edit(4)])
+    await made.plans.add(1, [edit(1), edit(2), edit(3)])
+    await made.plans.add(2, [edit(4)])
     failed, blocked = record(2, Outcome.FAILED, "text_only: no"), record(3, Outcome.BLOCKED, "blocked: no")
     await made.shards.fold(1, [record(1, Outcome.DONE), failed, blocked])
     await made.shards.fold(2, [record(4, Outcome.DONE)])
@@ -115,7 +115,7 @@ async def test_the_newest_round_holds_and_later_ones_see_it(folder):
 
     # Another process, which has not seen the round yet.
     other = JobFolder(folder.store)
-    await other.shards.look_for_rounds()
+    await other.rounds.refresh()
     rows = [
         msgspec.json.decode(line, type=Record) for line in (await other.shards.settled_lines(1)).splitlines()
     ]

@@ -41,7 +41,7 @@ async def weighed(board: Board, job: str, shard: int, claim: Claim) -> Claim:
         return claim
     folder = JobFolder.at(claim.out)
     try:
-        await folder.shards.look_for_rounds()
+        await folder.rounds.refresh()
         settled = (await folder.shards.totals(shard)).settled
     except StoreError:
         return claim

@@ -74,7 +74,7 @@ async def work_on(held: HeldShard, claim: Claim, jobs: Jobs, board: Board) -> To
 
 
 async def _write_results(held: HeldShard, worker_job: WorkerJob, jobs: Jobs, board: Board) -> None:
-    await worker_job.folder.shards.look_for_rounds()
+    await worker_job.folder.rounds.refresh()
     if await finish(board, worker_job.folder, worker_job.spec, held.lease):
         jobs.ended(held.job)
         log.info("job_ended job=%s", held.job)
@@ -90,7 +90,7 @@ async def _settle_rows(
         run.set_aside = SET_ASIDE.format(deaths=claim.deaths)
     try:
         # A round that was opened meanwhile may be this shard's.
-        await worker_job.folder.shards.look_for_rounds()
+        await worker_job.folder.rounds.refresh()
         totals = await run_shard(run, held.shard, held.lease, held.begun)
     finally:
         worker_job.leave(run)
