@@ -24,7 +24,7 @@ from pipeline.job.registry import last_status
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
-from pipeline.limits.budget import LocalBudget
+from pipeline.limits.budget import LocalBudget, maybe_paid
 from pipeline.limits.pace import LocalPace, hold_said
 from pipeline.manifest import Manifest
 from pipeline.models import catalogue
@@ -166,11 +166,10 @@ class LocalJob:
         await run_shards(job, self.planner.numbers())
 
     async def _spent(self) -> float:
-        """Dollars that were spent on the job; a call without a known answer that is not in flight counts as paid."""
+        """Dollars that were spent on the job; what may have been paid for counts as paid."""
         totals = await exact_totals(self.folder, await self.folder.plans.count())
-        price = estimate(self.spec.model, self.spec.image_size, 1, 0) or 0.0
-        unknown = max(0, totals.calls_unknown - self.progress.in_flight)
-        return totals.cost_usd + unknown * price
+        price = estimate(self.spec.model, self.spec.image_size, 1, 0)
+        return totals.cost_usd + maybe_paid(totals, price, self.progress.in_flight)
 
     async def _bind(self, limits: Limits) -> None:
         """Let *limits* hold from now on."""

@@ -10,7 +10,9 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import last_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
+from pipeline.limits.budget import maybe_paid
 from pipeline.ports import Wanted
+from pipeline.price import estimate
 from pipeline.status import ENDED, State, Status, Totals
 from workers.reporting import report
 from workers.settings import lease_seconds
@@ -77,6 +79,7 @@ async def _open(
         return False
     await folder.rounds.refresh()
     folded, begun = await _shards(folder, planned.shards)
+    price = estimate(spec.model, spec.image_size, 1, 0)
     how = Placement(
         out=folder.store.url,
         rows=planned.rows,
@@ -86,6 +89,7 @@ async def _open(
         reason=reason,
         only_lost=only_lost,
         spare=lease_seconds(),
+        maybe_paid=sum(maybe_paid(totals, price) for totals in (*folded.values(), *begun.values())),
     )
     return await board.open(spec.job, how, folded, begun)
 

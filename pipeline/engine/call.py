@@ -66,15 +66,19 @@ class Calls:
     pictures: tuple[SentPicture, ...]
     lease: Lease
 
-    async def make(self, history: History, price: float | None) -> tuple[Attempt, Received]:
-        """Make the call that follows *history*, for which *price* dollars are set aside, and settle that sum.
+    async def make(self, history: History, price: float | None, aside: float) -> tuple[Attempt, Received]:
+        """Make the call that follows *history*, for which *aside* dollars are set aside, and settle that sum.
+
+        Args:
+            history: what was tried before.
+            price: dollars, as estimated.
+            aside: *price*, or more where tries have turned out dearer.
 
         Raises:
             LeaseLost: another process has the shard.
             InvalidInput: a picture changed under way; the request was never fully sent.
             StoreError: the store failed and the job was stopped.
         """
-        reserved = price or 0.0
         spent: float | None = 0.0
         try:
             put = variant(history.tries)
@@ -87,7 +91,8 @@ class Calls:
             spent = 0.0
             raise
         finally:
-            await asyncio.shield(self.job.budget.settle(reserved, reserved if spent is None else spent))
+            self.job.dearest.seen(self.model, price, spent)
+            await asyncio.shield(self.job.budget.settle(aside, aside if spent is None else spent))
         return attempt, received
 
     async def receive(self, reply: Answer | Failure) -> Received:

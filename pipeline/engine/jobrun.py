@@ -16,6 +16,7 @@ from pipeline.gemini.verdict import Judgement
 from pipeline.inputs import Inputs
 from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
+from pipeline.limits.budget import DearestTries
 from pipeline.models import Catalogue
 from pipeline.policy import SAME_FAULTS
 from pipeline.ports import Budget, Pace, Progress
@@ -73,6 +74,7 @@ class JobRun:
         decoders: threads that decode pictures; as many as there are cores to use.
         timeout: seconds a call; may be changed while the job runs.
         reuse: the edits that the store has paid for already.
+        dearest: what tries have cost beyond their estimates, so that more is set aside for the next.
         set_aside: why nothing is called for any more: rows that are not settled are settled as failed with it.
     """
 
@@ -91,6 +93,7 @@ class JobRun:
     reuse: Reuse
     set_aside: str | None = None
     faults: FaultCount = field(default_factory=FaultCount)
+    dearest: DearestTries = field(default_factory=DearestTries)
     keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:

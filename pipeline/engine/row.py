@@ -179,9 +179,10 @@ class Row:
 
     async def _try(self) -> Next | Stopped:
         """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
-        if not await self.permit.granted(self.price or 0.0):
+        aside = self.job.dearest.aside(self.model, self.price or 0.0)
+        if not await self.permit.granted(aside):
             return Stopped()
-        attempt, self._received = await self._calls().make(self.history, self.price)
+        attempt, self._received = await self._calls().make(self.history, self.price, aside)
         self.history = self.history.after(attempt)
         return await self._what_next(self._received)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from enum import Enum, auto
 
+from pipeline.status import Totals
+
 
 class Room(Enum):
     """Whether a call can be paid for."""
@@ -24,6 +26,33 @@ def room(limit: float | None, spent: float, reserved: float, price: float) -> Ro
     if limit is None or spent + reserved + price <= limit + _GRACE:
         return Room.YES
     return Room.LATER if reserved > 0 and spent + price <= limit + _GRACE else Room.NO
+
+
+def maybe_paid(totals: Totals, price: float | None, in_flight: int = 0) -> float:
+    """Dollars that the calls in *totals* may have cost beyond what is known: those without an answer or a usage.
+
+    Args:
+        totals: sums of a job.
+        price: of one call, as estimated.
+        in_flight: calls among those without an answer that are not lost, only under way.
+    """
+    return (max(0, totals.calls_unknown - in_flight) + totals.calls_unpriced) * (price or 0.0)
+
+
+class DearestTries:
+    """How many times the estimate the dearest try of each model has cost: drafts are billed (gemini-api.md 1.2)."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, float] = {}
+
+    def aside(self, model: str, price: float) -> float:
+        """Dollars to set aside for a try of *model* that is estimated at *price*."""
+        return price * self._times.get(model, 1.0)
+
+    def seen(self, model: str, price: float | None, cost: float | None) -> None:
+        """A try of *model* that was estimated at *price* has come to *cost*; either may be unknown."""
+        if price and cost:
+            self._times[model] = max(self._times.get(model, 1.0), cost / price)
 
 
 class LocalBudget:

@@ -316,6 +316,32 @@ def test_the_same_bad_request_five_times_halts(shop, emulator):
     assert emulator.ledger.summary()["calls"] == 5
 
 
+def test_calls_whose_price_nobody_tells_count_against_the_budget_of_the_next_run(shop, emulator):
+    """A proxy that leaves out the usage: otherwise each run of the command would spend the budget anew."""
+    emulator.order(rule("empty"))
+    shop.manifest(10)
+
+    assert shop.run("--budget", "0.2").returncode == 3
+
+    calls = emulator.ledger.summary()["calls"]
+    assert calls > 1
+    again = shop.run("--budget", "0.2")
+    assert again.returncode == 3, again.stderr
+    assert emulator.ledger.summary()["calls"] == calls
+    assert status_of(again)["calls_unpriced"] == calls
+
+
+def test_drafts_pass_no_budget_once_they_were_seen(shop, emulator):
+    """They are billed as pictures, and no estimate can know of them."""
+    emulator.order(rule("many_images", images=4))
+    shop.manifest(10)
+
+    done = shop.run("--budget", "0.5", "--max-in-flight", "1")
+
+    assert done.returncode == 3
+    assert 0.3 < status_of(done)["cost_usd"] <= 0.5
+
+
 def test_a_budget_stops_the_job_before_it_is_passed(shop, emulator):
     shop.manifest(10)
 

@@ -225,6 +225,11 @@ class TestLost:
         assert (status.outcomes["done"], status.calls, status.cost_usd) == (7, 9, 0.5)
         assert (await board.redis.hgetall(of_job("job", "budget")))["earlier"] == "0 500000000 0"
 
+    async def test_what_may_have_been_paid_for_counts_in_the_budget(self, board):
+        await self.lose(board, maybe_paid=0.25)
+        assert (await board.redis.hgetall(of_job("job", "budget")))["earlier"] == "0 750000000 0"
+        assert (await read_status(board.redis, "job")).cost_usd == 0.5, "and in no figure"
+
     async def test_it_is_done_once(self, board):
         await self.lose(board)
         await board.claim("job", 2, LEASE)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.brake import Brake
-from pipeline.limits.budget import LocalBudget, Room, room
+from pipeline.limits.budget import DearestTries, LocalBudget, Room, maybe_paid, room
 from pipeline.limits.pace import LocalPace, book, seconds_to_new_day
-from pipeline.status import State
+from pipeline.status import State, Totals
 
 
 @given(
@@ -130,3 +130,22 @@ async def test_a_brake_lets_what_is_ready_through():
 )
 def test_a_days_quota_is_new_at_midnight_in_california(now, hours):
     assert seconds_to_new_day(datetime.fromisoformat(now)) == pytest.approx(hours * 3600)
+
+
+def test_what_may_have_been_paid_is_as_good_as_paid() -> None:
+    """Calls without an answer or without a usage; those in flight are set aside elsewhere."""
+    totals = Totals(calls=9, calls_unknown=3, calls_unpriced=2, cost_usd=0.4)
+    assert maybe_paid(totals, 0.5) == 2.5
+    assert maybe_paid(totals, 0.5, in_flight=2) == 1.5
+    assert maybe_paid(totals, 0.5, in_flight=9) == 1.0
+    assert maybe_paid(totals, None) == 0.0
+
+
+def test_more_is_set_aside_once_a_try_was_dearer_than_its_estimate() -> None:
+    """Of that model, and never less."""
+    tries = DearestTries()
+    assert tries.aside("m", 0.05) == 0.05
+    for price, cost in ((0.05, 0.2), (0.05, 0.01), (0.05, None), (None, 3.0), (0.0, 3.0)):
+        tries.seen("m", price, cost)
+    assert tries.aside("m", 0.1) == pytest.approx(0.4)
+    assert tries.aside("other", 0.1) == 0.1

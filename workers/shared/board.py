@@ -28,7 +28,7 @@ from workers.shared.board_types import (
 from workers.shared.connection import reaching
 from workers.shared.keys import MONTH, NAME, of_job, shard_name
 from workers.shared.scripts import Scripts
-from workers.shared.sums import sums_of
+from workers.shared.sums import billionths, sums_of
 
 #: Seconds without a heartbeat after which a worker counts as gone; people hear of it within ten.
 PRESENCE = 6.0
@@ -75,6 +75,7 @@ class Board:
             "wanted": wanted,
             "want": place.wanted.state,
             "spare": _milliseconds(place.spare),
+            "maybe_paid": billionths(place.maybe_paid),
         }
         sums = [
             text

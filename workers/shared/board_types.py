@@ -35,6 +35,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         state: how it stands there, for *reason*.
         only_lost: do nothing to a job that is there.
         spare: seconds for which those who held a shard may come back to it, when the server has lost the job.
+        maybe_paid: dollars that earlier calls may have cost beyond what is known; the budget takes them for spent.
     """
 
     out: str
@@ -45,6 +46,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     only_lost: bool = False
     spare: float = 0.0
+    maybe_paid: float = 0.0
 
 
 class Hint(msgspec.Struct, frozen=True):

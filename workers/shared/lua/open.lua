@@ -1,8 +1,8 @@
 -- Put a job on the board, or let the one that is there go on. Answers 1 when it was put there anew.
--- ARGV: job; JSON { out, rows, shards, wanted, want, state, reason, only_lost, spare }; then for each shard that was
+-- ARGV: job; JSON { out, rows, shards, wanted, want, state, reason, only_lost, spare, maybe_paid }; then for each shard that was
 -- begun its name, JSON of its sums, and 1 when it is folded.
 -- With only_lost nothing is done to a job that is there. `spare`: milliseconds for which those who held a shard that
--- is open may come back to it, when the server has lost what it knew of the job.
+-- is open may come back to it, when the server has lost what it knew of the job. `maybe_paid`: billionths of a dollar.
 local job, said = ARGV[1], cjson.decode(ARGV[2])
 local head, todo, at = key(job, 'head'), key(job, 'todo'), now()
 local there = redis.call('HMGET', head, 'state', 'shards')
@@ -23,7 +23,8 @@ local function begin()
     move_sums(job, shard, sums)
   end
   for shard, sums in pairs(begun) do move_sums(job, shard, sums) end
-  redis.call('HSET', key(job, 'budget'), 'earlier', '0 ' .. (redis.call('HGET', head, 'cost') or '0') .. ' 0')
+  local spent = tonumber(redis.call('HGET', head, 'cost') or '0') + said.maybe_paid
+  redis.call('HSET', key(job, 'budget'), 'earlier', '0 ' .. count(spent) .. ' 0')
 end
 
 -- Leases and sums stay. What was folded once and is not any more has a new round: it is settled again.
