@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import forkserver
 from tests.chaos.emulator import Api, emulator_process
 from tests.chaos.ground import Ground
 from tests.chaos.proxy import Proxy
@@ -45,6 +46,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture(scope="session", autouse=True)
 def _no_orphans() -> Iterator[None]:
     """Nothing that this suite has started outlives it."""
+    forkserver.start()
     before = set(psutil.Process(os.getpid()).children(recursive=True))
     yield
     left = set(psutil.Process(os.getpid()).children(recursive=True)) - before

