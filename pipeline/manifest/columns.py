@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,6 +11,8 @@ from pipeline.manifest import template
 
 #: The columns that mean something to the program; all others are carried through.
 KNOWN = frozenset({"image", "images", "prompt", "id", "model", "aspect_ratio", "image_size", "output"})
+
+_OTHER_SEPARATORS = re.compile(r"[|:\s]+")
 
 
 def canonical(name: str) -> str:
@@ -38,9 +41,10 @@ def check_header(names: Sequence[str], shown: str, prompt: str | None) -> None:
         return
     if prompt and (KNOWN.intersection(names) or template.uses(prompt, names)):
         return
+    apart = len(names) == 1 and KNOWN.intersection(map(canonical, _OTHER_SEPARATORS.split(names[0])))
+    mend = "separate columns by commas, semicolons or tabs" if apart else "write the columns' names into the first line"
     raise ManifestError(
-        f"{shown}: no column is called image or prompt (found: {listed(names) or 'none'}); "
-        "write the columns' names into the first line."
+        f"{shown}: no column is called image or prompt (found: {listed(names) or 'none'}); {mend}."
     )
 
 

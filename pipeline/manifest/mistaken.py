@@ -45,8 +45,8 @@ def refuse_mistaken(first: Sequence[Mapping[str, Any]], shown: str, job: str = "
     """
     if any(_OF_RESULTS.issubset(cells) for cells in first):
         raise ManifestError(
-            f"{shown} is what came of a job, and no manifest: `retouch retry {job}` settles again what is not done; "
-            "to edit results further, write a manifest whose column image names them."
+            f"{shown} is the results of a job, not a manifest: `retouch retry {job}` runs again what is not done; to "
+            "edit the results further, write a manifest with a column image that names them."
         )
     for cells in first:
         column = pictures_elsewhere(cells)
@@ -93,6 +93,6 @@ def _ends_as_picture(path: str) -> bool:
 
 def _sentence(column: str) -> str:
     return (
-        f'column "{column[:40]}" looks like pictures, and no column is called image, so that they would not be sent: '
-        "call it image; or, to make pictures from prompts alone, add a column image and leave it empty."
+        f'column "{column[:40]}" looks like pictures, but no column is called image, so they would not be sent: rename '
+        "it to image, or, to make pictures from prompts alone, add an empty column image."
     )

@@ -164,6 +164,7 @@ def test_nul_is_a_fault(tmp_path):
         ("image,prompt\n", "no rows"),
         ("image,prompt\n\n,,\n", "no rows"),
         ("a.png,red\nb.png,blue\n", '"a.png", "red"'),
+        ("image|prompt\na.png|red\n", "separate columns by commas"),
         ("image,prompt,Image\na,b,c\n", '"image"'),
         ("image,prompt,note,NOTE\na,b,c,d\n", '"note"'),
         ('image,"prompt\na.png,red\n', "header"),

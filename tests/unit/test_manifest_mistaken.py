@@ -35,7 +35,7 @@ class TestResults:
     def test_a_table_of_results_is_no_manifest(self, tmp_path):
         with (tmp_path / "results.csv").open("wb") as file:
             write_csv(RECORDS, file)
-        with pytest.raises(ManifestError, match=r"what came of a job.*`retouch retry JOB`.*column image"):
+        with pytest.raises(ManifestError, match=r"is the results of a job.*`retouch retry JOB`.*column image"):
             opened(tmp_path / "results.csv")
 
     def test_nor_are_records(self, tmp_path):
@@ -43,7 +43,7 @@ class TestResults:
         path.write_text(
             '{"prompt": "mine"}\n{"id":"a","outcome":"done","attempts":[],"uncounted":0,"settled_at":"x"}\n'
         )
-        with pytest.raises(ManifestError, match="what came of a job"):
+        with pytest.raises(ManifestError, match="is the results of a job"):
             opened(path)
 
     def test_the_job_is_named_by_its_folder(self, tmp_path):
@@ -83,7 +83,7 @@ class TestPicturesInAnotherColumn:
 
     def test_end_the_command_with_the_mend(self, tmp_path, column, value):
         path = written(tmp_path, "m.jsonl", [{"prompt": "p"}, {"prompt": "p", column: value}])
-        with pytest.raises(ManifestError, match=rf'column "{column}" looks like pictures.*call it image'):
+        with pytest.raises(ManifestError, match=rf'column "{column}" looks like pictures.*rename it to image'):
             opened(path)
 
 
