@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.errors import JobError
 from pipeline.job.runlease import is_run_leased, run_lease
 from pipeline.store import Store
+from pipeline.store.disk import refused
 
 LOCK = ".retouch/run.lock"
 
@@ -63,6 +64,9 @@ def _is_locked(path: Path) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:
+        # A file system without locks lets no run begin.
+        return False
     finally:
         os.close(descriptor)
     return False
@@ -74,20 +78,33 @@ def file_lock(path: Path, refusal: Callable[[str], str]) -> Iterator[None]:
 
     Raises:
         JobError: another live process holds it; *refusal* makes the sentence of that process's name.
+        StoreError: the file cannot be written, or not be locked.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            _lock(descriptor)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
-            raise JobError(refusal(holder)) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        descriptor = _locked(path, refusal)
+    except OSError as error:
+        raise refused("write", path, error) from error
+    try:
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(path: Path, refusal: Callable[[str], str]) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _lock(descriptor)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+        os.close(descriptor)
+        raise JobError(refusal(holder)) from error
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _lock(descriptor: int) -> None:

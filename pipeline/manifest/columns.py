@@ -42,7 +42,11 @@ def check_header(names: Sequence[str], shown: str, prompt: str | None) -> None:
     if prompt and (KNOWN.intersection(names) or template.uses(prompt, names)):
         return
     apart = len(names) == 1 and KNOWN.intersection(map(canonical, _OTHER_SEPARATORS.split(names[0])))
-    mend = "separate columns by commas, semicolons or tabs" if apart else "write the columns' names into the first line"
+    mend = (
+        "separate columns by commas, semicolons or tabs"
+        if apart
+        else "write the columns' names into the first line"
+    )
     raise ManifestError(
         f"{shown}: no column is called image or prompt (found: {listed(names) or 'none'}); {mend}."
     )

@@ -131,8 +131,7 @@ class DiskStore:
         except OSError as error:
             # Somebody may have removed a folder under us: the next try makes it again.
             self._known_folders.clear()
-            mend = _MENDS.get(error.errno or 0, "check the folder and its file system")
-            raise StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}") from error
+            raise refused(what, target, error) from error
 
     def _look_for_anchor(self) -> None:
         if self._anchor is not None and not self._anchor.exists():
@@ -167,6 +166,12 @@ class DiskStore:
         self._known_folders.add(folder)
 
 
+def refused(what: str, target: Path, error: OSError) -> StoreError:
+    """That the system would not *what* (``write``, say) *target*, with the mend."""
+    mend = _MENDS.get(error.errno or 0, "check the folder and its file system")
+    return StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}")
+
+
 _MENDS = {
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "the quota is used up: make room",
@@ -175,6 +180,7 @@ _MENDS = {
     errno.ENOTSUP: "the file system must support hard links",
     errno.EEXIST: "a file is where a folder should be: choose another folder with --out",
     errno.ENOTDIR: "a file is where a folder should be: choose another folder with --out",
+    errno.ENOLCK: "the file system must have locks: choose another folder with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",
 }
 

@@ -494,3 +494,16 @@ async def test_a_folder_has_one_run_at_a_time(tmp_path):
             async with run_lock(store):
                 pass
     assert not await is_run_locked(store)
+
+
+@pytest.mark.parametrize("what", [".retouch/run.lock/in the way", ".retouch"])
+async def test_a_lock_that_cannot_be_written_is_one_sentence(tmp_path, what):
+    path = tmp_path / what
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+    with pytest.raises(StoreError, match=r"run\.lock: cannot write \("):
+        async with run_lock(DiskStore(tmp_path)):
+            pass
+
+    assert not await is_run_locked(DiskStore(tmp_path))

@@ -35,7 +35,9 @@ class TestResults:
     def test_a_table_of_results_is_no_manifest(self, tmp_path):
         with (tmp_path / "results.csv").open("wb") as file:
             write_csv(RECORDS, file)
-        with pytest.raises(ManifestError, match=r"is the results of a job.*`retouch retry JOB`.*column image"):
+        with pytest.raises(
+            ManifestError, match=r"is the results of a job.*`retouch retry JOB`.*column image"
+        ):
             opened(tmp_path / "results.csv")
 
     def test_nor_are_records(self, tmp_path):
@@ -83,7 +85,9 @@ class TestPicturesInAnotherColumn:
 
     def test_end_the_command_with_the_mend(self, tmp_path, column, value):
         path = written(tmp_path, "m.jsonl", [{"prompt": "p"}, {"prompt": "p", column: value}])
-        with pytest.raises(ManifestError, match=rf'column "{column}" looks like pictures.*rename it to image'):
+        with pytest.raises(
+            ManifestError, match=rf'column "{column}" looks like pictures.*rename it to image'
+        ):
             opened(path)
 
 
