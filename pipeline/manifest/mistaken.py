@@ -93,6 +93,6 @@ def _ends_as_picture(path: str) -> bool:
 
 def _sentence(column: str) -> str:
     return (
-        f'column "{column[:40]}" looks like pictures, but no column is called image, so they would not be sent: rename '
-        "it to image, or, to make pictures from prompts alone, add an empty column image."
+        f'column "{column[:40]}" looks like pictures, but no column is called image, so they would not be sent: '
+        "rename it to image, or, to make pictures from prompts alone, add an empty column image."
     )
