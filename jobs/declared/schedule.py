@@ -71,7 +71,7 @@ def _edit() -> Command:
 def _list() -> Command:
     return Command(
         "list",
-        f"{_WORK}.shown:show_all",
+        f"{_WORK}.listing:show_all",
         [json_option("all schedules")],
         text="List the schedules with their next run and the result of the last one.",
         examples=("retouch schedule list", "retouch schedule list --json | jq -r '.[].next[0]'"),
@@ -84,7 +84,7 @@ def _show() -> Command:
     )
     return Command(
         "show",
-        f"{_WORK}.shown:show_one",
+        f"{_WORK}.listing:show_one",
         [_NAME, count, json_option("the schedule and its runs")],
         text="Show a schedule and the results of its last runs, newest first.",
         examples=("retouch schedule show nightly", "retouch schedule show nightly --runs 100 --json"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+
+import click
 import pytest
 
 from jobs.cli import command_line
@@ -129,3 +133,16 @@ def test_every_option_has_its_variable_and_no_two_commands_mean_different_things
                 meanings.setdefault(param.envvar, set()).add(param.name)
 
     assert all(len(names) == 1 for names in meanings.values())
+
+
+def commands() -> Iterator[click.Command]:
+    for listed in COMMANDS.values():
+        made = listed.declare()
+        yield from made.commands.values() if isinstance(made, click.Group) else [made]
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
+def test_every_command_leads_to_its_work(command):
+    """It is imported when the command is called, so that a module that was renamed is missed by nothing before."""
+    work = command.callback
+    assert callable(getattr(importlib.import_module(work.module), work.function))
