@@ -141,7 +141,7 @@ def commands() -> Iterator[click.Command]:
         yield from made.commands.values() if isinstance(made, click.Group) else [made]
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
+@pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.name)
 def test_every_command_leads_to_its_work(command):
     """It is imported when the command is called, so that a module that was renamed is missed by nothing before."""
     work = command.callback
