@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 from pipeline.store.access import is_bucket_url
 from pipeline.store.disk import DiskStore
-from pipeline.store.objects import ObjectStore
 from pipeline.store.proof import prove, try_out
 from pipeline.store.protocol import Bytes, Store
 
-__all__ = ["Bytes", "DiskStore", "ObjectStore", "Store", "is_bucket_url", "open_store", "prove", "try_out"]
+__all__ = ["Bytes", "DiskStore", "Store", "is_bucket_url", "open_store", "prove", "try_out"]
 
 
 def open_store(location: str | Path) -> Store:
@@ -31,4 +30,9 @@ def open_store(location: str | Path) -> Store:
     scheme = urlsplit(text).scheme if "://" in text else ""
     if scheme == "file":
         return DiskStore(Path(urlsplit(text).path))
-    return ObjectStore(text) if scheme else DiskStore(Path(text))
+    if not scheme:
+        return DiskStore(Path(text))
+    # Late, as lazy_obstore.py says.
+    from pipeline.store.objects import ObjectStore  # noqa: PLC0415
+
+    return ObjectStore(text)

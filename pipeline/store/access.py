@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import obstore.store
-from obstore.exceptions import BaseError
-
 from pipeline.errors import StoreError
+from pipeline.store import lazy_obstore as obstore
 
 #: Scheme -> how its environment variables begin. Other schemes of obstore (http, file) give no create-only puts.
 SCHEMES = {
@@ -36,9 +34,6 @@ _RETRIES: dict[str, Any] = {
 _ONCE = _RETRIES | {"max_retries": 0}
 #: Seconds for one request: a picture of 25 MB over a line of 2 Mbit/s.
 _REQUEST, _CONNECT = 120.0, 5.0
-
-# Its overloads tell stores apart by their options; which store it is is the URL's to say here.
-_made: Any = obstore.store.from_url
 
 #: What S3 clients find by themselves; obstore reads these, and no profile.
 _FOUND_WITHOUT_PROFILE = (
@@ -80,9 +75,10 @@ def clients(url: str) -> Clients:
         "allow_http": _is_on(os.environ.get(f"{variables}_ALLOW_HTTP", "")),
     }
     shared = {"client_options": options, **(_profile(os.environ) if variables == "AWS" else {})}
+    made = obstore.store.from_url
     try:
-        return Clients(_made(url, retry_config=_RETRIES, **shared), _made(url, retry_config=_ONCE, **shared))
-    except (BaseError, ValueError) as error:
+        return Clients(made(url, retry_config=_RETRIES, **shared), made(url, retry_config=_ONCE, **shared))
+    except (obstore.exceptions.BaseError, ValueError) as error:
         raise StoreError(_unusable(url, error)) from None
 
 

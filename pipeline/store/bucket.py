@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import obstore
-from obstore.exceptions import BaseError
-
 from pipeline.errors import StoreError
+from pipeline.store import lazy_obstore as obstore
 from pipeline.store import refusals
 from pipeline.store.access import clients
 
@@ -89,7 +87,7 @@ class Bucket:
             if refusals.is_no_bucket(error):
                 raise Missing(refusals.sentence(place, what, error)) from None
             raise Missing(f"{place} does not exist: mend the URL") from None
-        except BaseError as error:
+        except obstore.exceptions.BaseError as error:
             raise StoreError(refusals.sentence(place, what, error)) from refusals.Said(error)
         except OSError as error:
             raise StoreError(

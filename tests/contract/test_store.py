@@ -8,7 +8,8 @@ import secrets
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.store import DiskStore, ObjectStore, open_store, prove
+from pipeline.store import DiskStore, open_store, prove
+from pipeline.store.objects import ObjectStore
 from tests.objectstores import AZURITE
 
 FORMS = ["disk", "memory", "moto", "seaweed", *(["azurite"] if AZURITE else [])]

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from pipeline.errors import StoreError
-from pipeline.store import ObjectStore, prove
+from pipeline.store import prove
+from pipeline.store.objects import ObjectStore
 
 CONFLICT = "<Error><Code>ConditionalRequestConflict</Code><Message>Please retry</Message></Error>"
 SLOW_DOWN = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"

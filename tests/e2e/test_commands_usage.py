@@ -237,7 +237,10 @@ def test_an_internal_error_is_a_sentence_and_a_traceback_only_with_debug(shell):
 def test_run_starts_without_what_it_does_not_need():
     loaded = modules_after("import jobs.cli, jobs.run")
 
-    assert not {"redis", "celery", "pydantic", "pyarrow", "typer", "dotenv", "rich", "pygments"} & loaded
+    assert (
+        not {"redis", "celery", "pydantic", "pyarrow", "typer", "dotenv", "rich", "pygments", "obstore"}
+        & loaded
+    )
 
 
 def test_help_imports_neither_transport_nor_storage():
