@@ -64,9 +64,11 @@ def _leave(code: int) -> NoReturn:
     An answer of an object store that nobody waits for any more (a command that was ended, say) may come at any
     moment to a thread of obstore's, which aborts the process when the interpreter is half gone.
     """
-    with contextlib.suppress(OSError, UsageError):
+    # Ctrl-C once more, when all is said, shows no traceback.
+    with contextlib.suppress(OSError, UsageError, KeyboardInterrupt):
         output.flush()
-    atexit._run_exitfuncs()
+    with contextlib.suppress(KeyboardInterrupt):
+        atexit._run_exitfuncs()
     os._exit(code)
 
 
@@ -76,7 +78,7 @@ def command_line(arguments: Sequence[str]) -> int:
     try:
         environment.read_dotenv()
         return int(_carried_out(arguments, options) or 0)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         output.say(error.format_message())

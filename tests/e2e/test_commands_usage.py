@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -292,3 +293,22 @@ def test_results_are_printed_in_one_form(shell):
     typed = shell.type("results", "job", "--json", "--csv")
 
     assert (typed.code, typed.err) == (2, "retouch: --json and --csv: choose one of them\n")
+
+
+def test_ctrl_c_while_the_program_starts_shows_no_traceback(shell):
+    starting = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "jobs", "status"],
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with starting:
+        assert starting.stderr is not None
+        assert any("click" in line for line in starting.stderr)
+        starting.send_signal(signal.SIGINT)
+        out, err = starting.communicate(timeout=20)
+
+    assert (starting.returncode, out) == (130, "")
+    assert "Traceback" not in err
