@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from jobs.job_options import JobOptions
 from pipeline.edit import Edit, Fault
+from pipeline.gemini.inline import INLINE_BYTES, by_file
 from pipeline.inputs import glance
 from pipeline.manifest.mistaken import pictures_elsewhere
 from pipeline.manifest.naming import Labels
@@ -71,6 +72,7 @@ class Survey:
     _equal: int = 0
     _several: int = 0
     _unsent: int = 0
+    _by_file: int = 0
     _told: set[Fault] = field(default_factory=set)
 
     def faults(self, edit: Edit) -> Iterator[Fault]:
@@ -85,6 +87,7 @@ class Survey:
             self._count(edit)
             self._several += sum(mime_type in SEVERAL for mime_type in seen.mime_types)
             self._unsent += not edit.images and pictures_elsewhere(edit.extra) is not None
+            self._by_file += bool(by_file(seen.sizes))
         yield from found
         for fault in of_options:
             if fault.row is not None:
@@ -120,6 +123,11 @@ class Survey:
         if self._several:
             files = plural(self._several, "GIF, TIFF or AVIF file")
             notes.append(f"{files}: of one with several frames or pages the first alone is sent")
+        if self._by_file:
+            notes.append(
+                f"{plural(self._by_file, 'row')} with more than {INLINE_BYTES / 1e6:.0f} MB of pictures, which no "
+                "request holds: the largest go through the Files API, at no cost, and are deleted there afterwards"
+            )
         return notes
 
     def _option_faults(self, edit: Edit) -> list[Fault]:

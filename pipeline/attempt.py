@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     INVALID_REQUEST = "invalid_request"
     DENIED = "denied"
     NOT_FOUND = "not_found"
+    FILE_GONE = "file_gone"
     #: The process died between the intent and the record: the call may have been paid for.
     INTERRUPTED = "interrupted"
 
@@ -57,7 +58,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, or one that was never begun because the connection failed.
+    """One call, or one that was never begun because the connection or an upload failed.
 
     Attributes:
         n: the attempt's number in its row, from 1, whether it counted or not.
@@ -68,7 +69,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         prompt_variant: how the prompt was phrased.
         http_status: the HTTP status; ``None`` if there was no answer.
         finish_reason: the API's word for why the model stopped, or why it refused the prompt.
-        step: always ``edit``.
+        step: ``edit``; ``upload``: a picture that no request can hold could not be sent ahead, so that there was no
+            call.
         lane: always ``sync``: an answer at once.
         tokens: the usage; ``None`` if the answer does not contain it.
         unknown: whether the request was sent and never answered, and so may have been paid for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
 from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest
+from pipeline.picture import SentPicture
 from pipeline.status import State, Status
 from pipeline.store import Store
 from pipeline.urls.fetch import Fetcher
@@ -76,4 +77,8 @@ class _NoCalls:
         on_begun: Callable[[], None] | None = None,  # noqa: ARG002
     ) -> AbstractAsyncContextManager[Answer | Failure]:
         """Never called: a cancelled job begins nothing."""
+        raise AssertionError("a job that is being cancelled made a call")
+
+    def lend(self, pictures: Sequence[SentPicture]) -> None:  # noqa: ARG002
+        """Never called, either."""
         raise AssertionError("a job that is being cancelled made a call")

@@ -31,10 +31,11 @@ Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
 
 
 class Seen(NamedTuple):
-    """What a :func:`glance` at a row's pictures shows: what is wrong, and the types of those that are there."""
+    """What a :func:`glance` at a row's pictures shows: what is wrong, and types and sizes of those that are there."""
 
     faults: tuple[Fault, ...]
     mime_types: tuple[str, ...]
+    sizes: tuple[int, ...]
 
 
 def glance(edit: Edit, roots: Roots) -> Seen:
@@ -43,7 +44,7 @@ def glance(edit: Edit, roots: Roots) -> Seen:
     Raises:
         RootUnseen: the root is not there on this machine.
     """
-    faults, types, total = [], [], 0
+    faults, types, sizes = [], [], []
     for name in edit.images:
         try:
             if roots.object_of(name):
@@ -53,14 +54,14 @@ def glance(edit: Edit, roots: Roots) -> Seen:
                 continue
             mime_type, size = _glance(name, roots)
             types.append(mime_type)
-            total += size
+            sizes.append(size)
         except InvalidInput as fault:
             faults.append(_fault(edit, fault))
     try:
-        _check_total(total, edit)
+        _check_total(sum(sizes), edit)
     except InvalidInput as fault:
         faults.append(_fault(edit, fault))
-    return Seen(tuple(faults), tuple(types))
+    return Seen(tuple(faults), tuple(types), tuple(sizes))
 
 
 def column_of(edit: Edit) -> str:
@@ -170,7 +171,7 @@ def _fault(edit: Edit, fault: InvalidInput) -> Fault:
 
 def _check_total(size: int, edit: Edit) -> None:
     if size > MAX_BYTES and len(edit.images) > 1:
-        limit = f"{MAX_BYTES / 1e6:.0f} MB fit into a request"
+        limit = f"a row may send {MAX_BYTES / 1e6:.0f} MB"
         raise InvalidInput(
             "too_large", f"the row's pictures have {size / 1e6:.1f} MB, and {limit}: make them smaller"
         )

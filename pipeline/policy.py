@@ -38,6 +38,7 @@ _SENTENCES = {
     Verdict.OVERLOADED: "the API stayed overloaded",
     Verdict.INVALID_REQUEST: "the API refuses the request",
     Verdict.NOT_FOUND: "the API does not know this model",
+    Verdict.FILE_GONE: "the API does not find the uploaded picture",
     Verdict.BLOCKED: "the API refuses this edit by its policy",
     Verdict.INTERRUPTED: "the process died during the call",
 }
@@ -132,6 +133,10 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     verdict = judged.verdict
     if verdict in (Verdict.INVALID_REQUEST, Verdict.NOT_FOUND):
         return Settle(Outcome.FAILED, reason(judged))
+    if verdict is Verdict.FILE_GONE:
+        # It is uploaded once more; what is gone again at once would be gone for ever.
+        times = history.in_a_row(verdict)
+        return Again() if times < 2 else Settle(Outcome.FAILED, reason(judged, times))
     if verdict is Verdict.QUOTA_EXHAUSTED:
         seconds = judged.retry_after or _LONGEST_WAIT
         return Again(seconds, hold=seconds)
@@ -179,3 +184,12 @@ def halt_reason(judged: Judgement) -> str:
     if judged.verdict is Verdict.NETWORK:
         return f"network: the server's certificate is not trusted{said}; {_MENDS[judged.verdict]}"
     return f"{judged.verdict}: the API refuses the job's calls ({status}{said}); {_MENDS[judged.verdict]}"
+
+
+def wrong_job(step: Next) -> str:
+    """One sentence that says why bad requests, all alike, stop the job; *step* is what follows from the last."""
+    said = step.reason if isinstance(step, Settle) else ""
+    return (
+        f"{said}; the same fault five times and no success yet: start a new job with other options, or run the "
+        "same command again to go on, and `retouch retry` for the rows that have failed"
+    )

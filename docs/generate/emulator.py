@@ -22,7 +22,18 @@ answer = "text_only"          # default: a picture
 contains = "kitten"
 times_per_token = 2           # limits how often the rule applies: times, times_per_token
 latency = "lognormal:8:0.5"
+
+[[rule]]
+on = "upload"                 # a request of the Files API; default: a call
+answer = "status"
+code = 503
+times = 1
 ```
+
+A rule is about calls of `generateContent`, unless `on` names a request of the Files API: `start` of an upload, `upload` of a
+piece, `finish` (all pieces have arrived), `get`, `delete`. These can be answered with `status`, `bare_429`, `gateway_html`,
+`redirect`, `hang` and `reset`, and with `file` and `elsewhere`, and their conditions are `nth`, `every`, `after` and
+`probability`. `GET /ledger/files` lists the uploads.
 
 [Try things without a key](../how-to/emulator.md) shows how to use it. Section numbers refer to
 [The Gemini image API](gemini-api.md).

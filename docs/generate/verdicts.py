@@ -12,7 +12,7 @@ from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.gemini import reasons
 from pipeline.gemini.answer import Answer, Blob, Failure, Kind
 from pipeline.gemini.judgement import Judgement
-from pipeline.gemini.verdict import bad_picture, judge, unchanged
+from pipeline.gemini.verdict import bad_picture, file_gone, judge, unchanged
 from pipeline.gemini.wire import Candidate, Content, Detail, Error, Inline, Part, Reply, Violation
 from pipeline.history import History
 from pipeline.policy import OVERLOADS, PATIENCE, SAME_FAULTS, Halt, Next, Settle, decide, variant
@@ -189,6 +189,8 @@ def _statuses() -> Iterator[_Sample]:
     yield _Sample("HTTP 400 with `FAILED_PRECONDITION`", judge(_error(400, word="FAILED_PRECONDITION")))
     yield _Sample("HTTP 401, 402, 403, 407", judge(_error(401)))
     yield _Sample("HTTP 404", judge(_error(404)))
+    gone = file_gone(judge(_error(404, said="File abc not found")), ["files/abc"])
+    yield _Sample("HTTP 403, 404 about a file that was uploaded", gone)
     yield _Sample("HTTP 408, 499, 504", judge(_error(504)))
     yield _Sample("HTTP 429 for a minute", judge(_error(429)))
     yield _Sample("HTTP 429 for a day", judge(_error(429, _quota("GenerateRequestsPerDay"))))
@@ -201,8 +203,9 @@ def _content(*parts: Part, finish: str | None = None) -> Answer:
     return Answer(status=200, reply=Reply(candidates=(candidate,)), blobs={0: Blob(bytearray(b"picture"))})
 
 
-def _error(status: int, *details: Detail, word: str = "") -> Answer:
-    return Answer(status=status, reply=Reply(error=Error(code=status, status=word, details=details)))
+def _error(status: int, *details: Detail, word: str = "", said: str = "") -> Answer:
+    error = Error(code=status, status=word, details=details, message=said)
+    return Answer(status=status, reply=Reply(error=error))
 
 
 def _quota(name: str, value: str = "100") -> Detail:
@@ -249,7 +252,7 @@ FAULTS = {
     "private_address": "the URL has a private address; `--allow-private-urls` permits it",
     "prompt": "the prompt is not valid text",
     "stray_brace": "a brace in the prompt does not belong to a `{column}`; write `{{` for a literal brace",
-    "too_large": "the pictures are too large for one request",
+    "too_large": "a picture, or all pictures of the row together, are larger than a row may send",
     "too_long": "a value or a line is far too long; a quote is probably missing",
     "unknown_column": "the prompt uses a column that does not exist",
     "unreachable": "the picture's server does not answer",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +21,7 @@ from pipeline.errors import InvalidInput
 from pipeline.failpoints import failpoint
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.request import ImageRequest, wording
-from pipeline.gemini.verdict import Judgement, bad_picture, judge, unchanged
+from pipeline.gemini.verdict import Judgement, bad_picture, file_gone, judge, unchanged
 from pipeline.history import History
 from pipeline.job.shard import Intent
 from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
@@ -54,6 +54,7 @@ class Calls:
 
     Attributes:
         pictures: ready to be sent.
+        uploaded: addresses at the API of those that its requests cannot hold, by sha256.
         lease: asked right before each call and before each put.
     """
 
@@ -64,6 +65,7 @@ class Calls:
     aspect_ratio: str | None
     image_size: str | None
     pictures: tuple[SentPicture, ...]
+    uploaded: Mapping[str, str]
     lease: Lease
 
     async def make(self, history: History, price: float | None, aside: float) -> tuple[Attempt, Received]:
@@ -97,7 +99,7 @@ class Calls:
 
     async def receive(self, reply: Answer | Failure) -> Received:
         """Judge *reply*, verify its picture off the loop and store it untouched."""
-        judged = judge(reply)
+        judged = file_gone(judge(reply), self.uploaded.values())
         if judged.verdict is not Verdict.IMAGE or judged.picture is None:
             return Received(judged)
         received = await self._verified(judged, judged.picture)
@@ -188,6 +190,7 @@ class Calls:
             model=self.model,
             prompt=prompt,
             pictures=self.pictures,
+            uploaded=self.uploaded,
             modalities=modalities,
             aspect_ratio=self.aspect_ratio,
             image_size=self.image_size,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import Keeper
@@ -23,6 +23,10 @@ from pipeline.ports import Budget, Pace, Progress
 from pipeline.reuse import Reuse
 from pipeline.status import State
 
+if TYPE_CHECKING:
+    from pipeline.gemini.files import Lent
+    from pipeline.picture import SentPicture
+
 
 class Caller(Protocol):
     """The edge to the API, as far as a row needs it: :class:`pipeline.gemini.client.Client`."""
@@ -31,6 +35,10 @@ class Caller(Protocol):
         self, request: ImageRequest, *, timeout: float, on_begun: Callable[[], None] | None = None
     ) -> AbstractAsyncContextManager[Answer | Failure]:
         """Make one call; the reply is held, and others of the process wait, while the block runs."""
+        ...
+
+    def lend(self, pictures: Sequence[SentPicture]) -> Lent | None:
+        """The files of a row, of those *pictures* that its requests cannot hold; ``None``: they hold all."""
         ...
 
 

@@ -25,7 +25,7 @@ class Permit:
         self._model = model
         self._lease = lease
 
-    async def _take_slot(self) -> bool:
+    async def take_slot(self) -> bool:
         """Hold a slot; false when the job was stopped first."""
         if not self.holds_slot:
             self.holds_slot = await take(self._job)
@@ -41,7 +41,7 @@ class Permit:
         """Wait for a slot, the pace and *price* dollars; false when the job was stopped meanwhile."""
         brake = self._job.brake
         await brake.race(self._job.keeper.ready())
-        if not await self._turn() or not await self._take_slot():
+        if not await self._turn() or not await self.take_slot():
             return False
         granted = await brake.race(self._job.budget.reserve(price))
         if granted and not brake.stopped and await self._ours():

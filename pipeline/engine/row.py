@@ -7,12 +7,14 @@ import logging
 import random
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from pipeline.attempt import Verdict
+from pipeline.attempt import Attempt, Verdict
 from pipeline.edit import Edit
+from pipeline.engine.ahead import UPLOAD, send_ahead
 from pipeline.engine.call import Calls, LeaseLost, Received
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
@@ -24,13 +26,16 @@ from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
-from pipeline.policy import Again, Halt, Next, Settle, decide
+from pipeline.policy import Again, Halt, Next, Settle, decide, wrong_job
 from pipeline.ports import Lease
 from pipeline.price import no_budget, price_of
 from pipeline.record import Outcome, Record
 from pipeline.reuse import fingerprint
 from pipeline.roots import RootUnseen
 from pipeline.status import State
+
+if TYPE_CHECKING:
+    from pipeline.gemini.files import Lent
 
 log = logging.getLogger("retouch.row")
 
@@ -62,6 +67,7 @@ class Row:
         self.permit = Permit(job, self.model, lease)
         self._received: Received | None = None
         self._inputs: tuple[SentPicture, ...] = ()
+        self._lent: Lent | None = None
 
     @cached_property
     def price(self) -> float | None:
@@ -110,6 +116,7 @@ class Row:
             self._check_options()
             async with self.job.inputs(self.edit) as pictures:
                 self._inputs = pictures
+                self._lent = self.job.client.lend(pictures)
                 return await self._edited()
         except InvalidInput as fault:
             where = f"line {self.edit.line}, column {fault.column or column_of(self.edit)}"
@@ -117,6 +124,9 @@ class Row:
         except RootUnseen as unseen:
             self.job.brake.stop(State.WAITING, str(unseen))
             return None
+        finally:
+            if self._lent:
+                self._lent.release()
 
     def _check_options(self) -> None:
         model = self.job.catalogue.find(self.model)
@@ -179,12 +189,24 @@ class Row:
 
     async def _try(self) -> Next | Stopped:
         """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
+        if self._lent and (ended := await self._sent_ahead(self._lent)):
+            return ended
         aside = self.job.dearest.aside(self.model, self.price or 0.0)
         if not await self.permit.granted(aside):
             return Stopped()
-        attempt, self._received = await self._calls().make(self.history, self.price, aside)
-        self.history = self.history.after(attempt)
-        return await self._what_next(self._received)
+        attempt, received = await self._calls().make(self.history, self.price, aside)
+        if self._lent and attempt.verdict is Verdict.FILE_GONE:
+            self._lent.forget(attempt.detail or "")
+        return await self._what_next(attempt, received)
+
+    async def _sent_ahead(self, lent: Lent) -> Next | Stopped | None:
+        """Upload what no request can hold, within a slot; what follows where that failed."""
+        if not await self.permit.take_slot():
+            return Stopped()
+        refused = await self.job.brake.race(send_ahead(self.job, lent, self.history))
+        if self.job.brake.stopped:
+            return Stopped()
+        return await self._what_next(*refused) if refused else None
 
     def _calls(self) -> Calls:
         return Calls(
@@ -195,10 +217,12 @@ class Row:
             aspect_ratio=self.aspect_ratio,
             image_size=self.image_size,
             pictures=self._inputs,
+            uploaded=self._lent.uris if self._lent else {},
             lease=self.lease,
         )
 
-    async def _what_next(self, received: Received) -> Next:
+    async def _what_next(self, attempt: Attempt, received: Received) -> Next:
+        self.history, self._received = self.history.after(attempt), received
         judged, job = received.judged, self.job
         step = decide(
             judged,
@@ -211,7 +235,7 @@ class Row:
         if judged.verdict is Verdict.IMAGE:
             job.faults.succeeded = True
         if judged.verdict is Verdict.INVALID_REQUEST and job.faults.halts(judged):
-            step = Halt(_wrong_job(step))
+            step = Halt(wrong_job(step))
         if judged.verdict is Verdict.NOT_FOUND and isinstance(step, Halt | Settle):
             step = msgspec.structs.replace(step, reason=f"{step.reason}{job.catalogue.meant(self.model)}")
         if isinstance(step, Again):
@@ -219,7 +243,8 @@ class Row:
         return step
 
     async def _prepare_to_wait(self, step: Again) -> None:
-        if step.hold:
+        # Calls that need no file need not wait for those that do.
+        if step.hold and self.history.attempts[-1].step != UPLOAD:
             await self.job.pace.hold(self.model, step.hold)
         if step.patience:
             self.history = msgspec.structs.replace(self.history, waited=self.history.waited + step.seconds)
@@ -267,11 +292,3 @@ class Row:
 def _seconds(state: RetryCallState) -> float:
     step = state.outcome.result() if state.outcome else None
     return step.seconds if isinstance(step, Again) else 0.0
-
-
-def _wrong_job(step: Next) -> str:
-    said = step.reason if isinstance(step, Settle) else ""
-    return (
-        f"{said}; the same fault five times and no success yet: start a new job with other options, or run the "
-        "same command again to go on, and `retouch retry` for the rows that have failed"
-    )

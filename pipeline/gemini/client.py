@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import httpx
 
 from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.answer import Answer, Failure, Kind
 from pipeline.gemini.exchange import BROKEN, Deadlines, Exchange, close, kind_of, said
+from pipeline.gemini.inline import INLINE_BYTES, by_file
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.transport import proxy_credentials, room_for, transport
-from pipeline.gemini.upload import Upload, check
+from pipeline.gemini.upload import Stretch, Upload, check
+
+if TYPE_CHECKING:
+    from pipeline.gemini.files import Files, Lent
+    from pipeline.picture import SentPicture
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 #: Answers that are read, verified and stored at the same time in one process; the others stay in their sockets.
@@ -41,6 +47,7 @@ class Client:
         answers: how many answers may be read at once.
         connect: seconds to get a connection.
         idle: seconds between two pieces of an answer that has begun.
+        inline_bytes: bytes of pictures that one request may hold.
 
     Raises:
         KeyMissing: *key* is empty.
@@ -56,7 +63,9 @@ class Client:
         answers: int = ANSWERS,
         connect: float = CONNECT,
         idle: float = IDLE,
+        inline_bytes: int = INLINE_BYTES,
     ) -> None:
+        self._inline_bytes = inline_bytes
         self._key = checked_key(key)
         self._connect, self._idle = connect, idle
         self._root, self._headers = root_of(base_url)
@@ -78,6 +87,7 @@ class Client:
         )
         self._sending = asyncio.Semaphore(SENDING)
         self._reader = ThreadPoolExecutor(_READERS, thread_name_prefix="retouch-read")
+        self._files: Files | None = None
 
     def __repr__(self) -> str:
         return f"<Client {self._root!r}>"
@@ -89,9 +99,24 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Delete the files that were uploaded, as far as that goes quickly, and close every connection."""
+        if self._files is not None:
+            await self._files.aclose()
         await self._http.aclose()
         self._reader.shutdown(wait=False)
+
+    def lend(self, pictures: Sequence[SentPicture]) -> Lent | None:
+        """The files of a row: those of its *pictures* that its requests cannot hold; ``None``: they hold all."""
+        chosen = by_file([picture.bytes for picture in pictures], self._inline_bytes)
+        if not chosen:
+            return None
+        if self._files is None:
+            # Most jobs upload nothing.
+            from pipeline.gemini.fileapi import FileApi  # noqa: PLC0415
+            from pipeline.gemini.files import Files  # noqa: PLC0415
+
+            self._files = Files(FileApi(self.send, self._reader, self._key))
+        return self._files.lend([pictures[position] for position in chosen])
 
     @asynccontextmanager
     async def call(
@@ -131,13 +156,43 @@ class Client:
 
     async def get(self, path: str, *, timeout: float) -> httpx.Response | Failure:  # noqa: ASYNC109 - covers all of it
         """What the API says of *path*, such as ``/v1beta/models/<id>``, read whole; costs nothing."""
-        request = httpx.Request("GET", self._at(path), headers=self._headers)
+        return await self.send("GET", path, timeout=timeout)
+
+    async def send(
+        self,
+        method: str,
+        path: str | httpx.URL,
+        *,
+        timeout: float,  # noqa: ASYNC109 - it begins when it is the request's turn to be sent
+        headers: Mapping[str, str] = {},
+        body: bytes | Stretch | None = None,
+    ) -> httpx.Response | Failure:
+        """Ask for something that costs nothing; the answer, read whole.
+
+        Args:
+            method: of HTTP.
+            path: below the API's root, or an address of which path and query alone are taken: the key, and what is
+                sent, go to the root that the user has chosen and nowhere else.
+            timeout: seconds for all of it.
+            headers: beside those of every request.
+            body: what is sent.
+
+        Raises:
+            InvalidInput: a picture changed while it was being sent.
+        """
+        url = self._at(path) if isinstance(path, str) else self._root.copy_with(raw_path=path.raw_path)
+        request = httpx.Request(method, url, headers={**self._headers, **headers}, content=body)
         try:
-            async with asyncio.timeout(timeout):
+            async with (
+                self._sending if isinstance(body, Stretch) else nullcontext(),
+                asyncio.timeout(timeout),
+            ):
                 return await self._http.send(request)
         except TimeoutError:
             return Failure(kind=Kind.TIMEOUT, detail=f"no answer within {timeout:g} s")
         except BROKEN as error:
+            if isinstance(body, Stretch) and body.fault is not None:
+                raise body.fault from None
             return Failure(kind=kind_of(error), detail=said(error, self._key))
 
     def _at(self, path: str) -> httpx.URL:

@@ -143,7 +143,7 @@ class Exchange:
         announced = "content-length" in response.headers or "transfer-encoding" in response.headers
         return Answer(
             status=response.status_code,
-            reply=_concealed(reply, self._key) if reply else None,
+            reply=concealed(reply, self._key) if reply else None,
             html=scanner.skeleton.lstrip()[:1] == b"<",
             unfinished=not (announced or scanner.whole or scanner.full),
             too_big=scanner.full,
@@ -190,7 +190,7 @@ def _untrusted(error: BaseException) -> bool:
     return isinstance(_first(error), ssl.SSLCertVerificationError)
 
 
-def _concealed(reply: Reply, key: str) -> Reply:
+def concealed(reply: Reply, key: str) -> Reply:
     """*reply* without the *key*, however the answer had spelt it: escapes are gone once it was read."""
     raw = msgspec.to_builtins(reply)
     said = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +24,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: id, with or without ``models/`` before it.
         pictures: what to edit, in order; empty: generate.
+        uploaded: addresses at the API of those of them that are not in the request itself, by sha256.
         modalities: of the answer; from :func:`wording`.
         aspect_ratio: such as ``16:9``; not sent unless given, likewise *image_size* (``1K``, ``2K``, ``4K``).
     """
@@ -30,9 +32,15 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     prompt: str
     pictures: tuple[SentPicture, ...] = ()
+    uploaded: Mapping[str, str] = {}
     modalities: tuple[str, ...] = ("TEXT", "IMAGE")
     aspect_ratio: str | None = None
     image_size: str | None = None
+
+    @property
+    def inline(self) -> tuple[SentPicture, ...]:
+        """The pictures that stand in the request itself."""
+        return tuple(picture for picture in self.pictures if picture.sha256 not in self.uploaded)
 
     @property
     def path(self) -> str:
@@ -57,26 +65,26 @@ def wording(prompt: str, variant: Variant) -> tuple[str, tuple[str, ...]]:
 
 
 def frame(request: ImageRequest) -> tuple[list[bytes], bytes]:
-    """The JSON around the pictures: what precedes each one's base64, and what follows the last.
+    """The JSON around the inline pictures: what precedes each one's base64, and what follows the last.
 
     Pictures come before the text: prompts speak of "the first image" (gemini-api.md 2).
 
     Raises:
         InvalidInput: the prompt holds something that is not text.
     """
-    heads = [
-        (b'"}},' if n else b'{"contents":[{"role":"user","parts":[')
-        + b'{"inlineData":{"mimeType":'
-        + _json(picture.mime_type)
-        + b',"data":"'
-        for n, picture in enumerate(request.pictures)
-    ]
-    opening = b'"}},' if heads else b'{"contents":[{"role":"user","parts":['
+    heads, before = [], b'{"contents":[{"role":"user","parts":['
+    for picture in request.pictures:
+        mime_type, uri = _json(picture.mime_type), request.uploaded.get(picture.sha256)
+        if uri is None:
+            heads.append(before + b'{"inlineData":{"mimeType":' + mime_type + b',"data":"')
+            before = b'"}},'
+        else:
+            before += b'{"fileData":{"mimeType":' + mime_type + b',"fileUri":' + _json(uri) + b"}},"
     config: dict[str, Any] = {"responseModalities": request.modalities}
     image = {"aspectRatio": request.aspect_ratio, "imageSize": request.image_size}
     if chosen := {name: value for name, value in image.items() if value}:
         config["imageConfig"] = chosen
-    tail = opening + b'{"text":' + _json(request.prompt) + b'}]}],"generationConfig":' + _json(config) + b"}"
+    tail = before + b'{"text":' + _json(request.prompt) + b'}]}],"generationConfig":' + _json(config) + b"}"
     return heads, tail
 
 

@@ -1,4 +1,4 @@
-"""A request's body in pieces: pictures go from their file through base64 to the socket, never whole."""
+"""A request's body in pieces: pictures go from their file to the socket, as base64 or as they are, never whole."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Upload(httpx.AsyncByteStream):
         on_sent: Callable[[], None],
     ) -> None:
         self._heads, self._tail = frame(request)
-        self._pictures = request.pictures
+        self._pictures = request.inline
         self._reader = reader
         self._on_begun = on_begun
         self._on_sent = on_sent
-        encoded = (4 * ((picture.bytes + 2) // 3) for picture in request.pictures)
+        encoded = (4 * ((picture.bytes + 2) // 3) for picture in self._pictures)
         self.length = sum(map(len, self._heads)) + sum(encoded) + len(self._tail)
         self.begun = False
         self.sent = False
@@ -73,19 +73,44 @@ class Upload(httpx.AsyncByteStream):
     async def _encoded(self, picture: SentPicture) -> AsyncIterator[memoryview]:
         loop = asyncio.get_running_loop()
         for start in range(0, picture.bytes, READ):
-            text = await loop.run_in_executor(self._reader, _read, picture, start)
+            text = await loop.run_in_executor(self._reader, _base64, picture, start)
             view = memoryview(text)
             for at in range(0, len(text), SEND):
                 yield view[at : at + SEND]
 
 
+class Stretch(httpx.AsyncByteStream):
+    """The bytes of *picture* from *start* to *end*, as they are: the body of a request of an upload.
+
+    Attributes:
+        fault: why the body could not go on.
+    """
+
+    def __init__(self, picture: SentPicture, start: int, end: int, reader: Executor) -> None:
+        self._picture = picture
+        self._start, self._end = start, end
+        self._reader = reader
+        self.fault: InvalidInput | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        try:
+            for start in range(self._start, self._end, READ):
+                piece = await loop.run_in_executor(self._reader, _read, self._picture, start, self._end)
+                for at in range(0, len(piece), SEND):
+                    yield piece[at : at + SEND]
+        except InvalidInput as fault:
+            self.fault = fault
+            raise
+
+
 def check(request: ImageRequest) -> None:
-    """See that every picture's file is there and has the size it had when it was prepared.
+    """See that the file of every inline picture is there and has the size it had when it was prepared.
 
     Raises:
         InvalidInput: it does not; nothing was sent.
     """
-    for picture in request.pictures:
+    for picture in request.inline:
         try:
             size = picture.path.stat().st_size
         except OSError as error:
@@ -94,13 +119,17 @@ def check(request: ImageRequest) -> None:
             raise _changed(picture, f"it has {size} bytes now")
 
 
-def _read(picture: SentPicture, start: int) -> bytes:
-    """Base64 of up to :data:`READ` bytes of *picture*.
+def _base64(picture: SentPicture, start: int) -> bytes:
+    return pybase64.b64encode(_read(picture, start, picture.bytes))
+
+
+def _read(picture: SentPicture, start: int, end: int) -> bytes:
+    """Up to :data:`READ` bytes of *picture*, none from *end* on.
 
     The file is opened anew each time: a thousand calls that are being sent hold no descriptors while they wait
     for their sockets, and a cancelled call leaves none behind.
     """
-    wanted = min(READ, picture.bytes - start)
+    wanted = min(READ, end - start)
     try:
         file = os.open(picture.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -113,7 +142,7 @@ def _read(picture: SentPicture, start: int) -> bytes:
         raise _changed(picture, error.strerror or "cannot be read") from None
     if len(piece) != wanted:
         raise _changed(picture, "its size changed while it was being sent")
-    return pybase64.b64encode(piece)
+    return piece
 
 
 def _changed(picture: SentPicture, what: str) -> InvalidInput:

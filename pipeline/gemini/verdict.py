@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import msgspec
 
 from pipeline.attempt import Verdict
@@ -19,10 +22,11 @@ from pipeline.gemini.status import judge_status
 from pipeline.gemini.usage import tokens
 from pipeline.gemini.wire import Part, Reply
 
-__all__ = ["Judgement", "Scope", "bad_picture", "judge", "unchanged"]
+__all__ = ["Judgement", "Scope", "bad_picture", "file_gone", "judge", "unchanged"]
 
 #: Stands for a picture that the answer names and the scanner did not keep.
 _LOST = Blob(bytearray(), sound=False)
+_A_FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
 
 
 def judge(reply: Answer | Failure, *, text_wanted: bool = False) -> Judgement:
@@ -47,6 +51,27 @@ def bad_picture(judgement: Judgement, reason: str) -> Judgement:
 def unchanged(judgement: Judgement, reason: str) -> Judgement:
     """*judgement*, now that its picture has turned out to be the input again."""
     return _without_picture(judgement, Verdict.UNCHANGED, reason)
+
+
+def file_gone(judgement: Judgement, names: Iterable[str]) -> Judgement:
+    """*judgement* of a request that named files: that the API has one no more speaks of no key and of no model.
+
+    Deleted, run out, another project's: a 403 or a 404; not ready for use: a 400 (gemini-api.md 6).
+
+    Args:
+        judgement: of the answer.
+        names: of the files, or their addresses; none: the request named no file.
+    """
+    ids = {name.rpartition("/")[2] for name in names}
+    said = judgement.detail or ""
+    refused = judgement.verdict in (Verdict.DENIED, Verdict.NOT_FOUND) and judgement.http_status in (
+        400,
+        403,
+        404,
+    )
+    if not ids or not refused or not (_A_FILE.search(said) or any(one in said for one in ids)):
+        return judgement
+    return msgspec.structs.replace(judgement, verdict=Verdict.FILE_GONE, scope=Scope.ROW, counted=False)
 
 
 def _without_picture(judgement: Judgement, verdict: Verdict, reason: str) -> Judgement:

@@ -117,7 +117,7 @@ def parse(body: bytes | bytearray) -> Reply | None:
     raw = loads(body)
     if isinstance(raw, list) and raw and isinstance(raw[0], dict) and "error" in raw[0]:
         raw = raw[0]
-    return _read(Reply, raw) if isinstance(raw, dict) else None
+    return read(Reply, raw) if isinstance(raw, dict) else None
 
 
 def loads(body: bytes | bytearray) -> Any:
@@ -137,7 +137,7 @@ def _integer(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
-def _read(shape: type[_Shape], raw: dict[str, Any]) -> _Shape:
+def read(shape: type[_Shape], raw: dict[str, Any]) -> _Shape:
     """*raw* as *shape*; a field of the wrong type keeps its default."""
     found = {}
     for name, camel, kind in _fields(shape):
@@ -154,12 +154,12 @@ def _fit(kind: Any, value: Any) -> Any:
     if get_origin(kind) is tuple:
         item = get_args(kind)[0]
         return (
-            tuple(_read(item, each) for each in value if isinstance(each, dict))
+            tuple(read(item, each) for each in value if isinstance(each, dict))
             if isinstance(value, list)
             else None
         )
     if issubclass(kind, msgspec.Struct):
-        return _read(kind, value) if isinstance(value, dict) else None
+        return read(kind, value) if isinstance(value, dict) else None
     if kind is bool:
         return value is True
     if kind is str:

@@ -23,9 +23,9 @@ from pipeline.picture.decoder import BadPicture
 from pipeline.picture.header import size_in
 from pipeline.picture.kind import CONVERTED, HEAD, check_kind, sniff
 
-#: Largest picture, and largest sum of a row's pictures, in bytes. The API takes bodies of 100 MB since
-#: 2026-01-08 (gemini-api.md 1.2); base64 makes 93 MB of this, which leaves room for the prompt.
-MAX_BYTES = 70_000_000
+#: Largest picture, and largest sum of a row's pictures, in bytes: what Google says that its image models take in one
+#: request, files included (gemini-api.md 1.2). The Files API alone would take 2 GB a file (gemini-api.md 6).
+MAX_BYTES = 500_000_000
 
 #: How a whole file ends, and in how many last bytes that is looked for: cameras append things to a JPEG.
 _ENDS = {"image/png": (b"IEND", 64), "image/jpeg": (b"\xff\xd9", 65_536)}
@@ -182,7 +182,7 @@ def open_refused(error: OSError | ValueError, name: str) -> InvalidInput:
 
 def _check_bytes(size: int, name: str) -> None:
     if size > MAX_BYTES:
-        limit = f"{MAX_BYTES / 1e6:.0f} MB fit into a request"
+        limit = f"a row may send {MAX_BYTES / 1e6:.0f} MB"
         raise InvalidInput("too_large", f"{name} has {size / 1e6:.1f} MB, and {limit}: make it smaller")
 
 

@@ -45,6 +45,7 @@ VERDICTS = {
     Verdict.INVALID_REQUEST: "the API did not accept the request",
     Verdict.DENIED: "key, billing or access refused",
     Verdict.NOT_FOUND: "the model does not exist",
+    Verdict.FILE_GONE: "the API no longer has an uploaded picture",
     Verdict.INTERRUPTED: "the process ended during the call",
 }
 

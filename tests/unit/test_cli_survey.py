@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -9,6 +11,7 @@ from jobs.job_options import JobOptions
 from jobs.options import DEFAULT_MODEL
 from jobs.survey import CALL_SECONDS, Survey
 from pipeline.edit import Edit, Fault
+from pipeline.gemini.inline import INLINE_BYTES
 from pipeline.roots import Roots
 
 
@@ -37,6 +40,20 @@ def test_rows_at_fault_are_neither_called_nor_paid_for(tmp_path):
     assert [(fault.row, fault.code) for fault in found] == [(2, "no_prompt"), (3, "missing")]
     assert (made.rows, made.calls, made.faulty) == (3, 1, 2)
     assert made.estimate().cost_usd == pytest.approx(0.0336, rel=0.5)
+
+
+def test_rows_that_no_request_holds_are_no_fault_and_told_of(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "large.png")
+    (tmp_path / "small.png").write_bytes((tmp_path / "large.png").read_bytes())
+    os.truncate(tmp_path / "large.png", INLINE_BYTES)
+    made = survey(tmp_path)
+
+    found = read(made, edit(1, images=("large.png", "small.png")), edit(2, images=("large.png",)))
+
+    assert (found, made.calls) == ([], 2)
+    (note,) = made.notes()
+    assert note.startswith("1 row with more than 70 MB of pictures")
+    assert "Files API" in note
 
 
 def test_an_option_that_no_model_takes_is_said_once_and_of_a_row_for_the_row(tmp_path):

@@ -63,6 +63,31 @@ def test_a_rule_fires_when_all_its_conditions_hold(condition, yes, no):
     assert no is None or not fires(ordered, no)
 
 
+def test_a_rule_fires_on_its_own_request_alone():
+    """Calls and the requests of the Files API do not see each other's rules."""
+    book = RuleBook([rule("status", on="start", nth=2), rule("file", polls=3), rule("text_only")])
+    assert [book.choose(Facts(n=n, on="start")).answer for n in (1, 2)] == ["picture", "status"]
+    assert book.choose(Facts(n=1, on="finish")).answer == "file"
+    assert book.choose(Facts(n=1, on="delete")).answer == "picture"
+    assert book.choose(call(n=2)).answer == "text_only"
+
+
+@pytest.mark.parametrize(
+    ("answer", "given", "said"),
+    [
+        ("file", {"on": "call"}, 'answers no call, but on = "finish"'),
+        ("text_only", {"on": "start"}, 'on "start" there is no "text_only"'),
+        ("elsewhere", {"on": "upload"}, 'on "upload" there is no "elsewhere"'),
+        ("status", {"on": "get", "contains": "cat"}, "can say which"),
+        ("status", {"on": "everything"}, "expected call or start or upload or finish or get or delete"),
+    ],
+)
+def test_an_answer_that_a_request_cannot_have_is_told(answer, given, said):
+    """With what it can have."""
+    with pytest.raises(UsageError, match=said):
+        rule(answer, **given)
+
+
 def test_rules_are_tried_in_order_and_the_picture_is_what_is_left():
     """First match wins."""
     book = RuleBook([rule("empty", nth=1), rule("null", after=0, times=1)])

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.attempt import Variant
@@ -45,6 +46,29 @@ def test_wording() -> None:
     assert modalities == ("TEXT", "IMAGE")
     assert wording("Make it blue.\n", Variant.IMAGE_ONLY) == (text, ("IMAGE",))
     assert wording("", Variant.EXPLICIT)[0] == EXPLICIT
+
+
+async def test_pictures_that_were_uploaded_are_named_in_their_places(tmp_path: Path) -> None:
+    """Inline or not, they stand in the order of the row, and the length is exact."""
+    (tmp_path / "a").write_bytes(b"inline")
+    names = ("far", "near", "far too", "near too", "last")
+    pictures = tuple(msgspec.structs.replace(sent(tmp_path / "a"), sha256=name) for name in names)
+    uploaded = {"far": "https://x/v1beta/files/a", "far too": 'https://x/v1beta/files/"', "last": "z"}
+    request = ImageRequest(model="m", prompt="p", pictures=pictures, uploaded=uploaded)
+    with ThreadPoolExecutor(1) as reader:
+        upload = Upload(request, reader, nothing, nothing)
+        text = await body(upload)
+    parts = json.loads(text)["contents"][0]["parts"]
+    assert upload.length == len(text)
+    assert [part.get("fileData", {}).get("fileUri") for part in parts] == [
+        "https://x/v1beta/files/a", None, 'https://x/v1beta/files/"', None, "z", None,
+    ]  # fmt: skip
+    assert [base64.b64decode(part["inlineData"]["data"]) for part in parts if "inlineData" in part] == [
+        b"inline"
+    ] * 2
+    assert parts[-1] == {"text": "p"}
+    (tmp_path / "a").unlink()
+    check(ImageRequest(model="m", prompt="p", pictures=pictures[:1], uploaded=uploaded))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, READ - 1, READ, READ + 1, 2 * READ + 7])

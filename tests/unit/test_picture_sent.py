@@ -251,7 +251,7 @@ def test_a_file_over_the_limit_is_too_large_without_being_read(tmp_path, spool):
     fault = refused(path, spool)
 
     assert fault.code == "too_large"
-    assert "70 MB" in fault.message
+    assert "500 MB" in fault.message
 
 
 def bomb(width, height):

@@ -176,6 +176,24 @@ def test_a_bad_request_fails_its_row_at_once():
     assert after.reason == "invalid_request: the API refuses the request (Unknown name)"
 
 
+def test_a_picture_that_is_gone_is_uploaded_once_more_and_no_oftener():
+    gone = judged(Verdict.FILE_GONE, counted=False, http_status=403, detail="File abc may not exist")
+
+    assert next_step(gone, tried(Verdict.FILE_GONE, counted=False)) == Again()
+    assert (
+        next_step(gone, tried(Verdict.FILE_GONE, Verdict.OVERLOADED, Verdict.FILE_GONE, counted=False))
+        == Again()
+    )
+    after = next_step(gone, tried(Verdict.FILE_GONE, Verdict.FILE_GONE, counted=False))
+
+    assert isinstance(after, Settle)
+    assert after.outcome is Outcome.FAILED
+    assert (
+        after.reason
+        == "file_gone: the API does not find the uploaded picture 2 times (File abc may not exist)"
+    )
+
+
 def test_variants_follow_the_counted_tries():
     assert [variant(tries) for tries in range(5)] == [
         "plain",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pipeline.gemini.emulator.background import in_thread, serve
 from pipeline.gemini.emulator.canned import CannedServer
 from pipeline.gemini.emulator.latency import Latency
-from pipeline.gemini.emulator.ledger import Call, Ledger
+from pipeline.gemini.emulator.ledger import Call, Ledger, Upload
 from pipeline.gemini.emulator.mark import read_mark
 from pipeline.gemini.emulator.options import CannedOptions, Options, server_tls
 from pipeline.gemini.emulator.painting import Studio
@@ -33,6 +33,7 @@ __all__ = [
     "Options",
     "Rule",
     "Studio",
+    "Upload",
     "in_thread",
     "load_rules",
     "parse_fault",

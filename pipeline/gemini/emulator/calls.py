@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from pipeline.gemini.emulator.answers.reply import Order, Reply
 from pipeline.gemini.emulator.catalogue import find_model
 from pipeline.gemini.emulator.conditions import Facts
 from pipeline.gemini.emulator.delivery import deliver, read_body, reset
+from pipeline.gemini.emulator.filestore import FileStore
 from pipeline.gemini.emulator.google_errors import PER_MINUTE, WireError, error_info, invalid, quota_passed
 from pipeline.gemini.emulator.ledger import Call, Ledger
 from pipeline.gemini.emulator.limit import RequestsPerMinute
@@ -39,10 +41,11 @@ T = TypeVar("T")
 class Calls:
     """Answers calls by the rules, and enters them in the ledger."""
 
-    def __init__(self, options: Options, ledger: Ledger, rules: RuleBook) -> None:
+    def __init__(self, options: Options, ledger: Ledger, rules: RuleBook, store: FileStore) -> None:
         self._options = options
         self._ledger = ledger
         self._rules = rules
+        self._store = store
         self._limit = RequestsPerMinute(options.rpm) if options.rpm else None
         self._latencies = random.Random(options.seed)  # noqa: S311 - repeatable, not secret
         self._own_latencies = random.Random(options.seed + 1)  # noqa: S311
@@ -74,7 +77,8 @@ class Calls:
         check_key(request, self._options.key)
         model = find_model(request.match_info["model"], request.match_info["version"])
         asked = message.get("generate_content_request") or {"contents": message.get("contents")}
-        return web.json_response(token_count(await self._in_thread(understand, asked, model)))
+        files = partial(self._store.picture, key=key_of(request))
+        return web.json_response(token_count(await self._in_thread(understand, asked, model, files)))
 
     async def _handle(self, request: web.Request, call: Call) -> web.StreamResponse:
         early = self._rules.before_body(Facts(n=call.n, model=call.model))
@@ -122,7 +126,8 @@ class Calls:
         check_key(request, self._options.key)
         _deadline(request)
         model = find_model(request.match_info["model"], request.match_info["version"])
-        return await self._in_thread(understand, message, model)
+        files = partial(self._store.picture, key=key_of(request))
+        return await self._in_thread(understand, message, model, files)
 
     def _hold_rate(self, call: Call) -> None:
         wait = self._limit.admit() if self._limit else 0.0
@@ -145,7 +150,7 @@ class Calls:
 
 def check_key(request: web.Request, wanted: str | None) -> None:
     """A 403 without a key, a 400 for a bad one: not a 401 (section 4)."""
-    key = request.headers.get("x-goog-api-key") or request.query.get("key")
+    key = key_of(request)
     if not key:
         raise WireError(
             403,
@@ -155,6 +160,11 @@ def check_key(request: web.Request, wanted: str | None) -> None:
     good = key != "wrong" if wanted is None else hmac.compare_digest(key.encode(), wanted.encode())
     if not good:
         raise invalid("API key not valid. Please pass a valid API key.", [error_info("API_KEY_INVALID")])
+
+
+def key_of(request: web.Request) -> str:
+    """The key that came; a project has one here, so that it stands for the project."""
+    return request.headers.get("x-goog-api-key") or request.query.get("key") or ""
 
 
 def _deadline(request: web.Request) -> float | None:

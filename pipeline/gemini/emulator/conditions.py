@@ -9,10 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What is known of a call; before its body is read, only its number and its model."""
+    """What is known of a call; before its body is read, only its number and its model.
+
+    Attributes:
+        on: ``call``, or the request of the Files API that it is, of which nothing but its number is known.
+    """
 
     n: int
-    model: str
+    model: str = ""
+    on: str = "call"
     token: str = ""
     prompt: str = ""
     attempt: int = 0

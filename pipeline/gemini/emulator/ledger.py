@@ -11,7 +11,7 @@ import json
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,6 +64,29 @@ class Call:
         return record
 
 
+@dataclass(kw_only=True, slots=True)
+class Upload:
+    """One upload to the Files API; it costs nothing.
+
+    Attributes:
+        name: of the file that came of it; empty where none did.
+        calls: that have named it.
+        rules: that have answered in place of the API.
+    """
+
+    n: int
+    at: str
+    display_name: str
+    mime_type: str = ""
+    name: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    uploaded: bool = False
+    deleted: bool = False
+    calls: int = 0
+    rules: list[str] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of all calls of one token."""
@@ -74,7 +97,7 @@ class Tally:
     answered: int = 0
 
 
-FILTERS = frozenset(field.name for field in fields(Call)) - {"started"}
+FILTERS = frozenset(one.name for one in fields(Call)) - {"started"}
 
 
 class Ledger:
@@ -89,6 +112,7 @@ class Ledger:
     def clear(self) -> None:
         """Forget everything but the calls that are in flight."""
         self._calls: deque[Call] = deque(maxlen=self._size)
+        self._uploads: deque[Upload] = deque(maxlen=self._size)
         self._tokens: OrderedDict[str, Tally] = OrderedDict()
         self._repeated: OrderedDict[str, int] = OrderedDict()
         self._sums: Counter[str] = Counter()
@@ -107,12 +131,26 @@ class Ledger:
         self._sums["calls"] += 1
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         call = Call(
-            n=self._sums["calls"], at=now, model=model, in_flight=self._in_flight, started=time.perf_counter()
+            n=self._sums["calls"],
+            at=_now(),
+            model=model,
+            in_flight=self._in_flight,
+            started=time.perf_counter(),
         )
         self._calls.append(call)
         return call
+
+    def upload(self, display_name: str) -> Upload:
+        """Enter an upload that begins."""
+        self._sums["uploads"] += 1
+        upload = Upload(n=self._sums["uploads"], at=_now(), display_name=display_name)
+        self._uploads.append(upload)
+        return upload
+
+    def uploads(self) -> Iterator[Upload]:
+        """The uploads, oldest first."""
+        yield from list(self._uploads)
 
     def identify(self, call: Call, token: str, prompt: str) -> int:
         """Enter whose call it is, and say the how-manyth of that token."""
@@ -177,8 +215,14 @@ class Ledger:
             "verdicts": dict(self._verdicts),
             "statuses": dict(self._statuses),
             "models": dict(self._models),
+            "uploads": self._sums["uploads"],
+            "files_left": sum(upload.uploaded and not upload.deleted for upload in self._uploads),
             "dropped": max(0, self._sums["calls"] - len(self._calls)),
         }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +77,17 @@ def token_of(prompt: str, pictures: Sequence[bytes]) -> str:
     return digest.hexdigest()[:12]
 
 
-def understand(message: Mapping[str, Any], model: Model) -> EditRequest:
+#: The bytes that a part's ``file_data`` means, or the error that the API answers.
+Files = Callable[[Mapping[str, Any]], bytes]
+
+
+def no_files(file_data: Mapping[str, Any]) -> bytes:
+    """:data:`Files` of one to whom nothing was uploaded."""
+    file_id = str(file_data.get("file_uri", "")).rpartition("/")[2]
+    raise WireError(403, f"You do not have permission to access the File {file_id} or it may not exist.")
+
+
+def understand(message: Mapping[str, Any], model: Model, files: Files = no_files) -> EditRequest:
     """The request that a message makes of a model, or the 400 that the API answers."""
     contents = message.get("contents") or []
     if not contents:
@@ -90,7 +100,7 @@ def understand(message: Mapping[str, Any], model: Model) -> EditRequest:
     system = [
         str(part.get("text", "")) for part in (message.get("system_instruction") or {}).get("parts", [])
     ]
-    said = _read_contents(contents, model)
+    said = _read_contents(contents, model, files)
     if said.images > MAX_INPUTS:
         raise invalid(
             f"The request has {said.images} images; at most {MAX_INPUTS} are supported for this model."
@@ -206,7 +216,7 @@ class _Said:
             self.pictures = [picture] if by_model else [*self.pictures, picture]
 
 
-def _read_contents(contents: Sequence[Mapping[str, Any]], model: Model) -> _Said:
+def _read_contents(contents: Sequence[Mapping[str, Any]], model: Model, files: Files) -> _Said:
     said = _Said()
     for index, content in enumerate(contents):
         role = content.get("role", "user")
@@ -220,12 +230,12 @@ def _read_contents(contents: Sequence[Mapping[str, Any]], model: Model) -> _Said
         if role == "model" and model.thoughts:
             _check_signatures(parts, index)
         for position, part in enumerate(parts):
-            text, picture = _read_part(part, f"contents[{index}].parts[{position}]")
+            text, picture = _read_part(part, f"contents[{index}].parts[{position}]", files)
             said.take(text, picture, by_model=role == "model")
     return said
 
 
-def _read_part(part: Mapping[str, Any], where: str) -> tuple[str | None, bytes | None]:
+def _read_part(part: Mapping[str, Any], where: str, files: Files) -> tuple[str | None, bytes | None]:
     given = [
         name
         for name in ("text", "inline_data", "file_data", "function_call", "function_response")
@@ -244,16 +254,13 @@ def _read_part(part: Mapping[str, Any], where: str) -> tuple[str | None, bytes |
     if given[0] == "inline_data":
         return None, _inline_picture(part["inline_data"], where)
     if given[0] == "file_data":
-        file_id = str(part["file_data"].get("file_uri", "")).rsplit("/", 1)[-1]
-        # No file can have been uploaded here: the answer of the real API to a file that is not the caller's.
-        raise WireError(403, f"You do not have permission to access the File {file_id} or it may not exist.")
+        _check_mime(part["file_data"].get("mime_type", ""))
+        return None, files(part["file_data"])
     raise invalid("Function calling is not enabled for this model")
 
 
 def _inline_picture(blob: Mapping[str, Any], where: str) -> bytes:
-    mime = blob.get("mime_type", "")
-    if mime not in INPUT_MIMES:
-        raise invalid(f"Unsupported MIME type: {mime}")
+    _check_mime(blob.get("mime_type", ""))
     at = f"{where}.inline_data.data"
     try:
         data = base64.b64decode(blob.get("data", "").translate(_WEB_SAFE), validate=True)
@@ -265,6 +272,11 @@ def _inline_picture(blob: Mapping[str, Any], where: str) -> bytes:
             "Unable to process input image. Please retry or report in https://developers.generativeai.google"
         )
     return data
+
+
+def _check_mime(mime: str) -> None:
+    if mime not in INPUT_MIMES:
+        raise invalid(f"Unsupported MIME type: {mime}")
 
 
 def _check_signatures(parts: Sequence[Mapping[str, Any]], index: int) -> None:

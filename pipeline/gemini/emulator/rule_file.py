@@ -9,6 +9,11 @@
     latency = "lognormal:8:0.5"   # also: name, spelling = "snake", extra_fields = true
     finish_reason = "STOP"        # parameters of the answer
 
+    [[rule]]
+    on = "upload"                 # a request of the Files API: start, upload, finish, get, delete
+    answer = "status"
+    code = 503
+
 JSON says the same as ``{"rules": [{"answer": "text_only", ...}]}``, the command line as
 ``text_only contains=kitten times_per_token=2``.
 
@@ -27,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.gemini.emulator.answers import ANSWERS, parameters_of
+from pipeline.gemini.emulator.answers import ANSWERS, OF_FILES, ON_FILES, parameters_of
 from pipeline.gemini.emulator.conditions import When
 from pipeline.gemini.emulator.latency import Latency
 from pipeline.gemini.emulator.rules import Rule
@@ -104,13 +109,30 @@ def parse_rule(given: Mapping[str, Any], where: str) -> Rule:
             parts[kind][name] = read(value)
         except (ValueError, TypeError, re.error, UsageError) as error:
             raise UsageError(f"{where}: {name} = {value!r} cannot be read: {error}") from error
+    parts["rule"].setdefault("on", OF_FILES.get(answer, "call"))
     made = Rule(**parts["rule"], parameters=parts["parameters"], when=When(**parts["when"]))
     if made.before_body and (made.when.needs_body or made.times_per_token is not None):
         raise UsageError(
             f"{where}: reset_before comes before the body is read, so it can only depend on nth, every, "
             "after, probability, model and times"
         )
+    _check_place(made, where)
     return made
+
+
+def _check_place(made: Rule, where: str) -> None:
+    """Raise :class:`UsageError` for an answer, or a condition, that its request cannot have."""
+    if made.on == "call":
+        if made.answer in OF_FILES:
+            raise UsageError(f'{where}: "{made.answer}" answers no call, but on = "{OF_FILES[made.answer]}"')
+        return
+    if made.answer not in ON_FILES[made.on]:
+        known = ", ".join(sorted(ON_FILES[made.on]))
+        raise UsageError(f'{where}: on "{made.on}" there is no "{made.answer}"; there are {known}')
+    if made.when.needs_body or made.when.model or made.times_per_token is not None:
+        raise UsageError(
+            f'{where}: of a request on "{made.on}" only nth, every, after, probability and times can say which'
+        )
 
 
 Reader = Callable[[Any], Any]
@@ -190,6 +212,7 @@ _CONDITIONS: Mapping[str, Reader] = {
 _SETTINGS: Mapping[str, Reader] = {
     "answer": _text,
     "name": _text,
+    "on": _one_of("call", *ON_FILES),
     "times": _count,
     "times_per_token": _count,
     "latency": Latency.parse,

@@ -20,6 +20,8 @@ class Rule:
     """One answer, the calls that get it, and its limits; :mod:`.rule_file` reads it.
 
     Attributes:
+        on: ``call``, or a request of the Files API: ``start`` of an upload, ``upload`` of a piece, ``finish`` when
+            all of them have come, ``get``, ``delete``.
         times: how often it fires in all; ``times_per_token``: how often for each token.
         latency: instead of the emulator's own.
         spelling: ``camel`` or ``snake``, of the fields of the answer.
@@ -28,6 +30,7 @@ class Rule:
 
     answer: str = "picture"
     name: str = ""
+    on: str = "call"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     when: When = field(default_factory=When)
     times: int | None = None
@@ -46,8 +49,8 @@ class Rule:
         """Whether it fires before the request's body is read."""
         return self.answer == "reset_before"
 
-    def reply(self, order: Order) -> Reply:
-        """The answer to one call."""
+    def reply(self, order: Order | None) -> Reply:
+        """The answer to one call; a request of the Files API orders no picture."""
         return ANSWERS[self.answer](order, **self.parameters)
 
 
@@ -77,7 +80,9 @@ class RuleBook:
 
     def _first(self, facts: Facts, *, before_body: bool) -> Rule | None:
         for index, rule in enumerate(self._rules):
-            if rule.before_body is not before_body or not self._left(index, facts.token):
+            if rule.on != facts.on or rule.before_body is not before_body:
+                continue
+            if not self._left(index, facts.token):
                 continue
             if rule.when.holds(facts, f"{self._seed}/{index}"):
                 self._count(index, facts.token)

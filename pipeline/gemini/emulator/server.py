@@ -14,11 +14,13 @@ from pipeline.errors import UsageError
 from pipeline.gemini.emulator.calls import Calls, check_key
 from pipeline.gemini.emulator.catalogue import find_model, served
 from pipeline.gemini.emulator.delivery import MAX_BODY
+from pipeline.gemini.emulator.filestore import FileStore
 from pipeline.gemini.emulator.google_errors import WireError, invalid
 from pipeline.gemini.emulator.ledger import FILTERS, Ledger
 from pipeline.gemini.emulator.options import Options
 from pipeline.gemini.emulator.rule_file import parse_rules
 from pipeline.gemini.emulator.rules import Rule, RuleBook
+from pipeline.gemini.emulator.uploads import Uploads
 
 _JSON = "application/json; charset=UTF-8"
 _SHUTDOWN_S = 0.2  # calls that hang on purpose would hold the end up
@@ -41,7 +43,9 @@ class Emulator:
         self.rules = RuleBook(self.options.rules, self.options.seed)
         self.url = ""
         self._redirects: Counter[str] = Counter()
-        self._calls = Calls(self.options, self.ledger, self.rules)
+        store = FileStore()
+        self._calls = Calls(self.options, self.ledger, self.rules, store)
+        self._uploads = Uploads(self.options, self.ledger, self.rules, store)
         self._runner: web.AppRunner | None = None
 
     def order(self, *rules: Rule) -> None:
@@ -89,7 +93,9 @@ class Emulator:
                 web.post(model + ":countTokens", self._calls.count),
                 web.get(version + "/models", self._list_models),
                 web.get(model, self._get_model),
+                *self._uploads.routes(),
                 web.get("/ledger", self._get_ledger),
+                web.get("/ledger/files", self._get_files),
                 web.get("/ledger/summary", self._get_summary),
                 web.get("/ledger/tokens", self._get_tokens),
                 web.delete("/ledger", self._reset),
@@ -129,6 +135,9 @@ class Emulator:
             raise invalid(f"The ledger filters by limit and by {', '.join(sorted(FILTERS))}.")
         records = [call.record() for call in self.ledger.calls(wanted)]
         return web.json_response(records[-int(limit) :])
+
+    async def _get_files(self, _request: web.Request) -> web.Response:
+        return web.json_response([asdict(upload) for upload in self.ledger.uploads()])
 
     async def _get_summary(self, _request: web.Request) -> web.Response:
         redirects = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import pytest
@@ -105,6 +106,48 @@ async def test_several_pictures_make_one(ask, emulator):
     response = await ask("put them together [[trio]]", pictures=[PICTURE, jpeg((100, 100)), jpeg((50, 90))])
     assert read_mark(images(response)[0]) == "trio"
     assert next(emulator.ledger.calls()).inputs == 3
+
+
+async def test_files_are_uploaded_used_listed_and_deleted(emulator, tmp_path):
+    """As a program of Google's SDK does it: the picture painted is of the bytes that were uploaded."""
+    path = tmp_path / "reference.jpg"
+    path.write_bytes(PICTURE)
+    client = client_of(emulator.url)
+    file = await client.aio.files.upload(file=path, config={"display_name": "a reference"})
+    assert (file.state, file.source) == (types.FileState.ACTIVE, types.FileSource.UPLOADED)
+    assert (file.display_name, file.mime_type, file.size_bytes) == ("a reference", "image/jpeg", len(PICTURE))
+    assert (file.expiration_time - file.create_time).total_seconds() == 48 * 3600
+    assert (await client.aio.files.get(name=file.name)) == file
+    response = await client.aio.models.generate_content(model=MODEL, contents=[file, "make it blue"])
+    assert read_mark(images(response)[0]) == token_of("make it blue", [PICTURE])
+    others = [
+        await client.aio.files.upload(file=io.BytesIO(PICTURE), config={"mime_type": "image/jpeg"})
+        for _ in "ab"
+    ]
+    listed = [one.name async for one in await client.aio.files.list(config={"page_size": 2})]
+    assert listed == [others[1].name, others[0].name, file.name]
+    await client.aio.files.delete(name=file.name)
+    for gone in (
+        client.aio.files.get(name=file.name),
+        client_of(emulator.url, "another").aio.files.get(name=others[0].name),
+    ):
+        with pytest.raises(errors.ClientError, match="may not exist") as caught:
+            await gone
+        assert (caught.value.code, caught.value.status) == (403, "PERMISSION_DENIED")
+    uploads = list(emulator.ledger.uploads())
+    assert [(upload.calls, upload.deleted) for upload in uploads] == [(1, True), (0, False), (0, False)]
+    assert emulator.ledger.summary()["files_left"] == 2
+    await client.aio.aclose()
+
+
+async def test_a_file_in_pieces_is_put_together(emulator):
+    """Of more bytes than the SDK sends at once."""
+    data = PICTURE + bytes(17 << 20)
+    with in_thread(Options(studio=SMALL)) as running, client_of(running.url) as client:
+        file = client.files.upload(file=io.BytesIO(data), config={"mime_type": "image/jpeg"})
+        assert file.size_bytes == len(data)
+        [upload] = running.ledger.uploads()
+        assert upload.sha256 == hashlib.sha256(data).hexdigest()
 
 
 async def test_models_are_listed_page_by_page_and_got(emulator):

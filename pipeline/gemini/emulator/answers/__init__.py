@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.gemini.emulator.answers import edited, errors, interrupted, withheld
+from pipeline.gemini.emulator.answers import edited, errors, files, interrupted, withheld
 from pipeline.gemini.emulator.answers.reply import Reply
 
 ANSWERS: Mapping[str, Callable[..., Reply]] = {
@@ -45,6 +45,16 @@ ANSWERS: Mapping[str, Callable[..., Reply]] = {
     "cut_body": interrupted.cut_body,
     "reset": interrupted.reset,
     "reset_before": interrupted.reset_before,
+    "file": files.file,
+    "elsewhere": files.elsewhere,
+}
+#: The answers that one request of the Files API alone can have.
+OF_FILES: Mapping[str, str] = {"file": "finish", "elsewhere": "start"}
+#: What each request of the Files API can be answered with.
+ON_FILES: Mapping[str, frozenset[str]] = {
+    on: frozenset({"status", "bare_429", "gateway_html", "redirect", "hang", "reset"})
+    | {answer for answer, place in OF_FILES.items() if place == on}
+    for on in ("start", "upload", "finish", "get", "delete")
 }
 
 

@@ -1,0 +1,48 @@
+"""What a row sends ahead of its calls: the pictures that no request can hold."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pipeline.attempt import Attempt
+from pipeline.engine.call import Received
+from pipeline.engine.jobrun import JobRun
+from pipeline.history import History
+from pipeline.policy import variant
+from pipeline.timestamp import utc
+
+if TYPE_CHECKING:
+    from pipeline.gemini.files import Lent
+
+#: The step of an attempt that ended before there was a call.
+UPLOAD = "upload"
+
+
+async def send_ahead(job: JobRun, lent: Lent, history: History) -> tuple[Attempt, Received] | None:
+    """See that the pictures of *lent* are at the API; ``None`` when they are, else the attempt that failed.
+
+    It is made before the intent of a call: who dies in an upload leaves nothing behind that may have been paid for.
+
+    Raises:
+        InvalidInput: a picture changed under way.
+    """
+    started, clock = time.time(), time.monotonic()
+    judged = await lent.upload(job.timeout)
+    if judged is None:
+        return None
+    attempt = Attempt(
+        n=history.made + 1,
+        started_at=utc(started),
+        seconds=round(time.monotonic() - clock, 3),
+        verdict=judged.verdict,
+        counted=False,
+        prompt_variant=variant(history.tries),
+        http_status=judged.http_status,
+        step=UPLOAD,
+        cost_usd=0.0,
+        begun=False,
+        detail=judged.detail,
+    )
+    job.progress.call_ended(attempt)
+    return attempt, Received(judged)

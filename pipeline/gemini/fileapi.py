@@ -1,0 +1,242 @@
+"""The Files API, one file at a time: uploaded in the resumable way, looked at, deleted (gemini-api.md 6)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from datetime import datetime
+from typing import Any, NoReturn, Protocol
+
+import httpx
+import msgspec
+from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_exponential
+
+from pipeline.attempt import Verdict
+from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.exchange import concealed
+from pipeline.gemini.judgement import Judgement, Scope
+from pipeline.gemini.redact import redacted
+from pipeline.gemini.upload import Stretch
+from pipeline.gemini.verdict import file_gone, judge
+from pipeline.gemini.wire import loads, parse, read
+from pipeline.models import fault_of_id
+from pipeline.picture import SentPicture
+
+#: Bytes of a picture in one request; Google's SDK sends as many, and the API wants a multiple of 256 KiB.
+CHUNK = 8 << 20
+#: Seconds for which the API may work on a file that came whole; pictures are ready at once.
+PROCESSING = 120.0
+
+#: Seconds for a request without a picture.
+_SHORT = 30.0
+#: Seconds that a file lives where the API does not say.
+_LIFE = 48 * 3600.0
+
+
+class Send(Protocol):
+    """:meth:`pipeline.gemini.client.Client.send`."""
+
+    async def __call__(
+        self,
+        method: str,
+        path: str | httpx.URL,
+        *,
+        timeout: float,  # noqa: ASYNC109 - see there
+        headers: Mapping[str, str] = ...,
+        body: bytes | Stretch | None = ...,
+    ) -> httpx.Response | Failure: ...
+
+
+class FileError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the API can make no use of a file."""
+
+    message: str = ""
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as the API tells of it; *state* is ``PROCESSING``, ``ACTIVE`` or ``FAILED``."""
+
+    name: str = ""
+    uri: str = ""
+    state: str = ""
+    create_time: str = ""
+    expiration_time: str = ""
+    error: FileError | None = None
+
+    @property
+    def life(self) -> float:
+        """Seconds from its making to its end, by the API's clock alone: ours may differ."""
+        try:
+            ends, begins = map(datetime.fromisoformat, (self.expiration_time, self.create_time))
+            return max(0.0, (ends - begins).total_seconds())
+        except (ValueError, TypeError):
+            return _LIFE
+
+
+class Refused(Exception):  # noqa: N818 - it is an event, not an error
+    """The API did not do what it was asked to; *judgement* says why, and whom it concerns."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.verdict)
+        self.judgement = judgement
+
+
+class FileApi:
+    """Requests of the Files API. They cost nothing, so that none is a try of its row.
+
+    Args:
+        send: makes a request.
+        reader: threads that read pictures.
+        key: to be hidden in whatever comes back.
+        processing: in place of :data:`PROCESSING`.
+    """
+
+    def __init__(self, send: Send, reader: Executor, key: str, *, processing: float = PROCESSING) -> None:
+        self._send = send
+        self._reader = reader
+        self._key = key
+        self._processing = processing
+
+    async def upload(self, picture: SentPicture, *, timeout: float) -> File:  # noqa: ASYNC109 - of each request
+        """Upload *picture*; the file, which need not be :meth:`ready`.
+
+        Args:
+            picture: is read from its file as it is sent, never held.
+            timeout: seconds for each request, which holds up to :data:`CHUNK` bytes.
+
+        Raises:
+            Refused: it came to nothing.
+            InvalidInput: the picture changed while it was being sent.
+        """
+        where = await self._begun(picture, timeout)
+        reply = None
+        for start in range(0, picture.bytes, CHUNK):
+            reply = await self._sent(picture, start, where, timeout)
+        return _file(_json(reply).get("file"))
+
+    async def ready(self, file: File) -> File:
+        """*file*, once the API can use it.
+
+        Raises:
+            Refused: it never can, or not in time.
+        """
+
+        async def looked_at() -> File:
+            reply = await self._asked("GET", f"/v1beta/{file.name}", timeout=_SHORT, about=file.name)
+            return _file(_json(reply))
+
+        now = file
+        if file.state != "ACTIVE":
+            tries = AsyncRetrying(
+                retry=retry_if_result(lambda one: one.state not in ("ACTIVE", "FAILED")),
+                wait=wait_exponential(0.25, max=5),
+                stop=stop_after_delay(self._processing),
+            )
+            try:
+                now = await tries(looked_at)
+            except RetryError:
+                _odd(f"the picture was not ready within {self._processing:g} s")
+        if now.state == "FAILED":
+            raise Refused(self._unusable(now))
+        return now
+
+    async def delete(self, name: str) -> str | None:
+        """Delete the file *name*; why that failed. One that is gone is deleted."""
+        reply = await self._send("DELETE", f"/v1beta/{name}", timeout=_SHORT)
+        if isinstance(reply, Failure):
+            return reply.detail
+        return None if reply.is_success or reply.status_code == 404 else f"HTTP {reply.status_code}"
+
+    async def _begun(self, picture: SentPicture, timeout: float) -> httpx.URL:  # noqa: ASYNC109
+        """Where the bytes of *picture* go: a secret, for who knows it may write there."""
+        headers = {
+            "x-goog-upload-protocol": "resumable",
+            "x-goog-upload-command": "start",
+            "x-goog-upload-header-content-length": str(picture.bytes),
+            "x-goog-upload-header-content-type": picture.mime_type,
+        }
+        body = msgspec.json.encode({"file": {"displayName": f"retouch {picture.sha256[:12]}"}})
+        reply = await self._asked("POST", "/upload/v1beta/files", timeout=timeout, headers=headers, body=body)
+        try:
+            return httpx.URL(reply.headers["x-goog-upload-url"])
+        except (KeyError, httpx.InvalidURL):
+            _odd("it does not say where the picture is to go")
+
+    async def _sent(
+        self,
+        picture: SentPicture,
+        start: int,
+        where: httpx.URL,
+        timeout: float,  # noqa: ASYNC109
+    ) -> httpx.Response:
+        """The answer to the bytes of *picture* from *start* on."""
+        end = min(start + CHUNK, picture.bytes)
+        last = end == picture.bytes
+        headers = {
+            "content-type": "application/octet-stream",
+            "content-length": str(end - start),
+            "x-goog-upload-command": "upload, finalize" if last else "upload",
+            "x-goog-upload-offset": str(start),
+        }
+        body = Stretch(picture, start, end, self._reader)
+        reply = await self._asked("POST", where, timeout=timeout, headers=headers, body=body)
+        status = reply.headers.get("x-goog-upload-status")
+        if status != ("final" if last else "active"):
+            _odd(f"after {end} of {picture.bytes} bytes the upload is {redacted(str(status))!r}")
+        return reply
+
+    async def _asked(
+        self, method: str, path: str | httpx.URL, *, about: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """The answer to a request *about* a file, if it is a good one."""
+        reply = await self._send(method, path, **more)
+        if isinstance(reply, httpx.Response) and reply.is_success:
+            return reply
+        raise Refused(self._judged(reply, (about,) if about else ()))
+
+    def _judged(self, reply: httpx.Response | Failure, names: tuple[str, ...]) -> Judgement:
+        if isinstance(reply, Failure):
+            judged = judge(reply)
+        else:
+            said = parse(reply.content)
+            answer = Answer(
+                status=reply.status_code,
+                reply=concealed(said, self._key) if said else None,
+                html=reply.content.lstrip()[:1] == b"<",
+                retry_after=reply.headers.get("retry-after"),
+                at=time.time(),
+            )
+            judged = file_gone(judge(answer), names)
+        if judged.verdict is Verdict.NOT_FOUND:
+            # No model is meant: nothing answers there, as behind a gateway that knows nothing of files.
+            judged = msgspec.structs.replace(judged, verdict=Verdict.INVALID_REQUEST, scope=Scope.ROW)
+        detail = self._said(judged.detail or "no word of why")
+        return msgspec.structs.replace(judged, counted=False, unknown=False, detail=detail)
+
+    def _unusable(self, file: File) -> Judgement:
+        why = file.error.message if file.error else ""
+        detail = self._said(f"the picture cannot be used: {why or 'no word of why'}")
+        return Judgement(verdict=Verdict.INVALID_REQUEST, scope=Scope.ROW, counted=False, detail=detail)
+
+    def _said(self, what: str) -> str:
+        return redacted(f"Files API: {what}", self._key)
+
+
+def _odd(what: str) -> NoReturn:
+    """Give up over an answer that makes no sense; the next may."""
+    detail = f"Files API: {what}"
+    raise Refused(Judgement(verdict=Verdict.OVERLOADED, scope=Scope.MODEL, counted=False, detail=detail))
+
+
+def _json(reply: httpx.Response | None) -> dict[str, Any]:
+    found = loads(reply.content) if reply is not None else None
+    return found if isinstance(found, dict) else {}
+
+
+def _file(found: Any) -> File:
+    """The file that an answer tells of. Its name stands in the paths of later requests."""
+    file = read(File, found) if isinstance(found, dict) else File()
+    if not file.name.startswith("files/") or fault_of_id(file.name) or not file.uri:
+        _odd("its answer names no file")
+    return file
