@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from jobs import environment
-from jobs.live import View, open_view
+from jobs.live import View, viewing
 from jobs.notifying import hook, notifying
 from jobs.standing import Standings, registry, spec_of, standings, the_job
 from jobs.watch import follow
@@ -35,12 +35,8 @@ _NOT_YET = (
 
 def cancel(*, job: str, json: bool) -> int:
     """Cancel *job* and wait until it is; 0 once nothing more will be called for."""
-    view = open_view(json=json)
-    try:
-        status = asyncio.run(_cancel(job, view))
-        view.close(status)
-    finally:
-        view.close()
+    with viewing(json=json) as view:
+        view.close(asyncio.run(_cancel(job, view)))
     return 0
 
 

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from jobs import output
+from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
-from jobs.opening import opened_manifest
+from jobs.manifests import opened_manifest
 from jobs.options import asked_for
-from jobs.survey import Estimate, Survey
+from jobs.survey import Estimate, Survey, survey_of
 from jobs.words import duration, printable
-from pipeline.edit import Fault
 from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.access import access
 from pipeline.manifest import Manifest
 from pipeline.report.words import money, plural
-from pipeline.roots import Roots, root_map
-from pipeline.urls.bucketpaths import bucket_of
-
-#: Faults that are printed for people; --json gives all.
-SHOWN = 50
 
 #: Bytes of faults that are held in memory before they go to disk: a manifest may be at fault in every row.
 _IN_MEMORY = 8 * 1024 * 1024
@@ -35,7 +26,7 @@ _IN_MEMORY = 8 * 1024 * 1024
 def check(*, json: bool, **values: Any) -> int:
     """Check the manifest; 0 without faults, 1 with some."""
     asked = asked_for(values)
-    with opened(asked) as manifest:
+    with opened_manifest(asked) as manifest:
         survey = survey_of(asked, manifest)
         try:
             return _as_json(survey, manifest) if json else _for_people(survey, manifest)
@@ -43,52 +34,6 @@ def check(*, json: bool, **values: Any) -> int:
             # Nobody reads on, and a script may still ask for the code.
             output.hush()
             return 1 if survey.faulty else 0
-
-
-@contextmanager
-def opened(asked: JobOptions) -> Iterator[Manifest]:
-    """The manifest, and standard input spooled, for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        yield opened_manifest(asked, Path(scratch))
-
-
-def survey_of(asked: JobOptions, manifest: Manifest) -> Survey:
-    """A survey of *manifest*, whose pictures are where this machine sees them."""
-    return Survey(asked, roots_below(manifest.root, asked))
-
-
-def roots_below(root: Path | str, asked: JobOptions) -> Roots:
-    """Where this machine looks for the pictures of a manifest whose paths start from *root*."""
-    return Roots(
-        root=root,
-        allow_outside=asked.allow_outside,
-        allow_private_urls=asked.allow_private_urls,
-        buckets=bucket_of(asked.out or asked.store),
-        root_map=root_map(os.environ.get("RETOUCH_ROOT_MAP", "")),
-    )
-
-
-def tell_faults(survey: Survey, manifest: Manifest, tell: Callable[[str], None]) -> int:
-    """Read the whole manifest, telling the first :data:`SHOWN` faults as they are found; how many there are."""
-    count = 0
-    for edit in manifest.edits():
-        for fault in survey.faults(edit):
-            count += 1
-            if count <= SHOWN:
-                tell(fault_line(fault, manifest))
-    if count > SHOWN:
-        tell(f"… and {plural(count - SHOWN, 'more fault')}; `retouch check --json` names all")
-    return count
-
-
-def fault_line(fault: Fault, manifest: Manifest) -> str:
-    """``manifest.csv:12: column image: missing: …``, as compilers write it, so that editors can jump there."""
-    name = "stdin" if manifest.source == "-" else Path(manifest.source).name
-    where = name if fault.line is None else f"{name}:{fault.line}"
-    column = ""
-    if fault.column:
-        column = f"{fault.column}: " if fault.column.startswith("--") else f"column {fault.column}: "
-    return printable(f"{where}: {column}{fault.code}: {fault.message}")
 
 
 def estimate_lines(estimate: Estimate, asked: JobOptions) -> list[str]:

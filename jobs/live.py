@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from jobs import output, words
@@ -62,6 +63,16 @@ def open_view(*, json: bool = False) -> View:
 
         return Screen()
     return Lines()
+
+
+@contextmanager
+def viewing(*, json: bool) -> Iterator[View]:
+    """:func:`open_view`, closed at the end of the block."""
+    view = open_view(json=json)
+    try:
+        yield view
+    finally:
+        view.close()
 
 
 class _Talk:

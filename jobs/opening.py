@@ -4,65 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from jobs.conflicts import check_hands, check_limit
 from jobs.job_options import JobOptions
+from jobs.manifests import keep_spooled
 from pipeline.errors import JobError, UsageError
-from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
-from pipeline.job.planning import begins_alike, rows_beyond
+from pipeline.job.folder import JobFolder
+from pipeline.job.planning import begins_alike
 from pipeline.job.registry import (
     Entry,
     claim_id,
     find_exact,
     give_id_back,
-    last_status,
+    has_ended,
     newest_ended,
     newest_unfinished,
     register,
 )
 from pipeline.job.spec import ADJUSTABLE, Spec, differences, new_id
-from pipeline.manifest import Manifest, fetched, is_file_of_bucket, open_manifest, spool
+from pipeline.manifest import Manifest
 from pipeline.models import catalogue, fault_of_id
 from pipeline.price import estimate, no_budget
-from pipeline.report.words import plural
-from pipeline.status import ENDED
 from pipeline.store import Store, open_store, prove
 from pipeline.timestamp import utc
 
 log = logging.getLogger("retouch.opening")
 
-SPOOL = "manifest.jsonl"
-
 #: Seconds until an id of the next second may be had.
 _NEXT_ID = 0.2
-
-
-def opened_manifest(asked: JobOptions, scratch: Path) -> Manifest:
-    """The manifest that *asked* names; standard input, and a file in a bucket, are put into *scratch* first.
-
-    Raises:
-        ManifestError: it cannot be read at all.
-    """
-    return open_manifest(
-        asked.manifest,
-        prompt=asked.prompt,
-        limit=asked.limit,
-        repeat=asked.repeat,
-        spooled=_spooled(asked.manifest, scratch),
-    )
-
-
-def _spooled(manifest: str, scratch: Path) -> Path | None:
-    """Where what is not on this machine's disk was put."""
-    if manifest == "-":
-        return spool(sys.stdin.buffer, scratch / SPOOL)
-    return fetched(manifest, scratch) if is_file_of_bucket(manifest) else None
 
 
 async def open_job(
@@ -91,14 +65,14 @@ async def open_job(
         folder, spec = await _at(asked.out, wanted, registry)
     else:
         folder, spec = await _newest_or_new(registry, wanted, manifest, tell)
-    await _check_limit(folder, wanted)
+    await check_limit(folder, wanted)
     entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
     known = await find_exact(registry, spec.job)
     if known != entry:
-        await _check_hands(known, folder, submitted=submitted)
+        await check_hands(known, folder, submitted=submitted)
         await register(registry, entry)
     if manifest.source == "-":
-        await _keep_spooled(scratch, folder)
+        await keep_spooled(scratch, folder)
     adjusted = {name: getattr(wanted, name) for name in ADJUSTABLE}
     return folder, msgspec.structs.replace(spec, **adjusted)
 
@@ -130,66 +104,6 @@ def check_options(asked: JobOptions) -> None:
         fault = no_budget(asked.model)
     if fault:
         raise UsageError(fault)
-
-
-async def _check_limit(folder: JobFolder, wanted: Spec) -> None:
-    """What is planned cannot be taken back: who asks for less of it is not to pay for all of it."""
-    beyond = await rows_beyond(folder, wanted)
-    if not beyond or await _ended(folder):
-        return
-    planned = await folder.planned()
-    if planned is None:
-        own = f"--limit {-(-beyond // wanted.repeat) + (wanted.limit or 0)} or more"
-    else:
-        own = "--limit left out" if planned.limit is None else f"--limit {planned.limit}"
-    raise JobError(
-        f"{folder.store.url} is a job under way, of {plural(beyond, 'row')} more than --limit {wanted.limit} asks "
-        f"for: go on with {own} (--budget bounds its cost), or give another --out for the first rows alone"
-    )
-
-
-async def _check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
-    """A job is in the hands of the workers or of one run, never of both; and of the workers in one folder."""
-    await _check_copy(known, folder)
-    if known is not None and known.submitted and not submitted and not await _ended(folder):
-        raise JobError(
-            f"job {known.job} was handed to the workers: watch it with `retouch watch {known.job}`, "
-            f"or end it with `retouch cancel {known.job}`"
-        )
-
-
-async def _ended(folder: JobFolder) -> bool:
-    status = await last_status(folder)
-    return status is not None and status.state in ENDED
-
-
-async def _check_copy(known: Entry | None, folder: JobFolder) -> None:
-    if known is None or not known.submitted:
-        return
-    original = JobFolder.at(known.out)
-    if _same(folder.store, original.store):
-        return
-    # One that was moved has left nothing behind.
-    if await original.spec() is not None and not await _ended(original):
-        raise JobError(
-            f"{folder.store.url} is a copy of job {known.job}, which was handed to the workers in {known.out}: go on "
-            f"with --out {known.out}, or end that one with `retouch cancel {known.job}`"
-        )
-
-
-def _same(one: Store, other: Store) -> bool:
-    """Whether they are one place; on a disk it may have several names."""
-    if one.folder and other.folder and one.folder.exists() and other.folder.exists():
-        return one.folder.samefile(other.folder)
-    return one.url == other.url
-
-
-async def _keep_spooled(scratch: Path, folder: JobFolder) -> None:
-    """Standard input comes once: what was read of it stays with the job."""
-    if await folder.store.get(SPOOLED_MANIFEST, 1) is None:
-        copy = scratch / "manifest.copy"
-        await asyncio.to_thread(shutil.copyfile, scratch / SPOOL, copy)
-        await folder.store.put_file(SPOOLED_MANIFEST, copy)
 
 
 async def _at(out: str, wanted: Spec, registry: Store) -> tuple[JobFolder, Spec]:
@@ -261,7 +175,7 @@ async def _same_input(entry: Entry, manifest: Manifest) -> bool:
     """
     folder = JobFolder.at(entry.out)
     if manifest.source != "-":
-        return not await _ended(folder) or await begins_alike(folder, manifest)
+        return not await has_ended(folder) or await begins_alike(folder, manifest)
     begun = await folder.source()
     return begun is not None and begun == await asyncio.to_thread(manifest.fingerprint)
 

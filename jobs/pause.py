@@ -8,15 +8,14 @@ import time
 import msgspec
 
 from jobs import environment
-from jobs.live import View, open_view
+from jobs.live import View, viewing
 from jobs.standing import LEFT, Standings, spec_of, standings, the_job
 from jobs.words import STOPPED
 from pipeline.engine.brake import PAUSED
-from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry
 from pipeline.job.results import write_status
-from pipeline.status import ENDED, State, Status
+from pipeline.status import State, Status
 from workers.submitting import announce, hand_over
 
 #: Seconds in which a process hears of it, and between two looks whether it has; a `run` looks every two.
@@ -39,11 +38,8 @@ def resume(*, job: str, json: bool) -> int:
 
 
 def _set(job: str, state: State, *, json: bool) -> int:
-    view = open_view(json=json)
-    try:
+    with viewing(json=json) as view:
         view.close(asyncio.run(_wish(job, state, view)))
-    finally:
-        view.close()
     return 0
 
 
@@ -51,11 +47,7 @@ async def _wish(job: str, state: State, view: View) -> Status:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
     async with standings() as known:
-        before = await known.of(entry)
-        if before.status.state in ENDED:
-            raise JobError(
-                f"{entry.job} has ended ({before.status.state}); `retouch retry` settles again what is not done"
-            )
+        before = await known.of_unfinished(entry)
         # First what lasts, then who should know: a process that misses the word reads the file.
         wanted = msgspec.structs.replace(await folder.wanted(), state=state)
         await folder.want(wanted)

@@ -11,7 +11,7 @@ import msgspec
 from jobs import environment
 from jobs.confirm import confirmed
 from jobs.exits import exit_code
-from jobs.live import View, open_view
+from jobs.live import View, viewing
 from jobs.notifying import hook
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
@@ -50,11 +50,8 @@ def retry(
         )
     again = Again(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
     share_one_heap()
-    view = open_view(json=json)
-    try:
+    with viewing(json=json) as view:
         return asyncio.run(_retry(job, again, view))
-    finally:
-        view.close()
 
 
 async def _retry(job: str, again: Again, view: View) -> int:

@@ -14,9 +14,10 @@ from jobs import output
 from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.job_options import JobOptions
-from jobs.live import View, open_view
+from jobs.live import View, viewing
+from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked, notifying
-from jobs.opening import open_job, opened_manifest
+from jobs.opening import open_job
 from jobs.options import asked_for
 from pipeline.engine.jobrun import Caller
 from pipeline.engine.traces import tracing
@@ -48,11 +49,8 @@ REFUSED = "not confirmed: the estimated cost was not accepted; run again with --
 def run(*, json: bool, **values: Any) -> int:
     """Do the whole job in this process; its exit code."""
     share_one_heap()
-    view = open_view(json=json)
-    try:
+    with viewing(json=json) as view:
         return asyncio.run(_run(asked_for(values), view))
-    finally:
-        view.close()
 
 
 async def _run(asked: JobOptions, view: View) -> int:
@@ -61,7 +59,7 @@ async def _run(asked: JobOptions, view: View) -> int:
         access()
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         notify = notify_asked(asked)
-        manifest = await asyncio.to_thread(opened_manifest, asked, Path(scratch))
+        manifest = await asyncio.to_thread(manifest_of, asked, Path(scratch))
         folder, spec = await open_job(asked, manifest, Path(scratch), tell=view.say)
         for note in manifest.notes:
             view.say(f"note: {note}")

@@ -7,15 +7,15 @@ import asyncio
 import msgspec
 
 from jobs import environment
-from jobs.live import View, open_view
+from jobs.live import View, viewing
 from jobs.standing import Standing, spec_of, standings, the_job
-from pipeline.errors import JobError, UsageError
+from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import Limits, limited, limits_of
 from pipeline.job.registry import Entry
 from pipeline.ports import Wanted
 from pipeline.report.words import money, plural
-from pipeline.status import ENDED, State, Status
+from pipeline.status import State, Status
 from workers.submitting import announce
 
 #: What ``none`` on the command line becomes: no limit.
@@ -36,11 +36,8 @@ def change(
     given = {name: None if value == NO_LIMIT else value for name, value in said.items() if value is not None}
     if not given:
         raise UsageError("say what is to change: --rpm, --budget, --max-in-flight or --timeout")
-    view = open_view(json=json)
-    try:
+    with viewing(json=json) as view:
         view.close(asyncio.run(_change(job, given, view)))
-    finally:
-        view.close()
     return 0
 
 
@@ -49,11 +46,7 @@ async def _change(job: str, given: dict[str, float | None], view: View) -> Statu
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
     async with standings() as known:
-        before = await known.of(entry)
-        if before.status.state in ENDED:
-            raise JobError(
-                f"{entry.job} has ended ({before.status.state}); `retouch retry` settles again what is not done"
-            )
+        before = await known.of_unfinished(entry)
         there = await folder.wanted()
         limits = msgspec.structs.replace(limits_of(spec, there), **given)
         # First what lasts, then who should know: a process that misses the word reads the file.

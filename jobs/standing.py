@@ -104,6 +104,19 @@ class Standings:
             return Standing(status=seen.status, alive=seen.workers > 0)
         return await _forgotten(entry)
 
+    async def of_unfinished(self, entry: Entry) -> Standing:
+        """:meth:`of`, for a command that changes how the job goes on.
+
+        Raises:
+            JobError: it has ended.
+        """
+        standing = await self.of(entry)
+        if standing.status.state in ENDED:
+            raise JobError(
+                f"{entry.job} has ended ({standing.status.state}); `retouch retry` settles again what is not done"
+            )
+        return standing
+
     async def close(self) -> None:
         """Let go of Redis."""
         if self._redis is not None:

@@ -8,6 +8,7 @@ import msgspec
 
 from jobs import output, words
 from jobs.standing import Standing, Standings, registry, standings, the_job
+from pipeline.concurrency import bounded_map
 from pipeline.errors import RetouchError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import Entry, entries
@@ -70,17 +71,15 @@ async def _show_all(*, json: bool) -> None:
 
 async def _all(known: Standings, jobs: list[Entry]) -> list[Standing]:
     """Those of *jobs* that can be read; one that cannot is named, and hides no other."""
-    together = asyncio.Semaphore(_TOGETHER)
 
-    async def one(entry: Entry) -> Standing | None:
-        async with together:
-            try:
-                return await known.of(entry)
-            except RetouchError as error:
-                output.say(f"{entry.job}: {error}")
-                return None
+    async def read(entry: Entry) -> Standing | None:
+        try:
+            return await known.of(entry)
+        except RetouchError as error:
+            output.say(f"{entry.job}: {error}")
+            return None
 
-    return [standing for standing in await asyncio.gather(*map(one, jobs)) if standing]
+    return [standing for standing in await bounded_map(read, jobs, _TOGETHER) if standing]
 
 
 def _table(statuses: list[Status]) -> list[str]:

@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 
 from jobs import environment, output
-from jobs.check import survey_of, tell_faults
 from jobs.confirm import confirmed
+from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
-from jobs.live import View, open_view
+from jobs.live import View, viewing
+from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked
-from jobs.opening import open_job, opened_manifest, taken_up
+from jobs.opening import open_job, taken_up
 from jobs.options import asked_for
-from jobs.survey import Survey
+from jobs.survey import Survey, survey_of
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.inputs import upload
@@ -46,11 +47,8 @@ class Submitted(msgspec.Struct, frozen=True):
 
 def submit(*, json: bool, **values: Any) -> int:
     """Queue the job; 0 once it is."""
-    view = open_view(json=json)
-    try:
+    with viewing(json=json) as view:
         submitted = _submit(asked_for(values), view)
-    finally:
-        view.close()
     if json:
         output.write_json(submitted)
     else:
@@ -64,7 +62,7 @@ def _submit(asked: JobOptions, view: View) -> Submitted:
     check_redis(environment.redis_url())
     notify = notify_asked(asked)
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-        manifest = opened_manifest(asked, Path(scratch))
+        manifest = manifest_of(asked, Path(scratch))
         survey = _surveyed(asked, manifest, view)
         _confirm(asked, manifest, survey, view)
         return asyncio.run(_queue(asked, notify, manifest, Path(scratch), view))

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from jobs.job_options import JobOptions
+from jobs.manifests import roots_below
 from pipeline.edit import Edit, Fault
 from pipeline.gemini.inline import INLINE_BYTES, by_file
 from pipeline.inputs import glance
+from pipeline.manifest import Manifest
 from pipeline.manifest.mistaken import pictures_elsewhere
 from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
@@ -168,6 +170,11 @@ class Survey:
         ratio = edit.aspect_ratio or self.asked.aspect_ratio
         digest = f"{hash((edit.prompt, edit.images, model, ratio, size)):x}"
         return self._met.add(digest, edit.line) is not None
+
+
+def survey_of(asked: JobOptions, manifest: Manifest) -> Survey:
+    """A survey of *manifest*, whose pictures are where this machine sees them."""
+    return Survey(asked, roots_below(manifest.root, asked))
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from jobs.exits import INTERRUPTED, exit_code
-from jobs.live import View, open_view
+from jobs.live import View, viewing
 from jobs.report import rewritten
 from jobs.standing import Standing, Standings, standings, the_job
 from jobs.words import STOPPED
@@ -22,15 +22,13 @@ PATIENCE = 3.0
 
 def watch(*, job: str, json: bool) -> int:
     """Show *job* until it stops; the exit code that ``run`` would give."""
-    view = open_view(json=json)
-    try:
-        return asyncio.run(_watch(job, view))
-    except KeyboardInterrupt:
-        view.close()
-        view.say(f"The job goes on without being watched; `retouch watch {job}` shows it again.")
-        return INTERRUPTED
-    finally:
-        view.close()
+    with viewing(json=json) as view:
+        try:
+            return asyncio.run(_watch(job, view))
+        except KeyboardInterrupt:
+            view.close()
+            view.say(f"The job goes on without being watched; `retouch watch {job}` shows it again.")
+            return INTERRUPTED
 
 
 async def _watch(job: str, view: View) -> int:

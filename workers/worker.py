@@ -18,6 +18,7 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.worker import state
 
+from pipeline.concurrency import cancel_and_wait
 from pipeline.engine.traces import tracing
 from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
@@ -37,7 +38,7 @@ from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
 from workers.shards.runner import ShardRunner
 from workers.shared.board_types import Hint
-from workers.shared.connection import cancelled, check
+from workers.shared.connection import check
 from workers.shutdown import end_in_time
 from workers.tools import open_tools
 
@@ -186,7 +187,7 @@ async def runner_at_work(
             # Celery has ended, and shards whose rows have all begun may still be here; their grace has its end.
             runner.stop()
             await runner.idle.wait()
-            await cancelled(*rounds, last)
+            await cancel_and_wait(*rounds, last)
             with contextlib.suppress(BrokerError, TimeoutError):
                 await heartbeat.beat()
                 await tools.board.leave()

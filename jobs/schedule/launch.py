@@ -16,16 +16,18 @@ from typing import Self
 
 import msgspec
 
-from jobs.check import survey_of, tell_faults
+from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
+from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked
-from jobs.opening import check_options, opened_manifest, spec_for
+from jobs.opening import check_options, spec_for
 from jobs.schedule.book import Book
 from jobs.schedule.options import asked_of
 from jobs.schedule.pictures import pick
 from jobs.schedule.schedule import Overlap, Schedule
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.slots import Begun, Claim, Ended, Outcome, Picked
+from jobs.survey import survey_of
 from pipeline.errors import JobError, ManifestError, UsageError
 from pipeline.failpoints import failpoint
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
@@ -177,7 +179,7 @@ class _Making:
     async def _read(self, asked: JobOptions) -> tuple[Picked | None, Manifest | None]:
         """What is to be edited; no manifest, where nothing is."""
         if not self.schedule.incremental:
-            return None, await asyncio.to_thread(opened_manifest, asked, self.scratch)
+            return None, await asyncio.to_thread(manifest_of, asked, self.scratch)
         selection = self.scratch / "selection.jsonl"
         picked = await pick(self.book, self.schedule.name, asked, selection)
         # One that was chosen before somebody was killed holds, whatever has come into the folder meanwhile.

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from jobs.check import opened
 from jobs.declared.edit import submit
 from jobs.job_options import JobOptions
+from jobs.manifests import opened_manifest
 from jobs.notifying import notify_asked
 from jobs.opening import check_options
 from jobs.options import asked_for
@@ -79,7 +79,7 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
                 "edits every row"
             ) from None
         # Whatever is wrong with it is said here.
-        with opened(asked):
+        with opened_manifest(asked):
             return False
     return incremental is not False
 

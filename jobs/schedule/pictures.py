@@ -19,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.check import roots_below
 from jobs.job_options import JobOptions
+from jobs.manifests import roots_below
 from jobs.schedule.book import Book, pictures_path
 from jobs.schedule.slots import Begun, Ended, Picked
 from pipeline.errors import InvalidInput, StoreError

@@ -23,6 +23,7 @@ from jobs.schedule.schedule import Schedule
 from jobs.schedule.settling import Begin, new_claim, settle_open, take
 from jobs.schedule.slots import moment_of
 from jobs.schedule.timing import due, upcoming
+from pipeline.concurrency import bounded_map
 from pipeline.errors import BrokerError, RetouchError
 from workers.shared.schedules import Schedules
 
@@ -184,23 +185,21 @@ class Ticker:
             copies, moments = await self._copies.copies(), await self._copies.slots()
         except BrokerError:
             copies, moments = None, {}
-        together = asyncio.Semaphore(_TOGETHER)
 
-        async def one(name: str) -> _Known | None:
-            async with together:
-                copy = None if copies is None else copies.get(name, "")
-                try:
-                    schedule = await self._in_step(name, copy)
-                    if schedule is None:
-                        return None
-                    return await self._as_it_stands(schedule, moments.get(name), now)
-                except RetouchError as error:
-                    # What was known of it holds; the others go on.
-                    self._trouble(error, AGAIN)
-                    return self._known.get(name)
+        async def read(name: str) -> _Known | None:
+            copy = None if copies is None else copies.get(name, "")
+            try:
+                schedule = await self._in_step(name, copy)
+                if schedule is None:
+                    return None
+                return await self._as_it_stands(schedule, moments.get(name), now)
+            except RetouchError as error:
+                # What was known of it holds; the others go on.
+                self._trouble(error, AGAIN)
+                return self._known.get(name)
 
         names = sorted({*await self._book.names(), *(copies or ())})
-        return [known for known in await asyncio.gather(*map(one, names)) if known]
+        return [known for known in await bounded_map(read, names, _TOGETHER) if known]
 
     async def _as_it_stands(self, schedule: Schedule, copied: float | None, now: float) -> _Known:
         known = self._known.get(schedule.name)

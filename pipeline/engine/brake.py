@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from pipeline.concurrency import wait_for_event
 from pipeline.status import State
-from pipeline.waiting import wait_for_event
 
 T = TypeVar("T")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.concurrency import wait_for_event
 from pipeline.engine.jobrun import JobRun
 from pipeline.ports import Lease
 from pipeline.status import State
-from pipeline.waiting import wait_for_event
 
 OVER_BUDGET = (
     "budget: the next call would pass the job's budget; raise it with --budget and run the same command again"

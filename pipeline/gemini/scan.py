@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import json
 import re
-from enum import Enum, auto
 
 from pipeline.gemini.answer import Blob
 from pipeline.gemini.base64stream import Base64Stream
+from pipeline.gemini.parts import Parts, Role
 
 #: Decoded bytes of all pictures of one answer, drafts included; a 4K PNG is 25 MB.
 MOST_DECODED = 128 << 20
@@ -28,19 +28,7 @@ MOST_TEXT = 64 << 10
 
 _LONGEST_NAME = 120  # "thought_signature" with every character written as \u0074 has 102
 _FOLD_FROM = 256
-_BRACKETS = re.compile(rb"[{}\[\]]")
 _WHOLE_CHARACTERS = re.compile(rb"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*", re.DOTALL)
-# A part's picture, by the names of what is open around it; items of lists have none. Elsewhere (in a function's
-# response, in fields yet unknown) an ``inlineData`` is not what the model painted.
-_AROUND = [b"", b"candidates", b"", b"content", b"parts", b""]
-_INLINE = (b"inlineData", b"inline_data")
-_SIGNATURE = (b"thoughtSignature", b"thought_signature")
-
-
-class _Role(Enum):
-    TEXT = auto()
-    PICTURE = auto()
-    SIGNATURE = auto()
 
 
 class Scanner:
@@ -68,11 +56,11 @@ class Scanner:
         self._pictures = 0
         self._inside = False  # a string
         self._escaped = False  # the next byte belongs to a backslash in the last piece
-        self._role = _Role.TEXT
+        self._role = Role.TEXT
         self._base64 = Base64Stream()
         self._start = 0  # where in the skeleton the string, or the gap between strings, began
         self._cut = False  # the string is at its bound
-        self._parts = _Parts()
+        self._parts = Parts()
 
     @property
     def whole(self) -> bool:
@@ -105,7 +93,7 @@ class Scanner:
         self._prune(self._parts.gap(bytes(self.skeleton[self._start :])))
         self._inside, self._cut, self._role = True, False, self._parts.role()
         self._keep(b'"')
-        if self._role is _Role.PICTURE:
+        if self._role is Role.PICTURE:
             self._base64 = Base64Stream()
             self.blobs[self._pictures] = self._base64.blob
             self._parts.picture(self._pictures)
@@ -117,9 +105,9 @@ class Scanner:
         """Take what is inside a string, from *start*; where to go on."""
         quote = self._closing(piece, start)
         stop = quote if quote >= 0 else len(piece)
-        if self._role is _Role.PICTURE:
+        if self._role is Role.PICTURE:
             self._decode(piece, start, stop)
-        elif self._role is _Role.TEXT and not self._cut:
+        elif self._role is Role.TEXT and not self._cut:
             self._text(piece, start, stop)
         if quote < 0:
             return stop
@@ -162,8 +150,8 @@ class Scanner:
     def _end(self) -> None:
         """The string has ended; it may turn out to have been a name."""
         text = bytes(self.skeleton[self._start : self._start + _LONGEST_NAME + 1])
-        self._parts.name = _name(text) if self._role is _Role.TEXT else b""
-        if self._role is _Role.PICTURE:
+        self._parts.name = _name(text) if self._role is Role.TEXT else b""
+        if self._role is Role.PICTURE:
             self._base64.close()
         self._inside = False
         self._keep(b'"')
@@ -177,75 +165,6 @@ class Scanner:
     def _prune(self, superseded: list[int]) -> None:
         for index in superseded:
             self.blobs.pop(index, None)
-
-
-class _Parts:
-    """Where in the document we are, and which picture is of which part.
-
-    Attributes:
-        name: the last string, as long as it may be a name.
-        depth: objects and lists that are open.
-    """
-
-    def __init__(self) -> None:
-        self.name = b""
-        self.depth = 0
-        self._is_value = False  # the string that begins is the value of *name*
-        self._path = [b""] * (len(_AROUND) + 1)  # names of the outermost that are open, and of some that were
-        self._thought: set[int] = set()  # depths of open objects that hold "thought": true
-        self._open: list[tuple[int, int]] = []  # pictures whose part is open: index, depth of the part
-        self._best: tuple[int, bool] | None = None  # picture to keep of the closed parts: index, is a thought
-
-    def gap(self, gap: bytes) -> list[int]:
-        """Take what stood between two strings; the pictures that need not be kept any more."""
-        tokens = b"".join(gap.split())
-        if tokens.startswith(b":true") and self.name == b"thought":
-            self._thought.add(self.depth)
-        superseded: list[int] = []
-        for bracket in _BRACKETS.finditer(tokens):
-            if bracket.group() in b"{[":
-                if self.depth < len(self._path):
-                    self._path[self.depth] = self.name if bracket.start() == 1 and tokens[:1] == b":" else b""
-                self.depth += 1
-            else:
-                superseded += self._close()
-                self.depth -= 1
-        self._is_value = tokens == b":"
-        return superseded
-
-    def role(self) -> _Role:
-        """What the string is that begins here."""
-        if self._is_value and self.name in _SIGNATURE:
-            return _Role.SIGNATURE
-        picture = self._is_value and self.name == b"data" and self._in_a_picture()
-        return _Role.PICTURE if picture else _Role.TEXT
-
-    def picture(self, index: int) -> None:
-        """Picture *index* begins here."""
-        self._open.append((index, self.depth - 1))
-
-    def _in_a_picture(self) -> bool:
-        *around, name = self._path
-        return self.depth == len(self._path) and name in _INLINE and around == _AROUND
-
-    def _close(self) -> list[int]:
-        closing = [index for index, part in self._open if part == self.depth]
-        superseded = [
-            loser for index in closing for loser in self._settle(index, self.depth in self._thought)
-        ]
-        self._open = [(index, part) for index, part in self._open if part != self.depth]
-        self._thought.discard(self.depth)
-        return superseded
-
-    def _settle(self, index: int, thought: bool) -> list[int]:
-        """The part of picture *index* is closed; which picture loses against which (gemini-api.md 0.5)."""
-        best, self._best = self._best, (index, thought)
-        if best is None:
-            return []
-        if thought and not best[1]:
-            self._best = best
-            return [index]
-        return [best[0]]
 
 
 def _name(text: bytes) -> bytes:

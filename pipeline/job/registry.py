@@ -92,8 +92,7 @@ async def find(store: Store, job: str) -> Entry:
 async def newest_ended(store: Store, asked: Spec) -> str | None:
     """The id of the newest job of the same manifest and options that has ended, whatever became of it."""
     async for entry, _ in _like(store, asked):
-        status = await last_status(JobFolder.at(entry.out))
-        if status is not None and status.state in ENDED:
+        if await has_ended(JobFolder.at(entry.out)):
             return entry.job
     return None
 
@@ -138,6 +137,12 @@ async def _asks_for_more(asked: Spec, folder: JobFolder) -> bool:
 
 async def _was_called_for(folder: JobFolder) -> bool:
     return (await exact_totals(folder, await folder.plans.count())).calls > 0
+
+
+async def has_ended(folder: JobFolder) -> bool:
+    """Whether the job in *folder* has come to its end, as far as its report says."""
+    status = await last_status(folder)
+    return status is not None and status.state in ENDED
 
 
 async def last_status(folder: JobFolder) -> Status | None:

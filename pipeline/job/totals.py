@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+from pipeline.concurrency import bounded_map
 from pipeline.job.folder import JobFolder
 from pipeline.status import Totals
 
@@ -17,15 +17,10 @@ _TOGETHER, _BATCH = 32, 1000
 
 async def over_shards(shards: int, look: Callable[[int], Awaitable[T]]) -> AsyncIterator[T]:
     """What *look* says of each of the first *shards* shards, in order."""
-    together = asyncio.Semaphore(_TOGETHER)
-
-    async def one(shard: int) -> T:
-        async with together:
-            return await look(shard)
-
     for first in range(1, shards + 1, _BATCH):
-        for said in await asyncio.gather(*map(one, range(first, min(first + _BATCH, shards + 1)))):
-            yield said
+        batch = range(first, min(first + _BATCH, shards + 1))
+        for found in await bounded_map(look, batch, _TOGETHER):
+            yield found
 
 
 async def exact_totals(folder: JobFolder, shards: int) -> Totals:

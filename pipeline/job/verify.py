@@ -17,6 +17,7 @@ from typing import IO
 
 import msgspec
 
+from pipeline.concurrency import bounded_map
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import last_status
@@ -118,17 +119,11 @@ class Verifier:
             results.compare(lines)
         self._totals += totals_of(records)
         self._records += len(records)
-        together = asyncio.Semaphore(_TOGETHER)
-
-        async def one(row: int, picture: OutputPicture) -> Flaw | None:
-            async with together:
-                return await self._picture(row, picture)
-
         for record in records:
             self._record(record)
             recorded.add(picture.path for picture in record.images)
-        pictures = (one(record.row, picture) for record in records for picture in record.images)
-        for flaw in await asyncio.gather(*pictures):
+        pictures = ((record.row, picture) for record in records for picture in record.images)
+        for flaw in await bounded_map(self._picture, pictures, _TOGETHER):
             if flaw:
                 self._found(flaw)
 
@@ -139,7 +134,9 @@ class Verifier:
             self._flaw("rows", _RESULTS, f"comes where row {self._next_row} should", record.row)
         self._next_row = self._next_row and record.row + 1
 
-    async def _picture(self, row: int, picture: OutputPicture) -> Flaw | None:
+    async def _picture(self, of_row: tuple[int, OutputPicture]) -> Flaw | None:
+        row, picture = of_row
+
         def flaw(code: str, message: str) -> Flaw:
             return Flaw(code=code, path=picture.path, message=message, row=row)
 

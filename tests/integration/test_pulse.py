@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from pipeline.concurrency import cancel_and_wait
 from pipeline.ports import Wanted
 from workers.celery.app import make_app, publish
 from workers.monitoring.health import fault
@@ -18,7 +19,6 @@ from workers.settings import Settings
 from workers.shards.held import HeldShard
 from workers.shards.runner import ShardRunner
 from workers.shared.board_types import Placement
-from workers.shared.connection import cancelled
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
 from workers.tools import open_tools
@@ -55,7 +55,7 @@ async def felt(station: ShardRunner, clock: Clock) -> AsyncIterator[Pulse]:
         await until(lambda: pulse.backlog is not None)
         yield pulse
     finally:
-        await cancelled(task)
+        await cancel_and_wait(task)
 
 
 async def until(condition) -> None:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from celery.beat import Scheduler, Service
 from redis.asyncio import Redis
 
+from pipeline.concurrency import cancel_and_wait
 from workers.celery.app import make_app
 from workers.loop import LoopThread
-from workers.shared.connection import cancelled, check, connect
+from workers.shared.connection import check, connect
 
 if TYPE_CHECKING:
     from workers.monitoring.scheduler import Rounds
@@ -124,7 +125,7 @@ async def _at_work(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ticking.settled(), GRACE)
         if feeling:
-            await cancelled(feeling)
+            await cancel_and_wait(feeling)
         await redis.aclose()
 
 

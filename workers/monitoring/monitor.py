@@ -8,13 +8,13 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+from pipeline.concurrency import cancel_and_wait
 from pipeline.ports import Observer
 from workers.monitoring.health import fault
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.monitoring.server import serving
 from workers.shards.runner import ShardRunner
-from workers.shared.connection import cancelled
 
 log = logging.getLogger("retouch.worker")
 
@@ -33,7 +33,7 @@ class Monitor:
         try:
             yield
         finally:
-            await cancelled(task)
+            await cancel_and_wait(task)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from pipeline.concurrency import bounded_map
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.job.folder import JobFolder
 from pipeline.notify.notifier import Notifier
@@ -62,22 +63,19 @@ class Notifying:
             return True
 
     async def _look(self) -> None:
-        together = asyncio.Semaphore(_TOGETHER)
-
-        async def one(job: str) -> None:
-            async with together:
-                try:
-                    await self._look_at(job)
-                except BrokerError:
-                    raise
-                except RetouchError as error:
-                    log.warning("news_missed job=%s: %s", job, error)
-
         with reaching(self._redis):
             jobs = await self._redis.smembers(TOLD)
-        await asyncio.gather(*map(one, map(str, jobs)))
+        await bounded_map(self._look_at, map(str, jobs), _TOGETHER)
 
     async def _look_at(self, job: str) -> None:
+        try:
+            await self._tell(job)
+        except BrokerError:
+            raise
+        except RetouchError as error:
+            log.warning("news_missed job=%s: %s", job, error)
+
+    async def _tell(self, job: str) -> None:
         status = await read_status(self._redis, job)
         # One that Redis has lost is put back with its news; one that was taken away is told of by who took it.
         if status is None or await self._notifier(job, status.out).look(status):

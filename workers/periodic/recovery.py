@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from pipeline.concurrency import bounded_map, wait_for_event
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.job.folder import JobFolder
-from pipeline.job.registry import JOBS, find_exact, last_status
-from pipeline.status import ENDED
+from pipeline.job.registry import JOBS, find_exact, has_ended
 from pipeline.store import open_store
-from pipeline.waiting import wait_for_event
 from workers.placing import place_again
 from workers.shards.runner import ShardRunner
 
@@ -61,25 +60,19 @@ class Recovery:
         """Jobs of the store that workers have to bring to their end, with their folders, the newest first."""
         names = [name for name in await self._store.names(JOBS) if name not in self._ended]
         left = set(names).difference(known)
-        together = asyncio.Semaphore(_TOGETHER)
-
-        async def one(name: str) -> tuple[str, str] | None:
-            async with together:
-                return await self._unfinished(name)
-
-        found = await asyncio.gather(*(one(name) for name in reversed(names) if name in left))
-        return [job for job in found if job]
+        newest_first = (name for name in reversed(names) if name in left)
+        return [job for job in await bounded_map(self._unfinished, newest_first, _TOGETHER) if job]
 
     async def _unfinished(self, name: str) -> tuple[str, str] | None:
         try:
             entry = await find_exact(self._store, name)
             if entry is None or not entry.submitted:
                 return None
-            last = await last_status(JobFolder.at(entry.out))
+            ended = await has_ended(JobFolder.at(entry.out))
         except RetouchError as error:
             log.warning("job_unseen job=%s: %s", name, error)
             return None
-        if last and last.state in ENDED:
+        if ended:
             self._ended.add(name)
             return None
         return entry.job, entry.out

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.concurrency import wait_for_event
 from pipeline.errors import BrokerError
-from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
 from workers.shared.board_types import Hint
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from pipeline.concurrency import wait_for_event
 from pipeline.engine.brake import Brake
-from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
 from workers.shared.retry import retry_until_stopped
 from workers.shared.sums import billionths

@@ -1,8 +1,7 @@
-"""Redis: connections to it are made here alone, its errors become ours, and who talks to it is cancelled."""
+"""Redis: connections to it are made here alone, and its errors become ours."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -19,8 +18,6 @@ from pipeline.errors import BrokerError
 REACH = 3.0
 #: Connections of a process: few, since most calls take less than a millisecond.
 _CONNECTIONS = 32
-#: Seconds after which a task that was cancelled and goes on is cancelled again.
-_AGAIN = 0.5
 
 
 def connect(url: str) -> Redis:
@@ -83,13 +80,3 @@ def without_password(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="").geturl()
-
-
-async def cancelled(*tasks: asyncio.Task[None]) -> None:
-    """Cancel *tasks* until they end: in Python 3.11 a write of redis-py forgets a cancel that comes with its end."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=_AGAIN)
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from pipeline.concurrency import wait_for_event
 from pipeline.engine.brake import Brake
 from pipeline.limits.pace import AdjustableRate
-from pipeline.waiting import wait_for_event
 from workers.shared.board import Board
 from workers.shared.retry import retry_until_stopped
 

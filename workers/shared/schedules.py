@@ -23,7 +23,8 @@ from collections.abc import AsyncIterator
 from redis.asyncio import Redis
 from redis.exceptions import LockError
 
-from workers.shared.connection import cancelled, reaching
+from pipeline.concurrency import cancel_and_wait
+from workers.shared.connection import reaching
 from workers.shared.keys import PREFIX
 
 #: Seconds after which a scheduler that says nothing is dead.
@@ -101,7 +102,7 @@ class Schedules:
         try:
             yield True
         finally:
-            await cancelled(renewing)
+            await cancel_and_wait(renewing)
             with contextlib.suppress(LockError), reaching(self._redis):
                 await lock.release()
 

@@ -1,0 +1,71 @@
+"""Why a job that is there cannot be taken up as it is asked for."""
+
+from __future__ import annotations
+
+from pipeline.errors import JobError
+from pipeline.job.folder import JobFolder
+from pipeline.job.planning import rows_beyond
+from pipeline.job.registry import Entry, has_ended
+from pipeline.job.spec import Spec
+from pipeline.report.words import plural
+from pipeline.store import Store
+
+
+async def check_limit(folder: JobFolder, wanted: Spec) -> None:
+    """What is planned cannot be taken back: who asks for less of it is not to pay for all of it.
+
+    Raises:
+        JobError: *folder* holds a job under way of more rows than are *wanted*.
+    """
+    beyond = await rows_beyond(folder, wanted)
+    if not beyond or await has_ended(folder):
+        return
+    planned = await folder.planned()
+    if planned is None:
+        own = f"--limit {-(-beyond // wanted.repeat) + (wanted.limit or 0)} or more"
+    else:
+        own = "--limit left out" if planned.limit is None else f"--limit {planned.limit}"
+    raise JobError(
+        f"{folder.store.url} is a job under way, of {plural(beyond, 'row')} more than --limit {wanted.limit} asks "
+        f"for: go on with {own} (--budget bounds its cost), or give another --out for the first rows alone"
+    )
+
+
+async def check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
+    """A job is in the hands of the workers or of one run, never of both; and of the workers in one folder.
+
+    Args:
+        known: the job as it is registered; ``None``: it is not.
+        folder: where it was found.
+        submitted: it is to be handed to the workers now.
+
+    Raises:
+        JobError: others have it.
+    """
+    await _check_copy(known, folder)
+    if known is not None and known.submitted and not submitted and not await has_ended(folder):
+        raise JobError(
+            f"job {known.job} was handed to the workers: watch it with `retouch watch {known.job}`, "
+            f"or end it with `retouch cancel {known.job}`"
+        )
+
+
+async def _check_copy(known: Entry | None, folder: JobFolder) -> None:
+    if known is None or not known.submitted:
+        return
+    original = JobFolder.at(known.out)
+    if _same(folder.store, original.store):
+        return
+    # One that was moved has left nothing behind.
+    if await original.spec() is not None and not await has_ended(original):
+        raise JobError(
+            f"{folder.store.url} is a copy of job {known.job}, which was handed to the workers in {known.out}: go on "
+            f"with --out {known.out}, or end that one with `retouch cancel {known.job}`"
+        )
+
+
+def _same(one: Store, other: Store) -> bool:
+    """Whether they are one place; on a disk it may have several names."""
+    if one.folder and other.folder and one.folder.exists() and other.folder.exists():
+        return one.folder.samefile(other.folder)
+    return one.url == other.url

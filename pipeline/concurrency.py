@@ -1,0 +1,47 @@
+"""What :mod:`asyncio` leaves to its users: bounded fan-out, waits with an end, cancelling that lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Seconds after which a task that was cancelled and goes on is cancelled again.
+_AGAIN = 0.5
+
+
+async def bounded_map(work: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
+    """The results of *work* on each of *items*, in their order, of which at most *limit* are worked on at a time.
+
+    Raises what *work* raises first; what is under way then goes on.
+    """
+    free = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with free:
+            return await work(item)
+
+    return await asyncio.gather(*map(one, items))
+
+
+async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
+    """Whether *event* is set within *seconds*; returns as soon as it is."""
+    # Not asyncio.wait_for(): in Python 3.11 it forgets that it was cancelled when the event comes at the same time.
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+async def cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
+    """Cancel *tasks* until they end: in Python 3.11 a write of redis-py forgets a cancel that comes with its end."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)
