@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from jobs.job_options import JobOptions
-from jobs.opening import open_job, opened_manifest
+from jobs.manifests import manifest_of
+from jobs.opening import open_job
 from jobs.options import DEFAULT_MODEL
 from pipeline.gemini.client import Client
 from pipeline.gemini.emulator import Emulator, rule
@@ -60,7 +61,7 @@ async def settled(shop: Shop, emulator: Emulator, started: Callable[[LocalJob], 
         manifest=str(shop.folder / "shop.csv"), model=DEFAULT_MODEL, store=str(shop.folder / "store"),
         out=str(shop.out), attempts=1,
     )  # fmt: skip
-    manifest = opened_manifest(asked, shop.folder)
+    manifest = manifest_of(asked, shop.folder)
     folder, spec = await open_job(asked, manifest, shop.folder)
     job = LocalJob(folder, spec, manifest, open_store(asked.store))
     await job.planner.begin()
