@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from jobs.live import View
 from pipeline.errors import UsageError
+from pipeline.price import Cost
 from pipeline.report.words import money
 
 
-def confirmed(
-    view: View, what: str, cost_usd: float | None, above: float | None, budget: float | None = None
-) -> bool:
-    """Whether *what* may be done at *cost_usd*; a person is asked where more than *above* may be spent on it.
+def confirmed(view: View, what: str, cost: Cost, above: float | None, budget: float | None = None) -> bool:
+    """Whether *what* may be done at *cost*; a person is asked where more than *above* may be spent on it.
 
-    Waits for the answer, so call it in a thread. A cost that is not known is said, and not asked about.
+    Waits for the answer, so call it in a thread. That a price is not known is said, and asked about only where the
+    known ones alone come to more than *above*.
 
     Args:
         view: where there may be a person.
         what: such as ``12 rows``.
-        cost_usd: dollars by the estimate; ``None``: unknown.
+        cost: the estimate.
         above: ``--confirm-above``; ``None``: ``--yes`` has answered.
         budget: dollars that may be spent at most, whatever it costs; ``None``: not bounded.
 
     Raises:
         UsageError: there is nobody to ask.
     """
-    if cost_usd is None:
+    if not cost.whole:
         view.say("The price of a model is not known, so that the cost cannot be estimated.")
-        return True
-    at_most = cost_usd if budget is None else min(cost_usd, budget)
+    at_most = cost.known_usd if budget is None else min(cost.known_usd, budget)
     if above is None or at_most <= above:
         return True
-    bound = f", bounded by the budget to {money(at_most)}" if at_most < cost_usd else ""
-    question = f"{what}, about {money(cost_usd)}{bound}. Go on?"
+    about = "about" if cost.whole else "at least"
+    bound = f", bounded by the budget to {money(at_most)}" if at_most < cost.known_usd else ""
+    question = f"{what}, {about} {money(cost.known_usd)}{bound}. Go on?"
     answer = view.ask(question)
     if answer is None:
-        raise UsageError(
-            f"{question} There is no terminal to ask on: say --yes, raise --confirm-above, or bound it by --budget"
-        )
+        mend = "say --yes, raise --confirm-above, or bound it by --budget"
+        raise UsageError(f"{question} There is no terminal to ask on: {mend}")
     return answer

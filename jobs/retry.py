@@ -89,7 +89,7 @@ async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None
     plan = await plan_round(folder, planned.shards, reasons=again.reasons, prompt=again.prompt)
     what = f"{plural(plan.rows, 'row')} again"
     budget = limits_of(spec, await folder.wanted()).budget
-    if not await asyncio.to_thread(confirmed, view, what, plan.cost_usd(spec), again.confirm_above, budget):
+    if not await asyncio.to_thread(confirmed, view, what, plan.cost(spec), again.confirm_above, budget):
         raise UsageError("not confirmed, so nothing is settled again: choose fewer rows with --reason")
     await open_round(folder, plan)
     await _reopen(folder)

@@ -167,7 +167,7 @@ class Running:
             await self._ask(self.confirm_above)
 
     async def _ask(self, confirm_above: float) -> None:
-        left = await self.job.price_left()
+        left = await self.job.cost_left()
         what = f"What is left of {plural(self.job.planner.rows, 'row')}"
         if await asyncio.to_thread(confirmed, self.view, what, left, confirm_above, self.job.budget.left):
             await self.job.budget.answered()

@@ -29,7 +29,7 @@ from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import Manifest
 from pipeline.notify.settings import Notify, ask
-from pipeline.price import price_left
+from pipeline.price import cost_left
 from pipeline.report.words import plural
 from pipeline.status import State, Status
 from workers.shared.connection import check as check_redis
@@ -69,16 +69,13 @@ def _submit(asked: JobOptions, view: View) -> Submitted:
 
 
 def _confirm(asked: JobOptions, manifest: Manifest, survey: Survey, view: View) -> None:
-    what, cost, above = (
-        plural(survey.calls, "call"),
-        survey.cost_usd,
-        None if asked.yes else asked.confirm_above,
-    )
-    if cost and above is not None and cost > above:
+    what, cost = plural(survey.calls, "call"), survey.cost
+    above = None if asked.yes else asked.confirm_above
+    if above is not None and cost.known_usd > above:
         settled = asyncio.run(_settled(asked, manifest))
         if settled:
             what = f"What is left of {plural(survey.rows, 'row')}"
-            cost = price_left(cost, survey.rows, settled)
+            cost = cost_left(cost, survey.rows, settled)
     if not confirmed(view, what, cost, above, asked.budget):
         raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
 

@@ -19,7 +19,7 @@ from pipeline.manifest.mistaken import pictures_elsewhere
 from pipeline.manifest.naming import Labels
 from pipeline.models import catalogue, fault_of_id
 from pipeline.picture import SEVERAL
-from pipeline.price import price_of, sum_of
+from pipeline.price import Cost, cost_of, price_of
 from pipeline.report.words import plural
 from pipeline.roots import Roots
 
@@ -59,7 +59,7 @@ class Survey:
         rows: how many were read.
         calls: how many of them can be sent; with ``--reuse`` equal ones count once.
         faulty: how many cannot.
-        cost_usd: the price of the calls so far; ``None`` once one is unknown.
+        cost: of the calls so far.
     """
 
     asked: JobOptions
@@ -67,7 +67,7 @@ class Survey:
     rows: int = 0
     calls: int = 0
     faulty: int = 0
-    cost_usd: float | None = 0.0
+    cost: Cost = field(default_factory=Cost)
     _models: dict[str, None] = field(default_factory=dict)
     _met: Labels = field(default_factory=Labels)
     _compared: int = 0
@@ -100,9 +100,9 @@ class Survey:
 
     def estimate(self) -> Estimate:
         """What the rows that were read will take."""
-        seconds, binding = _time(self.calls, self.cost_usd, self.asked)
+        seconds, binding = _time(self.calls, self.cost.usd, self.asked)
         return Estimate(
-            rows=self.rows, calls=self.calls, cost_usd=self.cost_usd, seconds=seconds, binding=binding
+            rows=self.rows, calls=self.calls, cost_usd=self.cost.usd, seconds=seconds, binding=binding
         )
 
     def notes(self) -> list[str]:
@@ -159,7 +159,7 @@ class Survey:
                 return
         self.calls += 1
         price = price_of(edit, self.asked.model, self.asked.image_size)
-        self.cost_usd = sum_of((self.cost_usd, price))
+        self.cost += cost_of((price,))
 
     def _equals_another(self, edit: Edit, model: str, size: str | None) -> bool:
         # Of a row's own variations, which --repeat asks for, only the first is compared; --reuse merges them, too.

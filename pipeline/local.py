@@ -29,7 +29,7 @@ from pipeline.limits.pace import LocalPace, hold_said
 from pipeline.manifest import Manifest
 from pipeline.models import catalogue
 from pipeline.ports import Observer, Wanted
-from pipeline.price import estimate, price_left
+from pipeline.price import Cost, cost_left, estimate
 from pipeline.reuse import LocalClaims, Reuse
 from pipeline.status import ENDED, State, Status, Totals, status_of
 from pipeline.store import Store
@@ -96,10 +96,10 @@ class LocalJob:
                 self.brake.stop(*_unread(error))
         return self.fault is None
 
-    async def price_left(self) -> float | None:
-        """The estimated dollars of what is planned and not settled yet; ``None`` where a price is unknown."""
+    async def cost_left(self) -> Cost:
+        """The estimate for what is planned and not settled yet."""
         settled = (await exact_totals(self.folder, self.planner.shards)).settled
-        return price_left(self.planner.cost_usd, self.planner.rows, settled)
+        return cost_left(self.planner.cost, self.planner.rows, settled)
 
     async def call(self, client: Caller, fetcher: Fetcher, scratch: Path) -> None:
         """Take every row that is not settled through the slots; return when nothing more can be done.

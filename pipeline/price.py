@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterable
 from functools import lru_cache
 
+import msgspec
+
 from pipeline.attempt import Tokens
 from pipeline.edit import Edit
 from pipeline.gemini.judgement import Judgement
@@ -118,19 +120,41 @@ def price_of(edit: Edit, model: str, image_size: str | None) -> float | None:
     )
 
 
-def sum_of(prices: Iterable[float | None]) -> float | None:
-    """The sum of *prices*; ``None`` as soon as one of them is not known."""
-    total = 0.0
+class Cost(msgspec.Struct, frozen=True):
+    """What calls are estimated to cost.
+
+    Attributes:
+        known_usd: dollars, as far as prices are known.
+        whole: that this is all; else more comes on top, at prices that nobody knows.
+    """
+
+    known_usd: float = 0.0
+    whole: bool = True
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars; ``None`` as soon as one price is not known."""
+        return self.known_usd if self.whole else None
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.known_usd + other.known_usd, self.whole and other.whole)
+
+
+def cost_of(prices: Iterable[float | None]) -> Cost:
+    """The sum of *prices*, of which ``None`` is not known."""
+    total, whole = 0.0, True
     for price in prices:
         if price is None:
-            return None
-        total += price
-    return total
+            whole = False
+        else:
+            total += price
+    return Cost(total, whole)
 
 
-def price_left(all_usd: float | None, rows: int, settled: int) -> float | None:
-    """Of *all_usd*, for one try of each of *rows*, the part of those that are not *settled*; ``None``: unknown."""
-    return all_usd * (rows - settled) / rows if all_usd and rows else all_usd
+def cost_left(cost: Cost, rows: int, settled: int) -> Cost:
+    """Of *cost*, for one try of each of *rows*, the part of those that are not *settled*."""
+    share = (rows - settled) / rows if rows else 1.0
+    return Cost(cost.known_usd * share, cost.whole)
 
 
 def no_budget(model: str) -> str:

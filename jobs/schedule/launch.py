@@ -241,11 +241,13 @@ def _check_cost(asked: JobOptions, manifest: Manifest, name: str) -> None:
     survey = survey_of(asked, manifest)
     if tell_faults(survey, manifest, lambda line: log.debug("schedule_fault schedule=%s: %s", name, line)):
         log.warning("schedule_faults schedule=%s: %s at fault", name, plural(survey.faulty, "row"))
-    costs = [cost for cost in (survey.cost_usd, asked.budget) if cost is not None]
-    if asked.yes or survey.cost_usd is None or min(costs) <= asked.confirm_above:
+    known = survey.cost.known_usd
+    at_most = known if asked.budget is None else min(known, asked.budget)
+    if asked.yes or at_most <= asked.confirm_above:
         return
+    about = "about" if survey.cost.whole else "at least"
     raise UsageError(
-        f"{plural(survey.calls, 'call')} for about {money(survey.cost_usd)}, more than --confirm-above "
+        f"{plural(survey.calls, 'call')} for {about} {money(known)}, more than --confirm-above "
         f"{asked.confirm_above:g}, and there is nobody to ask: `retouch schedule edit {name} -- --budget USD`"
     )
 

@@ -26,6 +26,7 @@ from pipeline.job.shardfiles import ShardFiles
 from pipeline.job.spec import Spec
 from pipeline.manifest import Fingerprint
 from pipeline.ports import Wanted
+from pipeline.price import Cost
 from pipeline.store import Bytes, Store, open_store
 
 #: What a verified picture's file may end in, from its bytes; looked for when a picture without a record is adopted.
@@ -40,7 +41,8 @@ _encode = msgspec.json.encode
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """Says that the manifest is read whole; before this file is there, the job cannot finish.
 
-    *cost_usd* is the estimate for one try of each row; ``None`` where a price is unknown.
+    *cost_usd* is the estimate for one try of each row; ``None`` where a price is unknown, and *known_usd* what
+    the others come to.
     """
 
     bytes: int
@@ -49,6 +51,12 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     shards: int
     cost_usd: float | None
     limit: int | None = None
+    known_usd: float = 0.0
+
+    @property
+    def cost(self) -> Cost:
+        """The estimate as a value."""
+        return Cost(self.known_usd, whole=False) if self.cost_usd is None else Cost(self.cost_usd)
 
 
 class JobFolder:

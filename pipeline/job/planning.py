@@ -15,14 +15,14 @@ from pipeline.job.spec import Spec
 from pipeline.job.totals import over_shards
 from pipeline.manifest import Fingerprint, Manifest
 from pipeline.manifest.shards import cut
-from pipeline.price import price_of, sum_of
+from pipeline.price import Cost, cost_of, price_of
 
 
 class Tally(NamedTuple):
-    """What some rows come to; *cost_usd* is ``None`` where the price of one is unknown."""
+    """What some rows come to."""
 
     rows: int
-    cost_usd: float | None
+    cost: Cost
 
 
 class Planner:
@@ -33,7 +33,7 @@ class Planner:
     Attributes:
         shards: how many shards have a plan, and all before them too.
         rows: how many rows those have.
-        cost_usd: the estimate for one try of each of them; ``None`` where a price is unknown.
+        cost: the estimate for one try of each of them.
         planned: what the whole manifest came to, once it is read.
     """
 
@@ -43,7 +43,7 @@ class Planner:
         self.spec = spec
         self.shards = 0
         self.rows = 0
-        self.cost_usd: float | None = 0.0
+        self.cost = Cost()
         self.planned: Planned | None = None
         self._source: Fingerprint | None = None
         self._written: dict[int, Tally] = {}
@@ -116,7 +116,7 @@ class Planner:
             await self.begin()
         there = await self.folder.planned()
         if there is not None and covers(there, self.spec):
-            self.rows, self.cost_usd = there.rows, there.cost_usd
+            self.rows, self.cost = there.rows, there.cost
             self.shards, self.planned = there.shards, there
             await self._announce()
             return
@@ -130,7 +130,8 @@ class Planner:
             sha256=self._source.sha256,
             rows=self.rows,
             shards=self.shards,
-            cost_usd=self.cost_usd,
+            cost_usd=self.cost.usd,
+            known_usd=self.cost.known_usd,
             limit=self.spec.limit,
         )
         await self.folder.finish_plan(self.planned)
@@ -186,7 +187,7 @@ class Planner:
 
     def _add(self, tally: Tally) -> None:
         self.rows += tally.rows
-        self.cost_usd = sum_of((self.cost_usd, tally.cost_usd))
+        self.cost += tally.cost
 
     async def _announce(self) -> None:
         """Let those who wait for shards look at how many there are."""
@@ -229,7 +230,7 @@ def _unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
 def tally_of(edits: list[Edit], spec: Spec) -> Tally:
     """What *edits* come to; a row at fault costs nothing."""
     prices = (price_of(edit, spec.model, spec.image_size) for edit in edits if not edit.faults)
-    return Tally(len(edits), sum_of(prices))
+    return Tally(len(edits), cost_of(prices))
 
 
 def covers(planned: Planned, asked: Spec) -> bool:

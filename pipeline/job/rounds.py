@@ -15,7 +15,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.shard import Round
 from pipeline.job.spec import Spec
 from pipeline.manifest import template
-from pipeline.price import price_of, sum_of
+from pipeline.price import Cost, cost_of, price_of
 from pipeline.record import Outcome, Record
 from pipeline.status import State
 from pipeline.timestamp import utc
@@ -34,10 +34,10 @@ class RoundPlan(msgspec.Struct, frozen=True):
         """How many rows that is."""
         return sum(map(len, self.plans.values()))
 
-    def cost_usd(self, spec: Spec) -> float | None:
-        """The estimated dollars of one try of each; ``None`` where a price is unknown."""
+    def cost(self, spec: Spec) -> Cost:
+        """The estimate for one try of each."""
         edits = chain.from_iterable(self.plans.values())
-        return sum_of(price_of(edit, spec.model, spec.image_size) for edit in edits)
+        return cost_of(price_of(edit, spec.model, spec.image_size) for edit in edits)
 
 
 async def plan_round(

@@ -76,7 +76,7 @@ def test_a_model_that_was_shut_is_a_fault_and_one_that_is_unknown_a_note(tmp_pat
     found = read(made, edit(1, model="imagen-3.0-generate-002"), edit(2, model="of-tomorrow"))
 
     assert [(fault.row, fault.column) for fault in found] == [(1, "model")]
-    assert made.cost_usd is None
+    assert made.cost.usd is None
     assert "of-tomorrow is not in the catalogue" in made.notes()[0]
 
 
@@ -127,7 +127,7 @@ def test_reuse_counts_equal_rows_once_and_says_what_it_cannot_know(tmp_path):
     read(made, *(edit(row, prompt="a") for row in (1, 2, 3, 4)), edit(5, prompt="b"))
 
     assert (made.rows, made.calls) == (5, 2)
-    assert made.cost_usd == pytest.approx(2 * once.cost_usd)
+    assert made.cost.usd == pytest.approx(2 * once.cost.usd)
     equal, unknown = made.notes()
     assert equal.startswith("3 rows equal an earlier row")
     assert equal.endswith("merged with it by --reuse")
