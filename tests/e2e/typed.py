@@ -1,15 +1,16 @@
-"""The installed command, as a person types it: a process of its own, without a terminal."""
+"""The command, as a person types it: a process of its own, without a terminal."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.forkserver import Command
 
 #: Beside the interpreter, where the installation has put it.
 RETOUCH = Path(sys.executable).with_name("retouch")
@@ -45,13 +46,6 @@ class Shell:
 
     def type(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Typed:
         """``retouch`` *words*, to its end."""
-        done = subprocess.run(
-            [RETOUCH, *words],
-            cwd=self.folder,
-            env=self.environment | dict(env or {}),
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=100,
-            check=False,
-        )
-        return Typed(done.returncode, done.stdout.decode(), done.stderr.decode())
+        command = Command(words, self.folder, self.environment | dict(env or {}), stdin)
+        out, err = command.to_its_end()
+        return Typed(command.wait(), out, err)

@@ -55,10 +55,7 @@ class Shop:
     def retouch(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """``retouch`` *words* to its end."""
         command = Command(words, self.folder, self.environment, stdin or "")
-        try:
-            out, err = command.communicate(timeout=100)
-        finally:
-            command.kill()
+        out, err = command.to_its_end()
         return subprocess.CompletedProcess(words, command.wait(), out, err)
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:

