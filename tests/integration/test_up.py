@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from jobs.children import DIES_WITH_US, Child, free_port
-from jobs.up import Part, pause
+from jobs.stack import Part, restart_delay
 from pipeline.gemini.emulator import rule
 from tests.integration.crew import wait_for
 from tests.integration.shop import Shop
@@ -152,4 +152,4 @@ def test_a_part_that_dies_again_and_again_is_given_up_a_little_later_each_time()
         part.look(now)
         now += 0.5
     assert started == [0.0, 1.5, 4.0, 8.5, 17.0]
-    assert [pause(deaths) for deaths in (1, 2, 6, 50)] == [1.0, 2.0, 30.0, 30.0]
+    assert [restart_delay(deaths) for deaths in (1, 2, 6, 50)] == [1.0, 2.0, 30.0, 30.0]

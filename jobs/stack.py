@@ -1,0 +1,207 @@
+"""Processes that are kept up together: one that dies is started again, a little later each time.
+
+One that dies again and again ends the stack. At the end the scheduler goes first, then the worker, when its calls in
+flight have finished, and last the server, which writes what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from jobs import environment, output
+from jobs.children import Child, answers
+from jobs.exits import INTERRUPTED
+from jobs.schedule.book import Book
+from jobs.standing import registry
+from pipeline.errors import BrokerError
+from workers.shared.schedules import Schedules
+from workers.shared.status import workers_alive
+from workers.submitting import redis_at
+
+log = logging.getLogger("retouch.up")
+
+#: Seconds between two looks at the children; until all should be at work; that all but the worker may take to end.
+_LOOK, _READY, _END = 0.1, 60.0, 15.0
+#: Seconds before a child is started again, the longest; after which its earlier deaths are forgotten; how many in a
+#: row are too many.
+_FIRST, _LONGEST, _STEADY, _TOO_MANY = 1.0, 30.0, 60.0, 5
+
+
+@dataclass
+class Part:
+    """A child that is kept up.
+
+    Attributes:
+        start: starts it.
+        deaths: how often in a row it has died soon.
+        due: when it is started again; ``None`` while it runs.
+    """
+
+    name: str
+    start: Callable[[], Child]
+    child: Child | None = None
+    deaths: int = 0
+    due: float | None = 0.0
+    started: float = 0.0
+
+    def look(self, now: float) -> None:
+        """Start it when that is due, and notice its end."""
+        if self.child is not None and self.child.code is not None:
+            self.deaths = 1 if now - self.started >= _STEADY else self.deaths + 1
+            self.due = now + restart_delay(self.deaths)
+            log.warning(
+                "part_died part=%s code=%s, again in %.0f s", self.name, self.child.code, self.due - now
+            )
+            output.say(f"The {self.name} has ended ({_ending(self.child.code)}); it is started again.")
+            self.child = None
+        if self.child is None and self.due is not None and self.due <= now and not self.lost:
+            self.child, self.due, self.started = self.start(), None, now
+
+    @property
+    def lost(self) -> bool:
+        """Whether it cannot be kept up."""
+        return self.deaths >= _TOO_MANY
+
+
+@dataclass
+class Stack:
+    """The parts, in the order in which they are started.
+
+    Attributes:
+        url: where the server of the stack is reached.
+        data: where that keeps its data.
+        parts: server, worker and scheduler.
+        told: the signals by which this process was told to end.
+    """
+
+    url: str
+    data: Path
+    parts: list[Part]
+    told: list[int] = field(default_factory=list)
+
+    def run(self) -> int:
+        """Keep everything up until told to end; the exit code: 1 when a part of it could not be kept up."""
+        with self._signals():
+            try:
+                self._keep_up()
+            finally:
+                clean = self._end()
+        if any(part.lost for part in self.parts) or not clean:
+            return 1
+        return INTERRUPTED if self.told == [signal.SIGINT] else 0
+
+    def _keep_up(self) -> None:
+        server = self.parts[0]
+        server.look(time.monotonic())
+        if server.child is None or not answers(self.url, server.child):
+            server.deaths = _TOO_MANY
+            output.say(f"The server did not start: see {self.data / 'server.log'}.")
+            return
+        ready = False
+        since = time.monotonic()
+        while not self.told:
+            for part in self.parts:
+                part.look(time.monotonic())
+                if part.lost:
+                    output.say(
+                        f"The {part.name} cannot be kept up: its last words are above. The stack ends."
+                    )
+                    return
+            if not ready:
+                ready = self._told_of(time.monotonic() - since)
+            time.sleep(_LOOK)
+
+    def _told_of(self, waited: float) -> bool:
+        """Say that everything is up, or that it is not; whether either was said."""
+        if asyncio.run(self._at_work()):
+            self._tell()
+            return True
+        if waited > _READY:
+            output.say(
+                f"Worker and scheduler are not both at work after {waited:.0f} s: `retouch doctor` says why."
+            )
+        return waited > _READY
+
+    async def _at_work(self) -> bool:
+        try:
+            async with redis_at(self.url) as redis:
+                book = Book(registry())
+                return (
+                    bool(await workers_alive(redis))
+                    and await Schedules(redis, book.store.url).scheduler_there()
+                )
+        except BrokerError:
+            return False
+
+    def _tell(self) -> None:
+        set_ = "" if self.url == environment.DEFAULT_REDIS_URL else f"RETOUCH_REDIS_URL={self.url} "
+        for line in (
+            f"Up: a server at {self.url} (its data: {self.data}), a worker, a scheduler.",
+            f"In another terminal: {set_}retouch submit MANIFEST",
+            "Ctrl-C ends all of it in order: calls in flight are let finish.",
+        ):
+            output.say(line)
+
+    def _end(self) -> bool:
+        """End the parts, the server last; whether all ended as they should."""
+        running = {part.name: part.child for part in self.parts if part.child is not None}
+        for name, child in running.items():
+            # The worker at once, too: it begins no new call from here on.
+            if name != "server":
+                child.tell()
+        codes = {}
+        if "scheduler" in running:
+            codes["scheduler"] = running["scheduler"].wait(_END)
+        if "worker" in running:
+            codes["worker"] = self._worker_ends(running["worker"])
+        if "server" in running:
+            codes["server"] = running["server"].end(_END)
+        # Told before it could listen, a part is ended by the signal itself, and has begun nothing.
+        codes = {name: 0 if code == -signal.SIGTERM else code for name, code in codes.items()}
+        for name, code in codes.items():
+            if code != 0:
+                output.say(f"The {name} did not end in order ({_ending(code)}).")
+        return not any(codes.values())
+
+    def _worker_ends(self, worker: Child) -> int:
+        """It has a grace of its own; told once more, it ends at once."""
+        heeded = 1
+        while worker.code is None:
+            if len(self.told) > heeded:
+                heeded = len(self.told)
+                worker.tell()
+            time.sleep(_LOOK)
+        return worker.code
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            if not self.told:
+                output.say("Ending: calls in flight are let finish; once more ends at once.")
+            self.told.append(number)
+
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, on_signal) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def restart_delay(deaths: int) -> float:
+    """Seconds before a part is started again that has died so often in a row."""
+    return min(_LONGEST, _FIRST * 2.0 ** (deaths - 1))
+
+
+def _ending(code: int) -> str:
+    """An exit code in words."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
