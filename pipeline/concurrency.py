@@ -45,3 +45,10 @@ async def cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
             task.cancel()
         _, running = await asyncio.wait(running, timeout=_AGAIN)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def stay_cancelled() -> None:
+    """Raise :class:`asyncio.CancelledError` if the running task was cancelled and redis-py has forgotten it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -10,6 +10,7 @@ import pytest
 from pipeline.engine.brake import Brake
 from pipeline.limits.budget import LocalBudget
 from pipeline.ports import Budget, Wanted
+from pipeline.status import State
 from workers.shared.board import Board
 from workers.shared.board_types import Placement, WorkerCard
 from workers.shared.budget import Purse, RedisBudget
@@ -85,6 +86,23 @@ async def test_many_at_once_never_pass_the_budget(budget_of):
 
     granted = await asyncio.wait_for(asyncio.gather(*(call() for _ in range(10))), 10)
     assert sum(granted) == 3
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_what_was_asked_for_when_the_job_stopped_is_not_set_aside(budget_of, turns):
+    """Whoever has waited for it has gone: what it holds would be waited for, for ever."""
+    budget, brake = budget_of(1.0), Brake()
+    assert await budget.reserve(0.1)
+    before = asyncio.all_tasks()
+    raced = asyncio.ensure_future(brake.race(budget.reserve(0.9)))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    brake.stop(State.HALTED)
+    if await raced:
+        await budget.settle(0.9, 0.0)
+    while left := asyncio.all_tasks() - before:
+        await asyncio.wait(left)
+    assert await asyncio.wait_for(budget.reserve(0.9), 2)
 
 
 async def _alive(board: Board, purse: Purse) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.concurrency import wait_for_event
+from pipeline.concurrency import stay_cancelled, wait_for_event
 from pipeline.engine.brake import Brake
 from workers.shared.board import Board
 from workers.shared.retry import retry_until_stopped
@@ -106,11 +106,14 @@ class RedisBudget:
                 sums = self._purse.say()
                 # What the heartbeat says meanwhile holds the price too: two workers never spend the same dollar.
                 self._purse.aside += price
-                answer = "no"
+                granted = False
                 try:
                     answer = await self._board.reserve(self._job, sums, price, limit)
+                    # Nobody would ever settle what is set aside for a row that has gone.
+                    stay_cancelled()
+                    granted = answer == "yes"
                 finally:
-                    self._purse.aside -= price if answer != "yes" else 0
+                    self._purse.aside -= 0 if granted else price
                 if answer != "again":
                     return answer
 
