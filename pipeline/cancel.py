@@ -69,6 +69,8 @@ def _manifest_of(spec: Spec, spooled: Path | None, scratch: Path) -> Manifest:
 class _NoCalls:
     """The edge of a job that makes no calls any more: one that is being cancelled."""
 
+    last_piece = 0.0
+
     def call(
         self,
         request: ImageRequest,  # noqa: ARG002

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 class Caller(Protocol):
-    """The edge to the API, as far as a row needs it: :class:`pipeline.gemini.client.Client`."""
+    """The edge to the API, as far as a row needs it: :class:`pipeline.gemini.client.Client`.
+
+    Attributes:
+        last_piece: when the API took the last piece of an upload, by the monotonic clock; 0: it took none.
+    """
+
+    last_piece: float
 
     def call(
         self, request: ImageRequest, *, timeout: float, on_begun: Callable[[], None] | None = None

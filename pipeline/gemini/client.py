@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
@@ -40,6 +41,9 @@ _READERS = 4
 class Client:
     """Calls ``generateContent``; one for each process and API root, used as an asynchronous context manager.
 
+    Attributes:
+        last_piece: when the API took the last piece of an upload, by the monotonic clock; 0: it took none.
+
     Args:
         key: the API key; it travels in a header, and is in no text that leaves this class.
         base_url: the API's root, with or without a path and a slash at its end.
@@ -65,6 +69,7 @@ class Client:
         idle: float = IDLE,
         inline_bytes: int = INLINE_BYTES,
     ) -> None:
+        self.last_piece = 0.0
         self._inline_bytes = inline_bytes
         self._key = checked_key(key)
         self._connect, self._idle = connect, idle
@@ -187,13 +192,16 @@ class Client:
                 self._sending if isinstance(body, Stretch) else nullcontext(),
                 asyncio.timeout(timeout),
             ):
-                return await self._http.send(request)
+                response = await self._http.send(request)
         except TimeoutError:
             return Failure(kind=Kind.TIMEOUT, detail=f"no answer within {timeout:g} s")
         except BROKEN as error:
             if isinstance(body, Stretch) and body.fault is not None:
                 raise body.fault from None
             return Failure(kind=kind_of(error), detail=said(error, self._key))
+        if isinstance(body, Stretch) and response.is_success:
+            self.last_piece = time.monotonic()
+        return response
 
     def _at(self, path: str) -> httpx.URL:
         return self._root.copy_with(path=self._root.path.rstrip("/") + path)

@@ -26,10 +26,13 @@ log = logging.getLogger("retouch.files")
 #: Bytes of files that no row under way needs: a project may have 20 GB (gemini-api.md 6), over all its processes.
 IDLE_BYTES = 1_000_000_000
 
+#: Uploads at a time: few fill the line, and the first rows are called for while the next are uploaded.
+UPLOADS = 4
+
 #: Of a file's life, the part in which it is named in requests.
 _USED = 0.9
 #: Deletions at a time, and seconds for all of them at the end of the process.
-_DELETIONS, _CLOSING = 8, 10.0
+_DELETIONS, _CLOSING = 8, 5.0
 
 
 @dataclass(eq=False)
@@ -69,6 +72,7 @@ class Files:
         #: By the hash of the bytes, the least recently used first.
         self._uploads: OrderedDict[str, _Upload] = OrderedDict()
         self._deleting: set[asyncio.Task[None]] = set()
+        self._uploading = asyncio.Semaphore(UPLOADS)
         self._turn = asyncio.Semaphore(_DELETIONS)
         self._told = False
 
@@ -137,7 +141,8 @@ class Files:
         return upload
 
     async def _uploaded(self, upload: _Upload, timeout: float) -> str:  # noqa: ASYNC109
-        file = await self._api.upload(upload.picture, timeout=timeout)
+        async with self._uploading:
+            file = await self._api.upload(upload.picture, timeout=timeout)
         upload.name = file.name
         upload.until = time.monotonic() + _USED * file.life
         try:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,6 +27,8 @@ from pipeline.urls.fetch import Fetcher
 
 #: Pictures that are copied at once.
 _COPIES = 16
+#: Bytes of a picture beside which no other such is copied: each is held whole.
+_LARGE = 64 << 20
 
 
 def roots_of(spec: Spec) -> Roots:
@@ -53,12 +55,15 @@ def inputs_of(spec: Spec, spool: Path, fetcher: Fetcher) -> Inputs:
 
 async def upload(folder: JobFolder, edits: Iterable[Edit], roots: Roots) -> None:
     """Copy the local pictures of *edits* into the job folder; what cannot be found is left to the row's record."""
-    copying = asyncio.Semaphore(_COPIES)
+    copying, large = asyncio.Semaphore(_COPIES), asyncio.Lock()
 
     async def copy(name: str) -> None:
         with suppress(InvalidInput):
-            data = await asyncio.to_thread(lambda: locate(name, roots).read_bytes())
-            await folder.store.put_new(f"{UPLOADED_INPUTS}/{uploaded_name(name)}", data)
+            path = await asyncio.to_thread(locate, name, roots)
+            size = (await asyncio.to_thread(path.stat)).st_size
+            async with large if size > _LARGE else nullcontext():
+                data = await asyncio.to_thread(path.read_bytes)
+                await folder.store.put_new(f"{UPLOADED_INPUTS}/{uploaded_name(name)}", data)
 
     async with asyncio.TaskGroup() as copies:
         for name in {name for edit in edits for name in edit.images if not is_url(name)}:

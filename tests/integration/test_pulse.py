@@ -86,6 +86,17 @@ async def test_an_open_shard_on_which_nothing_happens(station, clock):
         assert fault(pulse.vitals()) is None
 
 
+async def test_a_worker_that_uploads_a_large_picture_is_well(station, clock):
+    """An upload may take longer than a call; a piece of it may not."""
+    async with felt(station, clock) as pulse:
+        hold(station, 1)
+        clock.ahead = 400
+        await looked(pulse)
+        assert fault(pulse.vitals())
+        station.tools.client.last_piece = clock() - 100
+        assert fault(pulse.vitals()) is None
+
+
 async def test_a_worker_without_work_and_one_that_writes_results_are_well(station, clock):
     async with felt(station, clock) as pulse:
         hold(station, FINISH)

@@ -15,7 +15,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         silent: since the event loop last came round.
-        idle: since a message came, a call was begun or ended, a row was settled, or there was a reason to wait.
+        idle: since a message came, a call was begun or ended, a piece of a picture was uploaded, a row was settled,
+            or there was a reason to wait.
         shards: those that this worker holds.
         timeout: what the longest of its calls may take.
         stalled: messages lie in the queue, threads are free and none comes here.

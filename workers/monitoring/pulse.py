@@ -70,10 +70,13 @@ class Pulse:
     def vitals(self) -> Vitals:
         """What the judgement of health needs."""
         now, runner = self._clock(), self.runner
+        moved = (
+            (self._moved, runner.last_message, runner.tools.client.last_piece) if runner else (self._moved,)
+        )
         jobs = list(runner.jobs.open.values()) if runner else []
         return Vitals(
             silent=now - self._round,
-            idle=now - max(self._moved, runner.last_message if runner else 0.0),
+            idle=now - max(moved),
             shards=_open_shards(runner) if runner else 0,
             timeout=max((worker_job.timeout for worker_job in jobs), default=_UNKNOWN_TIMEOUT),
             stalled=self.stalled,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from pipeline.errors import InvalidInput
 from pipeline.gemini.client import Client
 from pipeline.gemini.emulator import Emulator, Options, Studio, read_mark, rule, token_of
 from pipeline.gemini.fileapi import CHUNK, FileApi, Refused
-from pipeline.gemini.files import Files, Lent
+from pipeline.gemini.files import UPLOADS, Files, Lent
 from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.verdict import file_gone, judge
@@ -108,6 +109,33 @@ async def test_several_rows_and_tries_share_one_upload(client, emulator, photo):
     assert await later.upload(20) is None
     assert len({row.uris[photo.sha256] for row in (*rows, later)}) == 1
     assert emulator.ledger.summary()["uploads"] == 1
+
+
+async def test_few_are_uploaded_at_a_time_and_each_piece_is_a_sign_of_life(tmp_path):
+    """However many rows wait for theirs."""
+    pictures = [variant(tmp_path, str(number)) for number in range(3 * UPLOADS)]
+    under_way, most = 0, 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most
+        while True:
+            starts = (await received(reader)).headers.get("x-goog-upload-command") == "start"
+            under_way += 1 if starts else -1
+            most = max(most, under_way)
+            fields = "X-Goog-Upload-URL: http://x/y?upload_id=z" if starts else "X-Goog-Upload-Status: final"
+            writer.write(http(b'{"file":{"name":"files/a","uri":"u","state":"ACTIVE"}}', 200, fields))
+            await writer.drain()
+
+    async with (
+        serving(handle) as port,
+        Client(key=KEY, base_url=f"http://127.0.0.1:{port}", inline_bytes=1) as client,
+    ):
+        assert client.last_piece == 0
+        began = time.monotonic()
+        rows = [lent_by(client, one) for one in pictures]
+        assert await asyncio.gather(*(row.upload(20) for row in rows)) == [None] * len(rows)
+        assert began < client.last_piece <= time.monotonic()
+    assert most == UPLOADS
 
 
 async def test_memory_is_bounded_by_a_piece_and_not_by_the_picture(client, emulator, tmp_path):
