@@ -18,7 +18,7 @@ from pipeline.errors import InvalidInput
 from pipeline.inputs import Inputs, gathered
 from pipeline.job.folder import UPLOADED_INPUTS, JobFolder
 from pipeline.job.spec import Spec
-from pipeline.picture import SentPicture
+from pipeline.picture import LARGE, SentPicture
 from pipeline.roots import Roots, is_url, locate, root_map
 from pipeline.store import is_bucket_url
 from pipeline.store.bucket import parted
@@ -27,8 +27,6 @@ from pipeline.urls.fetch import Fetcher
 
 #: Pictures that are copied at once.
 _COPIES = 16
-#: Bytes of a picture beside which no other such is copied: each is held whole.
-_LARGE = 64 << 20
 
 
 def roots_of(spec: Spec) -> Roots:
@@ -61,7 +59,7 @@ async def upload(folder: JobFolder, edits: Iterable[Edit], roots: Roots) -> None
         with suppress(InvalidInput):
             path = await asyncio.to_thread(locate, name, roots)
             size = (await asyncio.to_thread(path.stat)).st_size
-            async with large if size > _LARGE else nullcontext():
+            async with large if size > LARGE else nullcontext():
                 data = await asyncio.to_thread(path.read_bytes)
                 await folder.store.put_new(f"{UPLOADED_INPUTS}/{uploaded_name(name)}", data)
 

@@ -7,10 +7,11 @@ and its decoders only once a picture needs them.
 from pipeline.picture.answer import VerifiedPicture, unchanged, verify
 from pipeline.picture.decoder import BadPicture
 from pipeline.picture.kind import CONVERTED, SENT, SEVERAL, check_kind, sniff
-from pipeline.picture.sent import MAX_BYTES, SentPicture, admit, discard, open_refused, prepare
+from pipeline.picture.sent import LARGE, MAX_BYTES, SentPicture, admit, discard, open_refused, prepare
 
 __all__ = [
     "CONVERTED",
+    "LARGE",
     "MAX_BYTES",
     "SENT",
     "SEVERAL",

@@ -10,8 +10,9 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,10 @@ from pipeline.picture.kind import CONVERTED, HEAD, check_kind, sniff
 #: Largest picture, and largest sum of a row's pictures, in bytes: what Google says that its image models take in one
 #: request, files included (gemini-api.md 1.2). The Files API alone would take 2 GB a file (gemini-api.md 6).
 MAX_BYTES = 500_000_000
+#: Bytes above which pictures are looked at, and copied, one at a time: to read a header some decoders hold the file.
+LARGE = 64 << 20
+
+_one_large_at_a_time = threading.Lock()
 
 #: How a whole file ends, and in how many last bytes that is looked for: cameras append things to a JPEG.
 _ENDS = {"image/png": (b"IEND", 64), "image/jpeg": (b"\xff\xd9", 65_536)}
@@ -91,9 +96,10 @@ def prepare(path: Path, spool: Path, *, name: str | None = None) -> SentPicture:
         with regular_file(path, shown) as (file, size):
             mime_type = admit(file.read(HEAD), size, shown)
             sha256 = _sha256(file)
-            if mime_type in CONVERTED:
-                return _converted(file, mime_type, sha256, spool)
-            width, height = _measured(file, mime_type, size)
+            with _one_large_at_a_time if size > LARGE else nullcontext():
+                if mime_type in CONVERTED:
+                    return _converted(file, mime_type, sha256, spool)
+                width, height = _measured(file, mime_type, size)
     except BadPicture as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _MACHINE:
             raise error.__cause__ from error
