@@ -12,12 +12,17 @@ from pipeline.manifest import template
 #: The columns that mean something to the program; all others are carried through.
 KNOWN = frozenset({"image", "images", "prompt", "id", "model", "aspect_ratio", "image_size", "output"})
 
+_SEPARATE = "separate columns by commas, semicolons or tabs"
+_NAME = "call the pictures' column image, or write the columns' names into the first line"
+
+#: Zero-width space, and a byte-order mark where a file was put behind another: nobody sees them.
+_UNSEEN = "\u200b\ufeff"
 _OTHER_SEPARATORS = re.compile(r"[|:\s]+")
 
 
 def canonical(name: str) -> str:
-    """*name* trimmed, and in lower case if it is a known column's."""
-    trimmed = name.strip()
+    """*name* trimmed, of what nobody sees too, and in lower case if it is a known column's."""
+    trimmed = name.strip().strip(_UNSEEN).strip()
     lowered = trimmed.casefold()
     return lowered if lowered in KNOWN else trimmed
 
@@ -42,11 +47,7 @@ def check_header(names: Sequence[str], shown: str, prompt: str | None) -> None:
     if prompt and (KNOWN.intersection(names) or template.uses(prompt, names)):
         return
     apart = len(names) == 1 and KNOWN.intersection(map(canonical, _OTHER_SEPARATORS.split(names[0])))
-    mend = (
-        "separate columns by commas, semicolons or tabs"
-        if apart
-        else "write the columns' names into the first line"
-    )
+    mend = _SEPARATE if apart else _NAME
     raise ManifestError(
         f"{shown}: no column is called image or prompt (found: {listed(names) or 'none'}); {mend}."
     )

@@ -59,6 +59,11 @@ def test_the_ways_to_write_two_rows(tmp_path, name, content):
     assert seen(open_manifest(str(path), prompt=None, limit=None).edits()) == TWO
 
 
+@pytest.mark.parametrize("unseen", ["\ufeff\ufeff", "\u200b", "\u00a0 "])
+def test_what_nobody_sees_is_no_part_of_a_columns_name(tmp_path, unseen):
+    assert seen(read(tmp_path, f"{unseen}image{unseen},prompt\na.png,red\n")) == [(2, ("a.png",), "red")]
+
+
 @pytest.mark.parametrize("said", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
 def test_excels_separator_line_counts_as_a_line_only(tmp_path, said):
     edits = read(tmp_path, f"{said}\r\nimage;prompt\r\na.png;a, b\r\n")
