@@ -13,6 +13,7 @@ from celery.app.defaults import DEFAULTS
 from celery.app.task import Task
 
 from pipeline.engine.brake import Brake
+from pipeline.engine.keeper import GRACE
 from pipeline.errors import BrokerError, UsageError
 from pipeline.status import State
 from workers.celery.app import SETTINGS, TASK_OPTIONS, make_app
@@ -22,7 +23,6 @@ from workers.loop import LoopThread
 from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, lease_seconds
 from workers.shards.quarantine import DRAIN, Quarantine
-from workers.shared import lease as lease_module
 from workers.shared.budget import Purse
 from workers.shared.lease import RedisLease
 from workers.shared.retry import retry_until_stopped
@@ -134,29 +134,36 @@ class TestLease:
         await asyncio.sleep(0.15)
         assert not asking.done()
         lease.renewed(time.monotonic())
-        assert await asyncio.wait_for(asking, 1)
+        assert await asyncio.wait_for(asking, 20)
 
     async def test_it_waits_until_the_server_says_anothers(self):
         lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
         asking = asyncio.create_task(lease.sure())
         await asyncio.sleep(0.15)
         lease.lost()
-        assert not await asyncio.wait_for(asking, 1)
+        assert not await asyncio.wait_for(asking, 20)
 
-    async def test_it_does_not_wait_for_ever(self, monkeypatch):
-        monkeypatch.setattr(lease_module, "_PATIENCE", 0.2)
-        lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
-        assert not await asyncio.wait_for(lease.sure(), 1)
+    async def test_it_does_not_wait_for_ever(self):
+        now = 160.0
+        lease = RedisLease("1:w", 10.0, sent=100.0, clock=lambda: now)
+        asking = asyncio.create_task(lease.sure())
+        await asyncio.sleep(0.15)
+        assert not asking.done()
+        now += 601
+        assert not await asyncio.wait_for(asking, 20)
 
-    async def test_a_stopped_job_waits_for_its_grace(self, monkeypatch):
-        monkeypatch.setattr(lease_module, "GRACE", 0.3)
-        lease = RedisLease("1:w", 10.0, sent=time.monotonic() - 60)
+    async def test_a_stopped_job_waits_for_its_grace(self):
+        now = 160.0
+        lease = RedisLease("1:w", 10.0, sent=100.0, clock=lambda: now)
         lease.brake = Brake()
         lease.brake.stop(State.QUEUED)
         asking = asyncio.create_task(lease.sure())
         await asyncio.sleep(0.15)
+        now += GRACE - 1
+        await asyncio.sleep(0.15)
         assert not asking.done(), "what is in hand was paid for"
-        assert not await asyncio.wait_for(asking, 1)
+        now += 1
+        assert not await asyncio.wait_for(asking, 20)
 
 
 class TestSlots:
@@ -164,11 +171,11 @@ class TestSlots:
         shared = asyncio.Semaphore(5)
         one, other = JobSlots(3, shared), JobSlots(3, shared)
         for _ in range(3):
-            await asyncio.wait_for(one.acquire(), 1)
+            await asyncio.wait_for(one.acquire(), 20)
         assert one.locked()
         assert not other.locked()
         for _ in range(2):
-            await asyncio.wait_for(other.acquire(), 1)
+            await asyncio.wait_for(other.acquire(), 20)
         assert other.locked()
         assert shared.locked()
 
@@ -179,7 +186,7 @@ class TestSlots:
         waiting = asyncio.create_task(other.acquire())
         await asyncio.sleep(0)
         one.release()
-        assert await asyncio.wait_for(waiting, 1)
+        assert await asyncio.wait_for(waiting, 20)
         assert one.locked()
 
     async def test_giving_up_gives_back(self):
@@ -192,7 +199,7 @@ class TestSlots:
         await asyncio.gather(waiting, return_exceptions=True)
         one.release()
         assert not other.locked()
-        assert await asyncio.wait_for(other.acquire(), 1)
+        assert await asyncio.wait_for(other.acquire(), 20)
 
     async def test_the_shard_that_came_first_is_served_first(self):
         slots = JobSlots(1, asyncio.Semaphore(9))
@@ -208,7 +215,7 @@ class TestSlots:
         done, _ = await asyncio.wait(waiting.values(), timeout=1, return_when=asyncio.FIRST_COMPLETED)
         assert done == {waiting["old"]}
         old.release()
-        assert await asyncio.wait_for(waiting["new"], 1)
+        assert await asyncio.wait_for(waiting["new"], 20)
 
     async def test_what_a_dead_worker_has_left_goes_first(self):
         slots = JobSlots(1, asyncio.Semaphore(9))
@@ -220,7 +227,7 @@ class TestSlots:
         done, _ = await asyncio.wait(waiting.values(), timeout=1, return_when=asyncio.FIRST_COMPLETED)
         assert done == {waiting["left"]}
         left.release()
-        assert await asyncio.wait_for(waiting["own"], 1)
+        assert await asyncio.wait_for(waiting["own"], 20)
 
     async def test_it_is_said_once_that_a_shard_begins_and_a_slot_is_not_lost_by_it(self):
         said = []
@@ -237,7 +244,7 @@ class TestSlots:
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
         for _ in range(2):
-            assert await asyncio.wait_for(shard.acquire(), 1)
+            assert await asyncio.wait_for(shard.acquire(), 20)
         assert said == [False, False], "once in vain, once before the first slot is used"
         assert slots.locked()
 
@@ -249,7 +256,7 @@ class TestSlots:
         slots.release()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        assert await asyncio.wait_for(slots.acquire(), 1)
+        assert await asyncio.wait_for(slots.acquire(), 20)
 
     async def test_never_more_in_flight_than_either_bound(self):
         shared = asyncio.Semaphore(5)
@@ -292,7 +299,7 @@ class TestPatience:
             brake.stop(State.QUEUED)
             raise BrokerError("away")
 
-        assert await asyncio.wait_for(retry_until_stopped(ask, brake, -1), 1) == -1
+        assert await asyncio.wait_for(retry_until_stopped(ask, brake, -1), 20) == -1
 
 
 class TestWatchdog:
