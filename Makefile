@@ -13,16 +13,16 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: demo test chaos check fix docs pictures bench clean help
 
-help:            ## what there is to make
+help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.run     ## the main job on real pictures, with server, worker and emulator; no key needed
+demo: $(VENV)/.run     ## edit nine photos with a real server, a worker and the emulator; no key needed
 	@$(BIN)/python -m jobs.demo
 
 test: $(VENV)/.dev     ## every test, with a real server, workers and emulator
 	$(BIN)/python -m pytest -n auto --dist worksteal $(T)
 
-chaos: $(VENV)/.dev    ## the chaos suite with its big numbers: about 40 minutes
+chaos: $(VENV)/.dev    ## the chaos suite at full size: about 40 minutes
 	$(BIN)/python -m pytest tests/chaos --full -rA
 
 check: $(VENV)/.docs   ## format, lint, types, import rules, the documentation and its links, container files
@@ -34,22 +34,22 @@ check: $(VENV)/.docs   ## format, lint, types, import rules, the documentation a
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
-fix: $(VENV)/.dev      ## format, mend what ruff can mend, make the reference anew from the code
+fix: $(VENV)/.dev      ## format, fix what ruff can fix, regenerate the reference from the code
 	$(BIN)/ruff format $(PATHS)
 	$(BIN)/ruff check --fix $(PATHS)
 	$(BIN)/python -m docs.generate
 
-docs: $(VENV)/.docs    ## the documentation as HTML in site/; links that lead nowhere are faults
+docs: $(VENV)/.docs    ## build the documentation in site/; broken links are errors
 	$(BIN)/python -m docs.generate
 	$(MKDOCS)
 
-pictures: $(VENV)/.dev ## the screenshots in docs/pictures/, of the newest `make demo`; needs Chromium
+pictures: $(VENV)/.dev ## take the screenshots in docs/pictures/ from the newest `make demo`; needs Chromium
 	$(BIN)/python -m docs.generate.pictures
 
-bench: $(VENV)/.dev    ## the figures of the README, measured on this machine
+bench: $(VENV)/.dev    ## measure the figures of the README on this machine
 	$(BIN)/python -m benchmarks
 
-clean:           ## remove what make has made
+clean:           ## remove what make has created
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/uv:

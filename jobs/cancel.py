@@ -29,7 +29,8 @@ _GRACE = 30.0
 _LOOK = 2.0
 
 _NOT_YET = (
-    "Not cancelled yet, but no new call is begun: whoever takes the job up settles the rest as cancelled."
+    "Not cancelled yet, but no new calls start. The next process that works on the job records the rest as "
+    "cancelled."
 )
 
 
@@ -47,7 +48,7 @@ async def _cancel(job: str, view: View) -> Status:
     async with standings() as known:
         before = await known.of(entry)
         if before.status.state in ENDED:
-            view.say(f"{entry.job} has ended already: there is nothing to cancel.")
+            view.say(f"{entry.job} has already ended; there is nothing to cancel.")
             return before.status
         wanted = msgspec.structs.replace(await folder.wanted(), state=State.CANCELLED)
         # First what lasts, then who should know: a worker that misses the word reads the file.
@@ -82,7 +83,7 @@ async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, known: Standi
                 return await _settle_rest(folder, spec)
             standing = await follow(entry, known, view, until=ENDED, seconds=_LOOK)
     except BrokerError as error:
-        view.say(f"{error}. The wish is stored: workers follow it when they take the job up again.")
+        view.say(f"{error}. The request is stored: workers will follow it when they continue the job.")
         return (await known.of(entry)).status
     if standing.status.state not in ENDED:
         view.say(_NOT_YET)

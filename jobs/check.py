@@ -44,11 +44,11 @@ def estimate_lines(estimate: Estimate, asked: JobOptions) -> list[str]:
     bound = {
         "slots": f"--max-in-flight {asked.max_in_flight}",
         "rpm": f"--rpm {asked.rpm:g}" if asked.rpm else "--rpm",
-        "budget": f"--budget {asked.budget:g}, which will not do for all" if asked.budget else "--budget",
+        "budget": f"--budget {asked.budget:g}, which is not enough for all" if asked.budget else "--budget",
     }[estimate.binding or "slots"]
     rows, calls = plural(estimate.rows, "row"), plural(estimate.calls, "call")
     return [
-        f"{rows}, {calls} if every row is done at its first try, {cost}",
+        f"{rows}, {calls} if every first attempt succeeds, {cost}",
         f"about {duration(estimate.seconds)}, bound by {bound}",
     ]
 
@@ -60,7 +60,7 @@ def _for_people(survey: Survey, manifest: Manifest) -> int:
     for line in estimate_lines(survey.estimate(), survey.asked):
         output.write_line(line)
     faults = f"{plural(count, 'fault')} in {plural(survey.faulty, 'row')}"
-    output.write_line(f"{faults}: settled as invalid, and not called for" if count else "no faults")
+    output.write_line(f"{faults}: recorded as invalid and not sent" if count else "no faults")
     return 1 if count else 0
 
 

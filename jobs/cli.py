@@ -204,8 +204,8 @@ def _source(error: click.BadParameter) -> str:
 def _internal(error: Exception, options: logs.LogOptions) -> int:
     output.say(
         masked(
-            f"retouch: internal error: {type(error).__name__}: {error}. What was settled is kept. Please report it"
-            + (":" if options.debug else "; --debug shows where it came from.")
+            f"retouch: internal error: {type(error).__name__}: {error}. Finished rows are kept. Please report it"
+            + (":" if options.debug else "; --debug shows the traceback.")
         )
     )
     if options.debug:

@@ -25,15 +25,15 @@ def confirmed(view: View, what: str, cost: Cost, above: float | None, budget: fl
         UsageError: there is nobody to ask.
     """
     if not cost.whole:
-        view.say("The price of a model is not known, so that the cost cannot be estimated.")
+        view.say("The price of a model is not known, so the cost cannot be estimated.")
     at_most = cost.known_usd if budget is None else min(cost.known_usd, budget)
     if above is None or at_most <= above:
         return True
     about = "about" if cost.whole else "at least"
     bound = f", bounded by the budget to {money(at_most)}" if at_most < cost.known_usd else ""
-    question = f"{what}, {about} {money(cost.known_usd)}{bound}. Go on?"
+    question = f"{what}, {about} {money(cost.known_usd)}{bound}. Continue?"
     answer = view.ask(question)
     if answer is None:
-        mend = "say --yes, raise --confirm-above, or bound it by --budget"
+        mend = "pass --yes, raise --confirm-above, or set a --budget"
         raise UsageError(f"{question} There is no terminal to ask on: {mend}")
     return answer

@@ -26,8 +26,9 @@ async def check_limit(folder: JobFolder, wanted: Spec) -> None:
     else:
         own = "--limit left out" if planned.limit is None else f"--limit {planned.limit}"
     raise JobError(
-        f"{folder.store.url} is a job under way, of {plural(beyond, 'row')} more than --limit {wanted.limit} asks "
-        f"for: go on with {own} (--budget bounds its cost), or give another --out for the first rows alone"
+        f"{folder.store.url} has a job in progress that includes {plural(beyond, 'row')} beyond --limit "
+        f"{wanted.limit}: continue with {own} (--budget limits its cost), or give another --out for "
+        "the first rows only"
     )
 
 
@@ -45,7 +46,7 @@ async def check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool
     await _check_copy(known, folder)
     if known is not None and known.submitted and not submitted and not await has_ended(folder):
         raise JobError(
-            f"job {known.job} was handed to the workers: watch it with `retouch watch {known.job}`, "
+            f"job {known.job} was submitted to the workers: follow it with `retouch watch {known.job}`, "
             f"or end it with `retouch cancel {known.job}`"
         )
 

@@ -36,7 +36,7 @@ def read_dotenv() -> None:
         load_dotenv(name, override=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"{Path(name).absolute()}: cannot be read ({reason}); mend or remove it") from error
+        raise UsageError(f"{Path(name).absolute()}: cannot be read ({reason}); fix or remove it") from error
 
 
 def store() -> str:

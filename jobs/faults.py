@@ -24,7 +24,7 @@ def tell_faults(survey: Survey, manifest: Manifest, tell: Callable[[str], None])
             if count <= SHOWN:
                 tell(fault_line(fault, manifest))
     if count > SHOWN:
-        tell(f"… and {plural(count - SHOWN, 'more fault')}; `retouch check --json` names all")
+        tell(f"… and {plural(count - SHOWN, 'more fault')}; `retouch check --json` lists all")
     return count
 
 

@@ -19,7 +19,7 @@ def show(*, json: bool) -> None:
         for line in _lines(model, is_default=model.id == known.default):
             output.write_line(line)
     output.write_line(
-        f"As of {known.as_of}, US dollars. A model that is not listed works, too; its price is unknown."
+        f"As of {known.as_of}, US dollars. You can also use a model that is not listed; its price is unknown."
     )
 
 
@@ -37,7 +37,7 @@ def _lines(model: Model, *, is_default: bool) -> list[str]:
 def _life(model: Model) -> str:
     end = ""
     if model.shut:
-        end = f" on {model.shut}" if model.state is ModelState.SHUT else f", to be shut on {model.shut}"
+        end = f" on {model.shut}" if model.state is ModelState.SHUT else f", shuts down on {model.shut}"
     successor = f", use {model.successor}" if model.successor else ""
     return f"{model.state}{end}{successor}"
 
@@ -48,7 +48,7 @@ def _sizes(model: Model) -> str:
     if not sizes:
         return "unknown"
     priced = [f"{size} {_price(model, size)}" for size in sizes]
-    return ", ".join(priced) + ("" if model.sizes else " (not to be asked for)")
+    return ", ".join(priced) + ("" if model.sizes else " (cannot be chosen)")
 
 
 def _price(model: Model, size: str) -> str:
@@ -58,5 +58,5 @@ def _price(model: Model, size: str) -> str:
 
 def _inputs(model: Model) -> str:
     if model.max_inputs is None:
-        return "pictures, it is not known how many"
+        return "pictures; the maximum is not known"
     return f"up to {model.max_inputs} pictures"

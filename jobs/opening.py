@@ -115,11 +115,11 @@ async def _at(out: str, wanted: Spec, registry: Store) -> tuple[JobFolder, Spec]
             return folder, begun
         there = await folder.spec()
     if there is None:
-        raise JobError(f"{out}: its job.json came and went; is somebody else writing there?")
+        raise JobError(f"{out}: its job.json appeared and disappeared; is something else writing there?")
     unlike = differences(there, wanted)
     if unlike:
         raise JobError(
-            f"{out} holds job {there.job}, which was begun with another {', '.join(unlike)}: "
+            f"{out} holds job {there.job}, which was started with another {', '.join(unlike)}: "
             "give the same options, or another --out for a new job"
         )
     return folder, there
@@ -134,8 +134,8 @@ async def _newest_or_new(
     earlier = await newest_ended(registry, wanted)
     if earlier is not None and not wanted.reuse:
         tell(
-            f"A new job, which pays anew: {earlier}, of the same manifest and options, has ended. `retouch retry` "
-            "settles again what is not done in it, and --reuse takes over what it has paid for."
+            f"This is a new job and will be paid for again: {earlier}, of the same manifest and options, has ended. "
+            "`retouch retry` retries its rows that are not done, and --reuse reuses what it has paid for."
         )
     while True:
         folder = JobFolder.at(f"{registry.url}/{new_id(wanted, time.time())}")

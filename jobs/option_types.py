@@ -65,7 +65,7 @@ class YesNo(click.types.BoolParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
         meant = self.str_to_bool(value)
         if meant is None:
-            self.fail(f"{value!r} is neither yes nor no: say 1 or 0", param, ctx)
+            self.fail(f"{value!r} is neither yes nor no: use 1 or 0", param, ctx)
         return meant
 
 

@@ -22,7 +22,7 @@ from workers.submitting import announce, hand_over
 _PATIENCE, _LOOK = 8.0, 0.2
 
 _DONE = {
-    State.PAUSED: "paused: calls in flight are let finish, no new one is begun; `retouch resume` lets it go on",
+    State.PAUSED: "paused: calls in flight finish and no new ones start; `retouch resume` continues it",
     State.RUNNING: "resumed",
 }
 
@@ -54,7 +54,7 @@ async def _wish(job: str, state: State, view: View) -> Status:
         if entry.submitted and not await announce(environment.redis_url(), entry.job, wanted):
             await _rebuild(entry, folder, state, view)
         if not entry.submitted and not before.alive:
-            view.say(f"No process works on {entry.job}: the command that began it goes on with it.")
+            view.say(f"No process is working on {entry.job}: run the command that started it to continue.")
             status = await _written(folder, before.status, state)
         else:
             status = await _heard(entry, known, state)
@@ -91,4 +91,4 @@ async def _rebuild(entry: Entry, folder: JobFolder, state: State, view: View) ->
     """Redis has lost the job: what is in the folder is all that is needed."""
     if state is State.RUNNING:
         await hand_over(environment.redis_url(), folder, await spec_of(entry, folder))
-        view.say(f"Redis did not know {entry.job} any more: it was built again from {entry.out}.")
+        view.say(f"Redis had lost {entry.job}; it was restored from {entry.out}.")

@@ -47,6 +47,6 @@ def _reason(host: str, port: int) -> str | None:
             f"--metrics-port {port}?"
         )
     except (msgspec.DecodeError, ValueError, TypeError, KeyError):
-        return f"what answers at {host}:{port} is no part of retouch; choose another --metrics-port"
+        return f"what answers at {host}:{port} is not retouch; choose another --metrics-port"
     finally:
         connection.close()

@@ -46,7 +46,7 @@ def retry(
     reasons = frozenset(word.strip() for word in (reason or "").split(",") if word.strip())
     if reason is not None and not reasons:
         raise UsageError(
-            f"--reason {reason!r} names no reason: leave it out to settle again all that is not done"
+            f"--reason {reason!r} contains no reason: leave it out to retry every row that is not done"
         )
     again = Again(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
     share_one_heap()
@@ -83,17 +83,15 @@ async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, again: Again,
 async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None:
     planned = await folder.planned()
     if planned is None:
-        raise JobError(
-            f"{spec.job} has not read its manifest to the end: let it, then retry what is not done"
-        )
+        raise JobError(f"{spec.job} is still reading its manifest: wait until it is read, then retry")
     plan = await plan_round(folder, planned.shards, reasons=again.reasons, prompt=again.prompt)
     what = f"{plural(plan.rows, 'row')} again"
     budget = limits_of(spec, await folder.wanted()).budget
     if not await asyncio.to_thread(confirmed, view, what, plan.cost(spec), again.confirm_above, budget):
-        raise UsageError("not confirmed, so nothing is settled again: choose fewer rows with --reason")
+        raise UsageError("not confirmed, so nothing is retried; choose fewer rows with --reason")
     await open_round(folder, plan)
     await _reopen(folder)
-    view.say(f"{plural(plan.rows, 'row')} will be settled again.")
+    view.say(f"{plural(plan.rows, 'row')} will be retried.")
 
 
 async def _reopen(folder: JobFolder) -> None:

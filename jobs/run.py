@@ -43,7 +43,7 @@ _GLANCE = 0.25
 #: Seconds between two looks whether there is news to be told.
 _NEWS = 5.0
 
-REFUSED = "not confirmed: the estimated cost was not accepted; run again with --yes; --budget bounds what it may cost"
+REFUSED = "not confirmed: run again with --yes, or set a --budget"
 
 
 def run(*, json: bool, **values: Any) -> int:
@@ -125,7 +125,7 @@ class Running:
                     self.job.brake.stop(State.HALTED, str(missing))
                     self.view.update(await self.job.status())
                 except asyncio.CancelledError:
-                    self.view.say("Ended at once: calls in flight may be paid for without an answer.")
+                    self.view.say("Ended at once: calls in flight may have been paid for without an answer.")
                 finally:
                     looking.cancel()
                 status = await self.job.finish()
@@ -162,7 +162,7 @@ class Running:
         if self.job.brake.stopped and self.job.brake.state is not State.PAUSED:
             return
         if not whole:
-            self.view.say(f"{self.job.fault} What was read of it is still settled.")
+            self.view.say(f"{self.job.fault} The rows read so far are still processed.")
         if self.confirm_above is not None:
             await self._ask(self.confirm_above)
 
@@ -197,7 +197,7 @@ class Running:
         def interrupt() -> None:
             if self.job.interrupt():
                 self.view.say(
-                    "Stopping: calls in flight are paid for and let finish; Ctrl-C again ends at once."
+                    "Stopping: waiting for calls in flight, which are already paid for; Ctrl-C again ends at once."
                 )
             elif main is not None:
                 main.cancel()

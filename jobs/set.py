@@ -35,7 +35,7 @@ def change(
     said = {"rpm": rpm, "budget": budget, "max_in_flight": max_in_flight, "timeout": timeout}
     given = {name: None if value == NO_LIMIT else value for name, value in said.items() if value is not None}
     if not given:
-        raise UsageError("say what is to change: --rpm, --budget, --max-in-flight or --timeout")
+        raise UsageError("nothing to change: give --rpm, --budget, --max-in-flight or --timeout")
     with viewing(json=json) as view:
         view.close(asyncio.run(_change(job, given, view)))
     return 0
@@ -62,19 +62,22 @@ async def _tell(entry: Entry, before: Standing, wanted: Wanted, view: View, *, m
         # Paused by itself, that is by its budget, and not by a person or for a fault that money does not mend.
         goes_on = more_money and before.status.state is State.PAUSED and wanted.state is State.RUNNING
         if not await announce(environment.redis_url(), entry.job, wanted, goes_on=goes_on):
-            view.say(f"Redis does not know {entry.job}: whoever takes it up again reads it in {entry.out}.")
+            view.say(
+                f"Redis does not know {entry.job}; the change is stored in {entry.out} and applies when the job "
+                "continues."
+            )
         elif goes_on:
-            view.say(f"{entry.job} goes on; if it comes to the budget again, it pauses again.")
+            view.say(f"{entry.job} continues; it pauses again if it reaches the budget again.")
     elif before.alive is False:
         view.say(
-            f"No process works on {entry.job}: give the same options to the command that goes on with it."
+            f"No process is working on {entry.job}: give the same options to the command that continues it."
         )
 
 
 def _in_words(limits: Limits) -> str:
     return ", ".join(
         (
-            "no limit of calls a minute" if limits.rpm is None else f"{limits.rpm:g} calls a minute",
+            "no limit on calls per minute" if limits.rpm is None else f"{limits.rpm:g} calls per minute",
             "no budget" if limits.budget is None else f"a budget of {money(limits.budget)}",
             f"{plural(limits.max_in_flight, 'call')} at the same time in each process",
             f"{limits.timeout:g} s for a call",

@@ -60,7 +60,7 @@ class Part:
             log.warning(
                 "part_died part=%s code=%s, again in %.0f s", self.name, self.child.code, self.due - now
             )
-            output.say(f"The {self.name} has ended ({_ending(self.child.code)}); it is started again.")
+            output.say(f"The {self.name} has ended ({_ending(self.child.code)}); restarting it.")
             self.child = None
         if self.child is None and self.due is not None and self.due <= now and not self.lost:
             self.child, self.due, self.started = self.start(), None, now
@@ -112,7 +112,7 @@ class Stack:
                 part.look(time.monotonic())
                 if part.lost:
                     output.say(
-                        f"The {part.name} cannot be kept up: its last words are above. The stack ends."
+                        f"The {part.name} keeps failing; its last messages are above. Stopping everything."
                     )
                     return
             if not ready:
@@ -126,7 +126,7 @@ class Stack:
             return True
         if waited > _READY:
             output.say(
-                f"Worker and scheduler are not both at work after {waited:.0f} s: `retouch doctor` says why."
+                f"Worker and scheduler are not both running after {waited:.0f} s: `retouch doctor` says why."
             )
         return waited > _READY
 
@@ -146,7 +146,7 @@ class Stack:
         for line in (
             f"Up: a server at {self.url} (its data: {self.data}), a worker, a scheduler.",
             f"In another terminal: {set_}retouch submit MANIFEST",
-            "Ctrl-C ends all of it in order: calls in flight are let finish.",
+            "Ctrl-C stops everything in order, after calls in flight have finished.",
         ):
             output.say(line)
 
@@ -168,7 +168,7 @@ class Stack:
         codes = {name: 0 if code == -signal.SIGTERM else code for name, code in codes.items()}
         for name, code in codes.items():
             if code != 0:
-                output.say(f"The {name} did not end in order ({_ending(code)}).")
+                output.say(f"The {name} did not stop cleanly ({_ending(code)}).")
         return not any(codes.values())
 
     def _worker_ends(self, worker: Child) -> int:
@@ -185,7 +185,7 @@ class Stack:
     def _signals(self) -> Iterator[None]:
         def on_signal(number: int, _frame: FrameType | None) -> None:
             if not self.told:
-                output.say("Ending: calls in flight are let finish; once more ends at once.")
+                output.say("Stopping: waiting for calls in flight; Ctrl-C again ends at once.")
             self.told.append(number)
 
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -27,7 +27,7 @@ from workers.shared.connection import connect
 from workers.shared.status import look
 
 #: What a job is that nobody works on, though it has not ended.
-LEFT = "no process works on it: the command that began it goes on from here"
+LEFT = "no process is working on it; the command that started it continues from here"
 
 #: Seconds without a fresh report after which a ``run`` is said to wait: it writes one every two.
 SILENT = 6.0
@@ -71,16 +71,14 @@ async def spec_of(entry: Entry, folder: JobFolder) -> Spec:
     """
     spec = await folder.spec()
     if spec is None:
-        raise JobError(f"job {entry.job}: its folder {entry.out} is gone; nothing can be said of it")
+        raise JobError(f"job {entry.job}: its folder {entry.out} does not exist any more")
     _check_whose(entry, spec.job)
     return spec
 
 
 def _check_whose(entry: Entry, job: str) -> None:
     if job != entry.job:
-        raise JobError(
-            f"job {entry.job}: its folder {entry.out} is job {job}'s now; nothing can be said of it"
-        )
+        raise JobError(f"job {entry.job}: its folder {entry.out} belongs to job {job} now")
 
 
 class Standings:
@@ -98,7 +96,7 @@ class Standings:
                 self._redis = connect(environment.redis_url())
             seen = await look(self._redis, entry.job)
         except BrokerError as error:
-            note = f"{error}; the figures are those of the last report.json"
+            note = f"{error}; the figures are from the last report.json"
             return Standing(status=await _stored(entry), alive=False, note=note)
         if seen is not None:
             return Standing(status=seen.status, alive=seen.workers > 0)
@@ -113,7 +111,7 @@ class Standings:
         standing = await self.of(entry)
         if standing.status.state in ENDED:
             raise JobError(
-                f"{entry.job} has ended ({standing.status.state}); `retouch retry` settles again what is not done"
+                f"{entry.job} has ended ({standing.status.state}); `retouch retry` retries the rows that are not done"
             )
         return standing
 
@@ -179,8 +177,8 @@ def _unwritten(status: Status, seconds: float) -> Status:
     if status.state is not State.RUNNING or status.outcomes["pending"] == 0:
         return status
     reason = (
-        f"its report has not been written for {duration(seconds)}: the process that runs it stands still, or its "
-        "disk is full or cannot be written; the figures are of then"
+        f"its report has not been written for {duration(seconds)}: its process hangs, or its disk is full or not "
+        "writable; the figures are from then"
     )
     return msgspec.structs.replace(
         status, state=State.WAITING, state_reason=reason, images_per_minute=None, eta_seconds=None
@@ -193,7 +191,7 @@ async def _forgotten(entry: Entry) -> Standing:
     note = (
         None
         if status.state in ENDED
-        else f"Redis does not know {entry.job}: a worker puts it back within a minute, `retouch resume` at once"
+        else f"Redis does not know {entry.job}; a worker restores it within a minute, `retouch resume` at once"
     )
     return Standing(status=_left(status), alive=False, note=note)
 

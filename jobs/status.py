@@ -62,7 +62,7 @@ async def _show_all(*, json: bool) -> None:
     if json:
         output.write_json([standing.status for standing in found])
     elif not found:
-        output.say(f"No jobs in {registry().url} yet: `retouch run` and `retouch submit` begin one.")
+        output.say(f"No jobs in {registry().url} yet: start one with `retouch run` or `retouch submit`.")
     else:
         statuses = [standing.status for standing in found]
         for line in [*_table(statuses), *_reasons(statuses)]:

@@ -77,7 +77,7 @@ def _confirm(asked: JobOptions, manifest: Manifest, survey: Survey, view: View) 
             what = f"What is left of {plural(survey.rows, 'row')}"
             cost = cost_left(cost, survey.rows, settled)
     if not confirmed(view, what, cost, above, asked.budget):
-        raise UsageError("not confirmed, so nothing was queued: say --yes, or a smaller --limit")
+        raise UsageError("not confirmed, so nothing was queued: pass --yes, or a smaller --limit")
 
 
 async def _settled(asked: JobOptions, manifest: Manifest) -> int:
@@ -96,7 +96,7 @@ async def _queue(
     if (await folder.wanted()).state is State.CANCELLED:
         raise JobError(
             f"{spec.job} in {folder.store.url} was cancelled: `retouch retry {spec.job}` settles again what is not "
-            "done, and another --out begins a new job"
+            "done, and another --out starts a new job"
         )
     async with run_lock(folder.store):
         await ask(folder, notify)
@@ -105,7 +105,7 @@ async def _queue(
     handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)
     if ended:
         view.say(
-            f"{spec.job} is finished: nothing is left to be done; `retouch retry {spec.job}` tries again."
+            f"{spec.job} is finished; there is nothing left to do. `retouch retry {spec.job}` tries again."
         )
     else:
         if not handed.workers:
@@ -121,7 +121,7 @@ def _at_its_end(status: Status | None, planned: Planned) -> bool:
 def _surveyed(asked: JobOptions, manifest: Manifest, view: View) -> Survey:
     survey = survey_of(asked, manifest)
     if tell_faults(survey, manifest, view.say):
-        view.say(f"{plural(survey.faulty, 'row')} at fault: settled as invalid, and not called for.")
+        view.say(f"{plural(survey.faulty, 'row')} at fault: recorded as invalid and not sent.")
     for note in [*manifest.notes, *survey.notes()]:
         view.say(f"note: {note}")
     return survey

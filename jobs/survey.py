@@ -35,7 +35,7 @@ _NOTED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a job will take if every row is done at its first try.
+    """What a job will take if every first attempt succeeds.
 
     Attributes:
         rows: all rows, those at fault too.
@@ -110,21 +110,22 @@ class Survey:
         notes = [note for model in self._models if (note := _note_on(model))]
         if self._equal:
             rows = "1 row equals" if self._equal == 1 else f"{self._equal:,} rows equal"
-            paid = "merged with it by --reuse" if self.asked.reuse else "a variation, paid for again"
+            paid = "merged with it by --reuse" if self.asked.reuse else "paid for again, as a variation"
             notes.append(f"{rows} an earlier row in pictures, prompt and options: {paid}")
         if self.asked.reuse and self.calls:
             notes.append(
-                "--reuse may save more than this: edits that earlier jobs of the store have paid for, and equal "
-                "pictures under other names, show only when the pictures are read"
+                "--reuse may save more than this: edits of earlier jobs, and identical pictures under other names, "
+                "are found only when the pictures are read"
             )
         if self._unsent:
             rows = "1 row has" if self._unsent == 1 else f"{self._unsent:,} rows have"
             notes.append(
-                f"{rows} an empty image, and what looks like a picture in another column: made from the prompt alone"
+                f"{rows} an empty image, and what looks like a picture in another column: "
+                "generated from the prompt alone"
             )
         if self._several:
             files = plural(self._several, "GIF, TIFF or AVIF file")
-            notes.append(f"{files}: of one with several frames or pages the first alone is sent")
+            notes.append(f"{files}: only the first frame or page is sent")
         if self._by_file:
             notes.append(
                 f"{plural(self._by_file, 'row')} with more than {INLINE_BYTES / 1e6:.0f} MB of pictures, which no "
@@ -193,8 +194,8 @@ def _note_on(model: str) -> str | None:
     known = catalogue().find(model)
     if known is None:
         return (
-            f"{model} is not in the catalogue of {catalogue().as_of}: its options are not checked and its price is "
-            f"unknown; `retouch models` lists those that are{catalogue().meant(model)}"
+            f"{model} is not in the catalogue of {catalogue().as_of}: its options cannot be checked and its price "
+            f"is unknown; `retouch models` lists the known ones{catalogue().meant(model)}"
         )
     return known.warning
 

@@ -57,7 +57,7 @@ def _port(url: str) -> int:
     if parts.scheme != "redis" or parts.hostname not in _HERE or parts.password:
         raise UsageError(
             f"RETOUCH_REDIS_URL names {parts.hostname or 'no machine'}: `retouch up` starts a server of its own "
-            "on this machine, without a password; unset it, or say redis://localhost:PORT/0"
+            "on this machine, without a password; unset it, or set it to redis://localhost:PORT/0"
         )
     return parts.port or 6379
 
@@ -84,14 +84,16 @@ def _data_folder() -> Path:
     store = registry()
     if store.folder is None:
         raise UsageError(
-            f"{store.url} is no folder of this machine, where the server could keep its data: start a Redis, "
+            f"{store.url} is not a folder on this machine, where the server could keep its data: start a Redis, "
             "`retouch worker` and `retouch scheduler`"
         )
     data = store.folder / DATA
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise JobError(f"{data}: cannot be made ({error.strerror}); choose another RETOUCH_STORE") from error
+        raise JobError(
+            f"{data}: cannot be created ({error.strerror}); choose another RETOUCH_STORE"
+        ) from error
     return data
 
 

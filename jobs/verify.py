@@ -76,6 +76,6 @@ async def _verify(job: str, *, json: bool) -> int:
 
 def _summary(job: str, seen: Verified, flaws: int) -> str:
     what = f"{plural(seen.records, 'record')}, {plural(seen.pictures, 'picture')}, {seen.bytes / 1e6:,.1f} MB"
-    result = plural(flaws, "flaw") if flaws else "all as the records say"
-    rest = "" if seen.ended else "; the job has not ended, so that only what is settled was compared"
+    result = plural(flaws, "flaw") if flaws else "everything matches the records"
+    rest = "" if seen.ended else "; the job has not ended, so only finished rows were compared"
     return f"{job}: {what}: {result}{rest}."

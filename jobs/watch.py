@@ -27,7 +27,7 @@ def watch(*, job: str, json: bool) -> int:
             return asyncio.run(_watch(job, view))
         except KeyboardInterrupt:
             view.close()
-            view.say(f"The job goes on without being watched; `retouch watch {job}` shows it again.")
+            view.say(f"The job continues; `retouch watch {job}` shows it again.")
             return INTERRUPTED
 
 

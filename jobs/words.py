@@ -95,7 +95,7 @@ def one_line(status: Status) -> str:
 
 def summary(status: Status) -> list[str]:
     """What came of a job, where it is, and what to do next; one line each."""
-    rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "and not all rows are read"
+    rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "not all rows read yet"
     cost = "cost unknown" if status.cost_usd is None else _cost(status)
     figures = f"{plural(status.calls, 'call')}, {cost}"
     lines = [f"{status.job} {state_line(status)}", f"{outcomes_line(status)}, {rows}; {figures}"]
@@ -122,10 +122,10 @@ def next_steps(status: Status) -> list[str]:
     """What a person can do now."""
     look = f"`retouch results {status.job} --outcome"
     steps = {
-        Outcome.FAILED: f"{look} failed` says why, `retouch retry {status.job}` asks again",
+        Outcome.FAILED: f"{look} failed` says why, `retouch retry {status.job}` tries them again",
         Outcome.BLOCKED: f"{look} blocked` says why",
-        Outcome.INVALID: f"{look} invalid` names line and fault",
-        Outcome.CANCELLED: f"`retouch retry {status.job} --reason cancelled` settles them after all",
+        Outcome.INVALID: f"{look} invalid` shows line and reason",
+        Outcome.CANCELLED: f"`retouch retry {status.job} --reason cancelled` processes them after all",
     }
     lines = [
         f"{count:,} {outcome}: {step}"
@@ -133,9 +133,9 @@ def next_steps(status: Status) -> list[str]:
         if (count := status.outcomes.get(outcome.value))
     ]
     if status.state is State.HALTED:
-        lines.append("when that is mended, the same command goes on from here")
+        lines.append("once that is fixed, the same command continues from here")
     elif status.state not in ENDED and not status.state_reason:
-        lines.append(f"`retouch watch {status.job}` shows how it goes on")
+        lines.append(f"`retouch watch {status.job}` follows it")
     return lines
 
 
@@ -143,14 +143,14 @@ def _of_money(status: Status) -> list[str]:
     """What the cost does not say."""
     lines = []
     if status.calls_unpriced:
-        lines.append(f"{plural(status.calls_unpriced, 'call')} whose price is unknown, not part of that cost")
+        lines.append(f"{plural(status.calls_unpriced, 'call')} at an unknown price, not included in the cost")
     if status.calls_unknown:
         # OVER_BUDGET of pipeline.engine.permit and workers begins so.
         of_budget = (
             "; the budget counts them as paid" if (status.state_reason or "").startswith("budget:") else ""
         )
         lines.append(
-            f"{plural(status.calls_unknown, 'call')} had no answer and may have been paid for{of_budget}"
+            f"{plural(status.calls_unknown, 'call')} without an answer, may have been paid for{of_budget}"
         )
     return lines
 

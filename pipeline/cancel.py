@@ -37,7 +37,7 @@ async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: P
     job.brake.stop(State.CANCELLED, CANCELLED)
     if not await job.plan():
         await job.planner.recall()
-        job.brake.stop(State.CANCELLED, f"{CANCELLED}; rows that were not read are in no record: {job.fault}")
+        job.brake.stop(State.CANCELLED, f"{CANCELLED}; rows that were not read have no record: {job.fault}")
     async with Fetcher() as fetcher:
         await job.call(_NoCalls(), fetcher, scratch)
     return await job.finish()

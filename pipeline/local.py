@@ -42,7 +42,7 @@ DECODERS = 2
 #: Seconds between two writes of report.json and two looks at control.json.
 FRESH = 2.0
 
-INTERRUPTED = "interrupted: run the same command again to go on where it stopped"
+INTERRUPTED = "interrupted: run the same command again to continue where it stopped"
 
 
 class LocalJob:
@@ -283,5 +283,5 @@ def _unread(fault: RetouchError) -> tuple[State, str]:
     """How a job stands whose manifest could not be read to its end, and the mend."""
     if isinstance(fault, StoreError):
         return State.WAITING, f"{fault}; then run the same command again"
-    mend = "mend it, leave the rows before as they are, and run the same command again"
-    return State.HALTED, f"the manifest could not be read to its end: {fault} To go on, {mend}"
+    mend = "fix it, leave the rows before it unchanged, and run the same command again"
+    return State.HALTED, f"the manifest could not be read completely: {fault} To continue, {mend}"

@@ -106,7 +106,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """What to know before using it, in one sentence; ``None`` where all is well."""
         if self.state is not ModelState.DEPRECATED:
             return None
-        end = f"will be shut on {self.shut}" if self.shut else "is deprecated and may stop answering"
+        end = f"will be shut down on {self.shut}" if self.shut else "is deprecated and may stop answering"
         return f"{self.id} {end}: use {self.successor}" if self.successor else f"{self.id} {end}"
 
     def image_price(self, size: str) -> float | None:
@@ -117,8 +117,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def _shut(self) -> str:
         when = f" on {self.shut}" if self.shut else ""
-        mend = f"use {self.successor}" if self.successor else "`retouch models` lists those that answer"
-        return f"{self.id} was shut{when}: {mend}"
+        mend = f"use {self.successor}" if self.successor else "`retouch models` lists the available ones"
+        return f"{self.id} was shut down{when}: {mend}"
 
     def _size_fault(self, size: str | None) -> str | None:
         if size is None or size in self.sizes:

@@ -28,28 +28,28 @@ _SPREAD = 0.1
 _SENTENCES = {
     Verdict.BAD_IMAGE: "the picture that came back cannot be used",
     Verdict.UNCHANGED: "the picture came back unchanged",
-    Verdict.TRUNCATED: "the model stopped partway without a picture",
+    Verdict.TRUNCATED: "the model stopped halfway without a picture",
     Verdict.TEXT_ONLY: "the model answered with text instead of a picture",
     Verdict.TEXT: "the model answered with text",
-    Verdict.NO_IMAGE: "the answer held no picture",
+    Verdict.NO_IMAGE: "the answer contained no picture",
     Verdict.NETWORK: "the connection failed",
     Verdict.TIMEOUT: "no answer came in time",
     Verdict.THROTTLED: "the rate limit did not clear within an hour of waiting",
     Verdict.OVERLOADED: "the API stayed overloaded",
-    Verdict.INVALID_REQUEST: "the API refuses the request",
+    Verdict.INVALID_REQUEST: "the API rejected the request",
     Verdict.NOT_FOUND: "the API does not know this model",
     Verdict.FILE_GONE: "the API does not find the uploaded picture",
-    Verdict.BLOCKED: "the API refuses this edit by its policy",
+    Verdict.BLOCKED: "the API's policy refuses this edit",
     Verdict.INTERRUPTED: "the process died during the call",
 }
 
 _MENDS = {
-    Verdict.NETWORK: "name the authority that your network's proxy signs with in SSL_CERT_FILE=/path/to/it.pem, "
-    "and see that this machine's clock is right, then run the same command again",
+    Verdict.NETWORK: "set SSL_CERT_FILE to the certificate of your network's proxy (a .pem file), check this "
+    "machine's clock, then run the same command again",
     Verdict.DENIED: "check the key, the project's billing and its region, then run the same command again",
     Verdict.NOT_FOUND: "choose a model that `retouch models` lists and start a job with it, "
-    "or mend GOOGLE_GEMINI_BASE_URL if it is set",
-    Verdict.INVALID_REQUEST: "mend the options or the manifest and start the job anew",
+    "or correct GOOGLE_GEMINI_BASE_URL if it is set",
+    Verdict.INVALID_REQUEST: "fix the options or the manifest and start a new job",
 }
 
 
@@ -183,13 +183,13 @@ def halt_reason(judged: Judgement) -> str:
     said = f": {judged.detail}" if judged.detail else ""
     if judged.verdict is Verdict.NETWORK:
         return f"network: the server's certificate is not trusted{said}; {_MENDS[judged.verdict]}"
-    return f"{judged.verdict}: the API refuses the job's calls ({status}{said}); {_MENDS[judged.verdict]}"
+    return f"{judged.verdict}: the API rejected the job's calls ({status}{said}); {_MENDS[judged.verdict]}"
 
 
 def wrong_job(step: Next) -> str:
     """One sentence that says why bad requests, all alike, stop the job; *step* is what follows from the last."""
     said = step.reason if isinstance(step, Settle) else ""
     return (
-        f"{said}; the same fault five times and no success yet: start a new job with other options, or run the "
-        "same command again to go on, and `retouch retry` for the rows that have failed"
+        f"{said}; the same error five times without any success: start a new job with other options; or run the "
+        "same command again to continue, and use `retouch retry` for the failed rows"
     )

@@ -160,8 +160,8 @@ def cost_left(cost: Cost, rows: int, settled: int) -> Cost:
 def no_budget(model: str) -> str:
     """Why a budget cannot hold for *model*, whose price is not known: what cannot be set aside cannot be bounded."""
     return (
-        f"the price of {model} is not known, so that no budget can hold: leave --budget out, or choose a model with "
-        "a price (`retouch models`)"
+        f"the price of {model} is not known, so a budget cannot be applied: leave --budget out, or choose a model "
+        "with a known price (`retouch models`)"
     )
 
 

@@ -87,7 +87,7 @@ class Roots:
         """
         if not os.path.isdir(self.here):  # noqa: PTH112
             raise RootUnseen(
-                f"{self.here}, where the job's pictures are, has gone from this machine: mount it again"
+                f"{self.here}, where the job's pictures are, is not on this machine any more: mount it again"
             )
 
 
@@ -100,7 +100,7 @@ def root_map(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [pair.partition("=") for pair in (piece.strip() for piece in text.split(",")) if pair]
     for there, _, here in pairs:
         if not (there.startswith("/") and here.startswith("/")):
-            raise UsageError(f"RETOUCH_ROOT_MAP={text!r} is not /there=/here with absolute paths: mend it")
+            raise UsageError(f"RETOUCH_ROOT_MAP={text!r} is not /there=/here with absolute paths: fix it")
     return tuple((there, here) for there, _, here in pairs)
 
 
@@ -117,20 +117,21 @@ def locate(name: str, roots: Roots) -> Path:
         RootUnseen: the root is not there on this machine.
     """
     if isinstance(roots.root, str):
-        raise InvalidInput("outside", f"{name[:200]} lies in a bucket, not on this machine")
+        raise InvalidInput("outside", f"{name[:200]} is in a bucket, not on this machine")
     return Path(find(name, roots)[0])
 
 
 def find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
     """Path and state of the regular file that *name* means; raises as :func:`locate`."""
     if not name or "\0" in name:
-        raise InvalidInput("missing", f"{name!r} is no file's name: mend the path")
+        raise InvalidInput("missing", f"{name!r} is not a file name: correct the path")
     if name[:5].lower() == "data:":
         raise InvalidInput(
-            "unsupported", "pictures inside the manifest (data:) are not taken: put it into a file"
+            "unsupported",
+            "pictures inside the manifest (data:) are not supported: save the picture as a file",
         )
     if "@" in name and without_user(name) != name:
-        raise InvalidInput("bad_url", f"{without_user(name)[:200]} is not a URL: mend it")
+        raise InvalidInput("bad_url", f"{without_user(name)[:200]} is not a URL: correct it")
     root = roots.here
     path = roots.mapped(name) if name.startswith("/") else name
     inside = path.removeprefix(root.rstrip("/") + "/")
@@ -142,7 +143,7 @@ def find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
         raise refusal(error, name, roots) from error
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise InvalidInput("not_a_picture", f"{name} is {what}: name a picture file")
+        raise InvalidInput("not_a_picture", f"{name} is {what}: use a picture file")
     return path, status
 
 
@@ -162,7 +163,7 @@ def _resolved(path: str, name: str, roots: Roots) -> tuple[str, os.stat_result]:
     real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118
     if not roots.allow_outside and real != root and not real.startswith(root.rstrip("/") + "/"):
         mend = "move it inside, or pass --allow-outside"
-        raise InvalidInput("outside", f"{name[:200]} lies outside {root}: {mend}")
+        raise InvalidInput("outside", f"{name[:200]} is outside {root}: {mend}")
     return real, os.stat(real)  # noqa: PTH116
 
 
@@ -175,8 +176,8 @@ def refusal(error: OSError | ValueError, name: str, roots: Roots) -> InvalidInpu
     if fault.code == "missing":
         roots.look()
         if _WINDOWS.match(name):
-            mend = "write it relative to the manifest, with the pictures beside that"
-            return InvalidInput("missing", f"{name} is a path of Windows, which leads nowhere here: {mend}")
+            mend = "write it relative to the manifest, and put the pictures next to that"
+            return InvalidInput("missing", f"{name} is a Windows path, which does not exist here: {mend}")
     return fault
 
 
@@ -184,5 +185,5 @@ def machine_at_fault(error: BaseException, roots: Roots) -> RootUnseen:
     """That not the row but this machine is to be mended."""
     why = getattr(error, "strerror", None) or str(error)
     return RootUnseen(
-        f"This machine cannot read pictures under {roots.here} ({why}): mend that, and the job goes on"
+        f"This machine cannot read pictures under {roots.here} ({why}): fix that, and the job continues"
     )

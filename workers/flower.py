@@ -12,7 +12,7 @@ from workers.celery.tasks import add_shard_task
 
 
 def _elsewhere(_job: str, _shard: int) -> None:
-    raise RuntimeError("shards are settled by `retouch worker`, not by `celery worker`")
+    raise RuntimeError("use `retouch worker` instead of `celery worker`")
 
 
 app = make_app(os.environ.get("RETOUCH_REDIS_URL") or "redis://localhost:6379/0")

@@ -58,7 +58,7 @@ def _where_it_stood(wanted: Wanted, last: Status | None) -> tuple[State, str]:
         return State.PAUSED, PAUSED
     if wanted.state is State.CANCELLED:
         return State.RUNNING, CANCELLING
-    # Stopped by a row: a person is needed, whom the loss of Redis does not stand in for.
+    # Stopped by a row: it needs you, whom the loss of Redis does not stand in for.
     if last and last.state in (State.HALTED, State.PAUSED) and last.state_reason != PAUSED:
         return last.state, last.state_reason or ""
     return State.QUEUED, ""

@@ -62,7 +62,7 @@ async def hand_over(redis_url: str, folder: JobFolder, spec: Spec, *, adjust: bo
         JobError: the job is not planned to its end.
     """
     if await folder.planned() is None:
-        raise JobError(f"{folder.store.url}: the manifest is not read to its end; submit it again")
+        raise JobError(f"{folder.store.url}: the manifest was not read completely; submit it again")
     async with redis_at(redis_url) as redis:
         board = Board(redis)
         wanted = await folder.wanted()

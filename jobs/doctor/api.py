@@ -20,14 +20,14 @@ from pipeline.models import catalogue, fault_of_id
 #: What a model must offer.
 _METHOD = "generateContent"
 _MENDS = {
-    Verdict.DENIED: "make a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY; look at the project's "
-    "billing and region, too",
+    Verdict.DENIED: "make a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY; also check the "
+    "project's billing and region",
     Verdict.NOT_FOUND: "choose a model that `retouch models` lists, with --model or RETOUCH_MODEL",
-    Verdict.NETWORK: "look at the network, at HTTPS_PROXY and NO_PROXY, at SSL_CERT_FILE (where a proxy looks into "
-    "TLS), and at GOOGLE_GEMINI_BASE_URL",
-    Verdict.THROTTLED: "wait a minute, and give jobs an --rpm below the project's limit",
-    Verdict.QUOTA_EXHAUSTED: "wait until midnight in California, or ask for a higher quota",
-    Verdict.OVERLOADED: "wait and try again; jobs wait by themselves",
+    Verdict.NETWORK: "check the network, HTTPS_PROXY and NO_PROXY, SSL_CERT_FILE (if a proxy inspects TLS), and "
+    "GOOGLE_GEMINI_BASE_URL",
+    Verdict.THROTTLED: "wait a minute, and set --rpm below the project's limit",
+    Verdict.QUOTA_EXHAUSTED: "wait until midnight Pacific time, or ask for a higher quota",
+    Verdict.OVERLOADED: "wait and try again; running jobs wait by themselves",
 }
 
 
@@ -81,7 +81,7 @@ def judge(api: Api) -> list[Finding]:
         mend = (
             "make a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY; `retouch emulator` needs none"
             if api.missing
-            else "mend what is named, then run `retouch doctor` again"
+            else "fix this, then run `retouch doctor` again"
         )
         return [fault(check, text, mend)]
     refused = api.described.refused
@@ -89,21 +89,21 @@ def judge(api: Api) -> list[Finding]:
         return [_key(api), _model(api)]
     said = f": {refused.detail}" if refused.detail else ""
     if refused.verdict is Verdict.NOT_FOUND:
-        return [_key(api), fault("model", f"{api.model} is not there{said}", _MENDS[Verdict.NOT_FOUND])]
+        return [_key(api), fault("model", f"{api.model} does not exist{said}", _MENDS[Verdict.NOT_FOUND])]
     status = f" (HTTP {refused.http_status})" if refused.http_status else ""
     if refused.verdict is Verdict.DENIED:
-        text = f"{api.where} refuses the key of {_named(api)}{status}{said}"
+        text = f"{api.where} refuses the key in {_named(api)}{status}{said}"
         return [fault("key", text, _MENDS[Verdict.DENIED])]
     mend = _MENDS.get(refused.verdict, _MENDS[Verdict.NETWORK])
     passing = refused.verdict in (Verdict.THROTTLED, Verdict.QUOTA_EXHAUSTED, Verdict.OVERLOADED)
-    text = f"{api.where} does not answer as the API does{status}{said}"
+    text = f"{api.where} does not answer like the API{status}{said}"
     return [warning("api", text, mend) if passing else fault("api", text, mend)]
 
 
 def _key(api: Api) -> Finding:
-    text = f"{api.where} takes the key of {_named(api)} ({api.seconds * 1000:.0f} ms)"
+    text = f"{api.where} accepts the key in {_named(api)} ({api.seconds * 1000:.0f} ms)"
     if len(api.keys) > 1 and not api.alike:
-        return warning("key", f"{text}; GEMINI_API_KEY holds another one", "unset the one that is not meant")
+        return warning("key", f"{text}; GEMINI_API_KEY contains another one", "unset the one you do not mean")
     return ok("key", text)
 
 
@@ -114,18 +114,18 @@ def _named(api: Api) -> str:
 def _model(api: Api) -> Finding:
     methods = api.described.methods if api.described else ()
     if methods and _METHOD not in methods:
-        text = f"{api.model} is there and does not offer {_METHOD}, only {', '.join(methods)}"
+        text = f"{api.model} exists, but does not offer {_METHOD}, only {', '.join(methods)}"
         return fault("model", text, _MENDS[Verdict.NOT_FOUND])
     known = catalogue().find(api.model)
     if known is None:
         return warning(
             "model",
-            f"{api.model} is there; whether it makes pictures and what they cost is not known here",
+            f"{api.model} exists; whether it makes pictures and what they cost is not known",
             "try it with `retouch run --limit 1`, or choose one that `retouch models` lists",
         )
     if known.warning:
         return warning("model", known.warning, _MENDS[Verdict.NOT_FOUND])
-    return ok("model", f"{known.id} is there and makes pictures")
+    return ok("model", f"{known.id} exists and makes pictures")
 
 
 def _shown(url: str) -> str:

@@ -56,7 +56,7 @@ def judge(broker: Broker) -> list[Finding]:
     wrong = [*_kind(server), *_keeping(server), *_speed(broker, server)]
     if server.hidden:
         # Managed servers do so; it is no fault, but what cannot be seen is not said to be well.
-        said += f"; {' and '.join(server.hidden)} cannot be used here, so that not all settings can be seen"
+        said += f"; {' and '.join(server.hidden)} cannot be used, so some settings cannot be checked"
     return [ok("redis", said), *wrong, *([] if wrong else [_well(broker, server)])]
 
 
@@ -70,7 +70,7 @@ def _well(broker: Broker, server: Server) -> Finding:
         if known
     ]
     # Messages are acknowledged when they are taken, and leases redeliver: no visibility timeout is waited for.
-    leases = f"leases of {broker.lease:g} s redeliver, whatever the visibility timeout"
+    leases = f"leases of {broker.lease:g} s are used instead of the visibility timeout"
     return ok("settings", ", ".join([*seen, leases]))
 
 
@@ -80,10 +80,10 @@ def _kind(server: Server) -> list[Finding]:
         text = f"{server.name} {server.version} is too old for Celery"
         found.append(fault("redis", text, "use Redis 6.2 or later, or Valkey"))
     if server.replica:
-        mend = "let RETOUCH_REDIS_URL name the primary"
-        found.append(fault("redis", "it is a replica, which takes no writes", mend))
+        mend = "set RETOUCH_REDIS_URL to the primary"
+        found.append(fault("redis", "it is a replica, which accepts no writes", mend))
     if server.cluster:
-        text = "it is a cluster, and retouch's scripts need all keys on one server"
+        text = "it is a cluster, but retouch needs all keys on one server"
         found.append(fault("redis", text, "use a single server (with replicas, if you like)"))
     if server.loading:
         found.append(warning("redis", "it is still loading its data", "wait; workers do so by themselves"))
@@ -93,21 +93,21 @@ def _kind(server: Server) -> list[Finding]:
 def _keeping(server: Server) -> list[Finding]:
     found = []
     if server.eviction not in (None, "noeviction"):
-        text = f"maxmemory-policy is {server.eviction}: when memory is full, leases and budgets are forgotten"
+        text = f"maxmemory-policy is {server.eviction}: when memory is full, leases and budgets are lost"
         mend = "set maxmemory-policy noeviction"
         # Without a limit nothing is evicted; the limit may come.
         found.append(
             warning("eviction", text, mend) if server.memory is None else fault("eviction", text, mend)
         )
     if server.memory is not None and server.memory > _FULL:
-        text = f"{server.memory:.0%} of its memory is used; a Redis that is full refuses writes"
-        found.append(warning("memory", text, "raise maxmemory, or take others' keys elsewhere"))
+        text = f"{server.memory:.0%} of its memory is used; a full Redis refuses writes"
+        found.append(warning("memory", text, "raise maxmemory, or move other applications' keys elsewhere"))
     if server.append_only is False:
-        text = "its append-only file is off: after a restart jobs are built again from the store, which takes time"
+        text = "its append-only file is off: after a restart, jobs must be restored from the store, which takes time"
         found.append(warning("persistence", text, "set appendonly yes and appendfsync everysec"))
     if server.write_failed:
-        mend = "make room on its disk, and look at its log"
-        found.append(fault("persistence", "its last write to disk has failed: it may refuse writes", mend))
+        mend = "free space on its disk, and check its log"
+        found.append(fault("persistence", "its last write to disk failed: it may refuse writes", mend))
     return found
 
 

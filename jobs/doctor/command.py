@@ -16,6 +16,7 @@ from jobs.doctor.finding import Finding, Grade, fault
 from jobs.masking import masked
 from pipeline.errors import BrokerError, RetouchError
 from pipeline.gemini.client import BASE_URL
+from pipeline.report.words import plural
 from workers.monitoring.inspection import Server, Workforce, inspect_workforce
 from workers.settings import lease_seconds
 
@@ -85,9 +86,9 @@ async def _in_time(check: str, facts: Awaitable[T]) -> T | Finding:
         async with asyncio.timeout(_DEADLINE):
             return await facts
     except TimeoutError:
-        text, mend = f"no answer within {_DEADLINE:.0f} s", "look at the network, and whether it is mounted"
+        text, mend = f"no answer within {_DEADLINE:.0f} s", "check the network, and that it is mounted"
     except Exception as error:  # noqa: BLE001 - one check that breaks must not hide what the others found
-        text, mend = f"{type(error).__name__}: {error}", "please report it: it is a fault of retouch itself"
+        text, mend = f"{type(error).__name__}: {error}", "please report this bug in retouch"
     return fault(check, text, mend)
 
 
@@ -113,7 +114,7 @@ def _lease() -> tuple[float, list[Finding]]:
     try:
         return lease_seconds(), []
     except RetouchError as error:
-        return _LEASE, [fault("settings", str(error), "mend the variable; workers do not start with it")]
+        return _LEASE, [fault("settings", str(error), "fix the variable; workers do not start with it")]
 
 
 def _base_url() -> str:
@@ -146,4 +147,4 @@ def _tell(found: Sequence[Finding], *, json: bool) -> None:
         output.write_line(f"{finding.grade:8} {finding.check:11} {finding.text}")
         if finding.mend:
             output.write_line(f"{'':20} -> {finding.mend}")
-    output.write_line(f"{count[Grade.FAULT]} at fault, {count[Grade.WARNING]} to know of")
+    output.write_line(f"{plural(count[Grade.FAULT], 'fault')}, {plural(count[Grade.WARNING], 'warning')}")

@@ -47,10 +47,10 @@ def judge(way: Way) -> list[Finding]:
     """What it means; whether it leads there is seen when the API is asked."""
     if way.absent:
         named = " and ".join(f"{name}={way.certificates[name]}" for name in way.absent)
-        return [fault("network", f"{named}: there is no such file", "mend it or unset it")]
+        return [fault("network", f"{named}: the file does not exist", "fix or unset it")]
     by = f"through the proxy {way.proxy}" if way.proxy else "without a proxy"
     trusted = " and ".join(f"{name}={path}" for name, path in way.certificates.items()) or "certifi's list"
-    return [ok("network", f"{by}; certificates are checked against {trusted}")]
+    return [ok("network", f"{by}; certificates are verified with {trusted}")]
 
 
 def _address(proxy: str) -> str:

@@ -13,10 +13,16 @@ def judge(model: str, aspect_ratio: str | None, image_size: str | None) -> list[
     if known is None:
         if not asked:
             return []
-        text = f"whether {model} makes {' and '.join(asked)} is not known here"
+        text = f"whether {model} makes {' and '.join(asked)} is not known"
         return [warning("sizes", text, "try it with `retouch run --limit 1`")]
     wrong = known.fault(aspect_ratio, image_size, 0)
     if wrong:
-        return [fault("sizes", wrong, "set --image-size and --aspect-ratio, or their RETOUCH_ variables, so")]
+        return [
+            fault(
+                "sizes",
+                wrong,
+                "set --image-size and --aspect-ratio (or their RETOUCH_ variables) accordingly",
+            )
+        ]
     made = ", ".join(known.sizes) or known.default_size or "one size"
     return [ok("sizes", f"{' and '.join(asked)} can be had" if asked else f"{known.id} makes {made}")]

@@ -47,9 +47,9 @@ def judge(table: Timetable) -> list[Finding]:
         return []
     said = plural(table.live, "schedule")
     if not table.scheduler:
-        text = f"{said}, and no scheduler is running: nothing starts by itself"
+        text = f"{said}, but no scheduler is running, so nothing starts"
         return [fault("schedules", text, "start `retouch scheduler`")]
     if table.waiting:
         text = f"{said}; a run of {', '.join(table.waiting[:3])} is to begin"
-        return [warning("schedules", text, "if that does not pass: the log of `retouch scheduler` says why")]
+        return [warning("schedules", text, "if this does not go away, see the log of `retouch scheduler`")]
     return [ok("schedules", f"{said}, and a scheduler is running")]

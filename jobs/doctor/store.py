@@ -70,16 +70,16 @@ def _remove(made: list[Path]) -> None:
 def judge(tried: Tried) -> list[Finding]:
     """What came of it means for jobs."""
     if tried.broken:
-        mend = "mend it as it says, or choose another place with RETOUCH_STORE or --out"
+        mend = "fix this, or choose another place with RETOUCH_STORE or --out"
         return [fault("store", tried.broken, mend)]
     found = []
-    text = f"{tried.where} can be written, and creates no file twice ({tried.seconds * 1000:.0f} ms)"
+    text = f"{tried.where} is writable and supports create-only writes ({tried.seconds * 1000:.0f} ms)"
     if tried.seconds > _SLOW:
-        mend = "bring workers and store closer together: every call waits for two puts"
+        mend = "move workers and store closer together: every call waits for two writes"
         found.append(warning("store", text, mend))
     else:
         found.append(ok("store", text))
     if tried.free is not None and tried.free < _LITTLE:
-        text = f"{tried.where} has {tried.free / 1e6:.0f} MB free, and a picture takes 1 to 25 MB"
-        found.append(warning("disk", text, "make room: jobs wait while the disk is full"))
+        text = f"{tried.where} has {tried.free / 1e6:.0f} MB free; a picture needs 1 to 25 MB"
+        found.append(warning("disk", text, "free some space: jobs wait while the disk is full"))
     return found

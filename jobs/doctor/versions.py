@@ -55,7 +55,7 @@ def judge(installed: Installed) -> list[Finding]:
     text = f"retouch {installed.retouch}, Python {installed.python}, {installed.system}; {packages}"
     if not installed.wrong:
         return [ok("versions", text)]
-    mend = "install retouch anew, in an environment of its own, as its README says"
+    mend = "reinstall retouch in its own environment, as described in its README"
     return [fault("versions", f"{text}; {'; '.join(installed.wrong)}", mend)]
 
 

@@ -11,17 +11,17 @@ def judge(workforce: Workforce) -> list[Finding]:
     before = workforce.before
     open_work = f"{before.rows} rows of {before.jobs} jobs are open"
     if not workforce.cards:
-        mend = "start `retouch worker`, on this machine or others"
+        mend = "start `retouch worker`, here or on another machine"
         if before.jobs:
-            return [fault("workers", f"{open_work} and no worker is there", mend)]
-        return [warning("workers", "no worker is there; nothing is open", f"{mend}, before you submit")]
+            return [fault("workers", f"{open_work} but no worker is running", mend)]
+        return [warning("workers", "no worker is running; no rows are open", f"{mend}, before you submit")]
     slots = sum(card.slots for card in workforce.cards)
     in_flight = sum(count for card in workforce.cards for count, *_ in card.jobs.values())
     there = f"{len(workforce.cards)} there with {slots} slots, {in_flight} calls in flight"
     waits = next((why for card in workforce.cards for *_, why in card.jobs.values() if why), None)
     if waits:
-        return [warning("workers", f"{there}; they wait: {waits}", "nothing, if that passes by itself")]
+        return [warning("workers", f"{there}; they wait: {waits}", "nothing, if this goes away by itself")]
     if workforce.overdue and not in_flight:
-        text = f"{there}, and {workforce.overdue} messages have been lying there for {OVERDUE:.0f} s"
-        return [fault("workers", text, "look at the workers' logs and restart them: they take no messages")]
-    return [ok("workers", f"{there}; {open_work if before.jobs else 'nothing is open'}")]
+        text = f"{there}, and {workforce.overdue} messages have been waiting for {OVERDUE:.0f} s"
+        return [fault("workers", text, "check the workers' logs and restart them: they receive no messages")]
+    return [ok("workers", f"{there}; {open_work if before.jobs else 'no rows are open'}")]

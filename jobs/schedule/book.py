@@ -120,7 +120,7 @@ class Book:
             return msgspec.json.decode(data, type=shape)
         except msgspec.DecodeError as error:
             raise StoreError(
-                f"{self.store.url}/{path} is not what retouch has written ({error}); put it back from a copy"
+                f"{self.store.url}/{path} was not written by retouch ({error}); put it back from a copy"
             ) from error
 
 

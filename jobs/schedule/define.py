@@ -37,7 +37,7 @@ def add(*, name: str, words: Sequence[str], json: bool, **values: Any) -> None:
     tz = time_options.zone(values["tz"])
     when = _when(values, tz, now)
     if when is None:
-        raise UsageError("say when: give --cron, --every or --at")
+        raise UsageError("when should it run? Give --cron, --every or --at")
     schedule = Schedule(
         name=name,
         version=1,
@@ -139,9 +139,7 @@ def _when(values: dict[str, Any], tz: str, now: float) -> When | None:
     """
     said = [name for name in _TIMES if values[name]]
     if len(said) > 1:
-        raise UsageError(
-            f"--{said[0]} and --{said[1]} cannot both be meant: give one of --cron, --every, --at"
-        )
+        raise UsageError(f"--{said[0]} and --{said[1]} exclude each other: give one of --cron, --every, --at")
     if values["cron"]:
         return time_options.cron(values["cron"], tz, now)
     if values["every"]:
@@ -156,9 +154,7 @@ async def _put(book: Book, schedule: Schedule) -> None:
         UsageError: somebody else has changed the schedule at the same moment.
     """
     if not await book.put(schedule):
-        raise UsageError(
-            f"schedule {schedule.name} was changed by somebody else just now: look at it, and try again"
-        )
+        raise UsageError(f"schedule {schedule.name} was just changed by someone else: check it and try again")
     try:
         async with redis_at(environment.redis_url()) as redis:
             copies = Schedules(redis, book.store.url)

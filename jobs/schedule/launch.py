@@ -201,9 +201,7 @@ class _Making:
             job=self.claim.job,
             out=self.folder.store.url,
             created_at=utc(time.time()),
-            note=skipped(picked, self.schedule.name)
-            if picked
-            else f"A run of schedule {self.schedule.name}.",
+            note=skipped(picked, self.schedule.name) if picked else f"Run of schedule {self.schedule.name}.",
         )
         await self.folder.create(spec)
         failpoint("slot_opened")
@@ -223,7 +221,7 @@ def skipped(picked: Picked, name: str | None = None) -> str:
         if count
     ]
     said = f"{', '.join(counts) or 'nothing new'}; skipped: {picked.unchanged:,} unchanged"
-    return f"A run of schedule {name}: {said}." if name else said
+    return f"Run of schedule {name}: {said}." if name else said
 
 
 def _as_begun(there: Spec) -> dict[str, object]:
@@ -248,7 +246,7 @@ def _check_cost(asked: JobOptions, manifest: Manifest, name: str) -> None:
     about = "about" if survey.cost.whole else "at least"
     raise UsageError(
         f"{plural(survey.calls, 'call')} for {about} {money(known)}, more than --confirm-above "
-        f"{asked.confirm_above:g}, and there is nobody to ask: `retouch schedule edit {name} -- --budget USD`"
+        f"{asked.confirm_above:g}, and nobody can be asked: `retouch schedule edit {name} -- --budget USD`"
     )
 
 

@@ -28,8 +28,8 @@ from workers.submitting import redis_at
 _UPCOMING = 3
 #: Characters of what came of a run in the list; `show` says all of it.
 _CAME = 140
-_WAITS = "the log of `retouch scheduler` says what it waits for"
-_NO_SCHEDULER = "No scheduler is running, so that nothing starts by itself: start `retouch scheduler`."
+_WAITS = "see the log of `retouch scheduler`"
+_NO_SCHEDULER = "No scheduler is running, so no run will start: start `retouch scheduler`."
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +124,7 @@ def lines(shown: Shown) -> list[str]:
         f"{shown.name}  {shown.when}  ({shown.state})",
         f"  next    {upcoming_}",
         f"  submit  {shown.submit}",
-        f"  {policies}{', incremental: new and changed pictures alone' if shown.incremental else ''}",
+        f"  {policies}{', incremental: only new and changed pictures' if shown.incremental else ''}",
     ]
 
 
@@ -161,7 +161,7 @@ async def _show_all(*, json: bool) -> None:
     if json:
         output.write_json([msgspec.structs.replace(shown, last=_last(shown), runs=None) for shown in found])
     elif not found:
-        output.say(f"No schedules in {book.store.url} yet: `retouch schedule add` makes one.")
+        output.say(f"No schedules in {book.store.url} yet: add one with `retouch schedule add`.")
     else:
         for line in _table(found):
             output.write_line(line)
@@ -258,4 +258,4 @@ async def _say_who_is_there(book: Book) -> None:
             if not await Schedules(redis, book.store.url).scheduler_there() and await book.names():
                 output.say(_NO_SCHEDULER)
     except BrokerError as error:
-        output.say(f"{error}; whether a scheduler is running cannot be seen.")
+        output.say(f"{error}; whether a scheduler is running is not known.")

@@ -75,8 +75,8 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
     except ManifestError:
         if incremental:
             raise UsageError(
-                f"--incremental: {asked.manifest} is no folder of pictures and no glob; leave it out, and each run "
-                "edits every row"
+                f"--incremental: {asked.manifest} is not a folder of pictures or a glob; without --incremental "
+                "each run edits every row"
             ) from None
         # Whatever is wrong with it is said here.
         with opened_manifest(asked):
@@ -101,7 +101,7 @@ def asked_of(options: dict[str, Any]) -> JobOptions:
     try:
         return asked_for({name: params[name].type_cast_value(context, options[name]) for name in options})
     except click.BadParameter as error:
-        raise UsageError(f"the schedule's options cannot be meant any more: {error.message}") from error
+        raise UsageError(f"the schedule's options are no longer valid: {error.message}") from error
 
 
 def as_typed(options: dict[str, Any]) -> str:

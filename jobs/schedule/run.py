@@ -26,12 +26,12 @@ def run_now(*, name: str, json: bool) -> None:
     if json:
         output.write_json(outcome or {"slot": slot, "ended": "queued", "job": None})
     elif outcome is None:
-        output.say("Queued: `retouch scheduler` starts it when the run before it has ended.")
+        output.say("Queued: `retouch scheduler` starts it when the previous run has ended.")
     elif outcome.job:
         output.say(f"{f'{outcome.reason}. ' if outcome.reason else ''}Watch it: retouch watch {outcome.job}")
         output.write_line(outcome.job)
     else:
-        output.say(f"No job was made: {outcome.reason}.")
+        output.say(f"No job was created: {outcome.reason}.")
 
 
 async def _run(name: str) -> tuple[str, Outcome | None]:

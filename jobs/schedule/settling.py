@@ -95,7 +95,7 @@ def _waits(schedule: Schedule, claim: Claim) -> bool:
 
 async def _settled(schedule: Schedule, claim: Claim, begin: Begin) -> Outcome | None:
     if schedule.removed:
-        return outcome_of(claim, Ended.SKIPPED, "the schedule was removed before its run began")
+        return outcome_of(claim, Ended.SKIPPED, "the schedule was removed before its run started")
     late = claim.claimed_at - claim.moment > LATE
     if late and schedule.missed is Missed.SKIP:
         return outcome_of(claim, Ended.MISSED, "no scheduler was running")

@@ -34,7 +34,7 @@ def zone(name: str | None) -> str:
         near = difflib.get_close_matches(name.casefold().replace(" ", "_"), _by_city(), 3, 0.8)
         meant = ", ".join(dict.fromkeys(_by_city()[match] for match in near))
         mend = f"did you mean {meant}?" if meant else "name one such as Europe/Paris or UTC"
-        raise UsageError(f"--tz {name}: there is no such time zone; {mend}")
+        raise UsageError(f"--tz {name}: this time zone does not exist; {mend}")
     return found
 
 
@@ -53,10 +53,10 @@ def cron(expression: str, tz: str, now: float) -> Cron:
         CronSim(expression, datetime.fromtimestamp(now, UTC))
     except CronSimError as error:
         bad = str(error).removeprefix("Bad ")
-        raise UsageError(f"--cron {expression!r}: its {bad} cannot be meant; see `man 5 crontab`") from error
+        raise UsageError(f"--cron {expression!r}: its {bad} is not valid; see `man 5 crontab`") from error
     made = Cron(expression, tz)
     if not upcoming(made, now, 1):
-        raise UsageError(f"--cron {expression!r}: there is no such day in any year")
+        raise UsageError(f"--cron {expression!r}: no year has such a day")
     return made
 
 
@@ -93,7 +93,9 @@ def at(text: str, tz: str, now: float) -> At:
     if typed.tzinfo is None:
         typed = typed.replace(tzinfo=ZoneInfo(tz))
         if typed.astimezone(UTC).astimezone(typed.tzinfo).replace(tzinfo=None) != typed.replace(tzinfo=None):
-            raise UsageError(f"--at {text}: the clock leaves that time out in {tz}; give one an hour later")
+            raise UsageError(
+                f"--at {text}: this time is skipped by daylight saving in {tz}; give one an hour later"
+            )
     moment = int(typed.timestamp())
     if moment <= now:
         raise UsageError(f"--at {text}: has passed, it is {_shown(now, typed.tzinfo or UTC)} now")

@@ -12,9 +12,9 @@ from pipeline.status import State
 T = TypeVar("T")
 
 #: Why a job stands still or comes to its end, as people read it; `run` and workers say the same.
-PAUSED = "paused by `retouch pause`; `retouch resume` lets it go on"
+PAUSED = "paused by `retouch pause`; `retouch resume` continues it"
 CANCELLED = "cancelled by `retouch cancel`"
-CANCELLING = "being cancelled: calls in flight are let finish, the rest is settled as cancelled"
+CANCELLING = "being cancelled: calls in flight finish, the rest is recorded as cancelled"
 
 
 class Brake:

@@ -203,7 +203,7 @@ class Calls:
         except BadPicture as bad:
             return Received(bad_picture(judged, str(bad)))
         if is_unchanged(verified.sha256, self.pictures):
-            return Received(unchanged(judged, "its bytes are those of the input"))
+            return Received(unchanged(judged, "it is identical to the input"))
         return Received(judged, await self.keep(verified, data))
 
     async def keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:

@@ -8,7 +8,7 @@ from pipeline.ports import Lease
 from pipeline.status import State
 
 OVER_BUDGET = (
-    "budget: the next call would pass the job's budget; raise it with --budget and run the same command again"
+    "budget: the next call would exceed the job's budget; raise --budget and run the same command again"
 )
 
 

@@ -43,8 +43,8 @@ class LocalProgress:
             self.unreachable = None
         elif attempt.verdict is Verdict.NETWORK:
             self.unreachable = (
-                f"the API cannot be reached ({attempt.detail}): look at the network, at HTTPS_PROXY and at "
-                "GOOGLE_GEMINI_BASE_URL; it is tried again"
+                f"the API cannot be reached ({attempt.detail}): check the network, HTTPS_PROXY and "
+                "GOOGLE_GEMINI_BASE_URL; retouch keeps trying"
             )
         self.totals += Totals(
             verdicts={attempt.verdict: 1},

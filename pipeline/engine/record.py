@@ -64,7 +64,7 @@ def output(path: str, verified: VerifiedPicture, size: int) -> OutputPicture:
 def _notes(edit: Edit, inputs: tuple[SentPicture, ...]) -> Iterator[str]:
     for name, picture in zip(edit.images, inputs, strict=False):
         if picture.first_of_several:
-            yield f"{traceable(name)} has several frames or pages: the first alone was sent"
+            yield f"{traceable(name)} has several frames or pages; only the first was sent"
 
 
 def _as_named(edit: Edit, inputs: tuple[SentPicture, ...]) -> tuple[InputPicture, ...]:

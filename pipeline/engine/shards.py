@@ -171,7 +171,7 @@ async def _adopted(opened: OpenShard, row: Row) -> Record | None:
     try:
         verified = await loop.run_in_executor(job.decoders, verify, data)
     except BadPicture as bad:
-        outcome, reason = Outcome.FAILED, f"bad_image: {path} is there already and is no picture ({bad})"
+        outcome, reason = Outcome.FAILED, f"bad_image: {path} already exists and is not a picture ({bad})"
         images: tuple[OutputPicture, ...] = ()
     else:
         outcome = Outcome.DONE

@@ -33,8 +33,8 @@ def access(environment: Mapping[str, str] = os.environ) -> Access:
     key = environment.get("GOOGLE_API_KEY", "").strip() or environment.get("GEMINI_API_KEY", "").strip()
     if not key:
         raise KeyMissing(
-            "no API key: set GEMINI_API_KEY (a key comes from https://aistudio.google.com/apikey), "
-            "or try everything without one with `retouch emulator`"
+            "no API key: set GEMINI_API_KEY (get a key at https://aistudio.google.com/apikey), "
+            "or try retouch without one with `retouch emulator`"
         )
     base_url = environment.get("GOOGLE_GEMINI_BASE_URL", "").strip() or BASE_URL
     root_of(base_url)

@@ -246,7 +246,7 @@ def checked_key(key: str) -> str:
     if not key:
         raise KeyMissing("there is no API key: set GEMINI_API_KEY (https://aistudio.google.com/apikey)")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise UsageError("the API key holds a character that no key has; copy it anew")
+        raise UsageError("the API key contains a character that no key has; copy it again")
     return key
 
 

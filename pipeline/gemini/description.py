@@ -43,7 +43,7 @@ async def describe(client: Client, model: str, seconds: float) -> Description:
     try:
         described = msgspec.json.decode(response.content, type=_Model)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        detail = "what answers is not the API: it describes the model with something that is not its JSON"
+        detail = "what answers is not the API: its description of the model is not the expected JSON"
         return Description(
             refused=msgspec.structs.replace(judge(_answer(response)), detail=detail), date=date
         )

@@ -43,11 +43,11 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 # What the transport's texts say in a way that no person could use.
 _PLAIN: dict[type[BaseException], str] = {
     aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
-    aiohttp.ClientPayloadError: "the answer ended before it was whole",
+    aiohttp.ClientPayloadError: "the answer ended before it was complete",
     aiohttp.http_exceptions.ContentLengthError: "the answer is shorter than it announced",
-    aiohttp.http_exceptions.TransferEncodingError: "the answer ended before it was whole",
-    aiohttp.http_exceptions.BadStatusLine: "what answered does not speak HTTP",
-    aiohttp.http_exceptions.BadHttpMessage: "what answered does not speak HTTP",
+    aiohttp.http_exceptions.TransferEncodingError: "the answer ended before it was complete",
+    aiohttp.http_exceptions.BadStatusLine: "the answer is not HTTP",
+    aiohttp.http_exceptions.BadHttpMessage: "the answer is not HTTP",
 }
 
 

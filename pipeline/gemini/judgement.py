@@ -22,7 +22,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """One answer, or its absence, judged by the table of ``verdicts.md``.
 
     Attributes:
-        scope: ``account``: every call meets it, a person is needed; ``model``: every call to this model does;
+        scope: ``account``: every call meets it, it needs you; ``model``: every call to this model does;
             ``row``: this row's doing; ``none``: nobody's.
         counted: it uses up one of the row's tries.
         unknown: the request was sent and its outcome is not known: it may have been paid for.

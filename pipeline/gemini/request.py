@@ -93,5 +93,5 @@ def _json(value: Any) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         raise InvalidInput(
-            "prompt", "the prompt holds half a character (a lone surrogate); write it anew"
+            "prompt", "the prompt contains half a character (a lone surrogate); type it again"
         ) from None

@@ -159,7 +159,7 @@ def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
     if proxy.scheme not in ("http", "https") or not proxy.host:
         shown = f"{proxy.scheme}://{proxy.host}" if proxy.host else "its value"
         raise UsageError(
-            f"the environment's proxy ({shown}) is not http(s)://host:port, which is all that retouch can use"
+            f"the environment's proxy ({shown}) is not http(s)://host:port, the only kind that retouch supports"
         )
     headers = {}
     if proxy.userinfo:
@@ -182,4 +182,4 @@ def certificates() -> ssl.SSLContext:
         return ssl.create_default_context(cafile=file, capath=folder)
     except (OSError, ssl.SSLError) as error:
         named = " and ".join(f"{n}={v}" for n, v in (("SSL_CERT_FILE", file), ("SSL_CERT_DIR", folder)) if v)
-        raise UsageError(f"{named} cannot be read as certificates ({error}); mend or unset it") from None
+        raise UsageError(f"{named} does not contain valid certificates ({error}); fix or unset it") from None

@@ -146,4 +146,4 @@ def _read(picture: SentPicture, start: int, end: int) -> bytes:
 
 
 def _changed(picture: SentPicture, what: str) -> InvalidInput:
-    return InvalidInput("changed", f"{picture.path} is not what was checked before: {what}")
+    return InvalidInput("changed", f"{picture.path} has changed since it was checked: {what}")

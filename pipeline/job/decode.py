@@ -36,4 +36,4 @@ def decode_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> l
 
 
 def _damaged(where: str, error: msgspec.DecodeError) -> JobError:
-    return JobError(f"{where} is damaged ({error}): put it back as it was, or begin a new job")
+    return JobError(f"{where} is damaged ({error}): restore it, or start a new job")

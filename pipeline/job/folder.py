@@ -93,9 +93,7 @@ class JobFolder:
         try:
             return msgspec.json.decode(data, type=Spec)
         except msgspec.DecodeError as error:
-            raise JobError(
-                f"{self.store.url}/job.json is not a job of retouch: choose another --out"
-            ) from error
+            raise JobError(f"{self.store.url}/job.json is not a retouch job: choose another --out") from error
 
     async def create(self, spec: Spec) -> bool:
         """Write ``job.json``; false when another got there first.
@@ -116,8 +114,8 @@ class JobFolder:
         others = [name for name in await self.store.names("") if name not in ours]
         if others and await self.store.get("job.json", 1) is None:
             raise JobError(
-                f"{self.store.url} holds other files ({others[0]}, …) and no job of retouch: "
-                "choose an empty or a new folder with --out"
+                f"{self.store.url} holds other files ({others[0]}, …) but no retouch job: "
+                "choose an empty or new folder with --out"
             )
 
     async def wanted(self) -> Wanted:

@@ -39,8 +39,8 @@ class PlanFiles:
         path, plan = _path(shard, 1), _encoded(edits)
         if not await self._store.put_new(path, plan) and await self._store.get(path) != plan:
             raise JobError(
-                f"{self._store.url}: another process has planned shard {shard} with other rows; see that one alone "
-                "works on this job, and run the same command again"
+                f"{self._store.url}: another process has planned shard {shard} with other rows; make sure that only "
+                "one works on this job, and run the same command again"
             )
         failpoint(PLAN_STEP)
 
@@ -115,7 +115,7 @@ class PlanFiles:
 
     def _gone(self, shard: int) -> JobError:
         return JobError(
-            f"{self._store.url}: the plan of shard {shard} is gone; start the job anew in a new folder"
+            f"{self._store.url}: the plan of shard {shard} is gone; start the job again in a new folder"
         )
 
 

@@ -64,7 +64,7 @@ class Planner:
         if self.manifest is None:
             if there is None:
                 raise JobError(
-                    f"{self.spec.out}: its manifest was never read to its end, and is not there now"
+                    f"{self.spec.out}: its manifest was never read completely, and does not exist any more"
                 )
             return
         self._source = await asyncio.to_thread(self.manifest.fingerprint)
@@ -182,7 +182,7 @@ class Planner:
         if unlike is not None:
             raise JobError(
                 f"{self.spec.manifest} has changed since this job began, in row {unlike.row} (line "
-                f"{unlike.line}), which the job has taken up already{_OTHERWISE}"
+                f"{unlike.line}), which the job has already processed{_OTHERWISE}"
             )
 
     def _add(self, tally: Tally) -> None:
@@ -196,9 +196,7 @@ class Planner:
 
 
 #: How to go on with a manifest that is another one.
-_OTHERWISE = (
-    ": put it back as it was, or start a new job with another --out; --reuse takes over what is paid for"
-)
+_OTHERWISE = ": restore it, or start a new job with another --out; --reuse reuses what is already paid for"
 
 
 async def begins_alike(folder: JobFolder, manifest: Manifest) -> bool:

@@ -65,7 +65,7 @@ async def find_exact(store: Store, job: str) -> Entry | None:
         return msgspec.json.decode(data, type=Entry)
     except msgspec.DecodeError as error:
         raise JobError(
-            f"{store.url}/{JOBS}/{job} is damaged ({error}): remove it; the job is still known by its folder"
+            f"{store.url}/{JOBS}/{job} is damaged ({error}): remove it; you can still use the job by its folder"
         ) from error
 
 
@@ -154,7 +154,7 @@ async def last_status(folder: JobFolder) -> Status | None:
         return msgspec.json.decode(data, type=Status)
     except msgspec.DecodeError as error:
         log.warning(
-            "report_damaged: %s/report.json cannot be read (%s); `retouch report` writes it anew",
+            "report_damaged: %s/report.json cannot be read (%s); `retouch report` writes it again",
             folder.store.url,
             error,
         )

@@ -107,11 +107,11 @@ def _note(spec: Spec) -> str | None:
     apart = None
     if there and not here and not spec.uploaded:
         apart = (
-            f"Pictures of {spec.root} are not shown as they were, for the report lies elsewhere: "
-            "`retouch submit --upload` copies them beside it."
+            f"The originals in {spec.root} are not shown, because the report is stored elsewhere; "
+            "`retouch submit --upload` copies them next to it."
         )
     elif here and not there:
-        apart = f"Pictures of {spec.root} are not shown as they were, for the report lies elsewhere."
+        apart = f"The originals in {spec.root} are not shown, because the report is stored elsewhere."
     return " ".join(filter(None, (spec.note, apart))) or None
 
 

@@ -66,9 +66,13 @@ async def plan_round(
     if not plans:
         asked = f" for {', '.join(sorted(reasons))}" if reasons else ""
         there = ", ".join(f"{count:,} {code}" for code, count in met.most_common(8))
-        why = f"what is not done has other reasons: {there}" if there else "every row that is settled is done"
+        why = (
+            f"the rows that are not done have other reasons: {there}"
+            if there
+            else "every finished row is done"
+        )
         unsettled = [shard for shard in range(1, shards + 1) if await folder.shards.folded(shard) is None]
-        more = "; rows that are not settled yet are for the command that began the job" if unsettled else ""
+        more = "; unfinished rows are processed by the command that started the job" if unsettled else ""
         raise JobError(f"nothing to retry{asked}: {why}{more}")
     return RoundPlan(number, plans)
 
@@ -82,7 +86,7 @@ async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
     await folder.plans.add_to_round(plan.number, plan.plans)
     entry = Round(number=plan.number, shards=sorted(plan.plans), opened_at=utc(time.time()))
     if not await folder.rounds.open(entry):
-        raise JobError("another retry of this job was begun at the same moment: look at its status first")
+        raise JobError("another retry of this job was started at the same moment: check its status first")
     await folder.want(msgspec.structs.replace(await folder.wanted(), state=State.RUNNING))
 
 

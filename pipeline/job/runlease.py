@@ -84,7 +84,7 @@ def ttl() -> float:
     try:
         return max(float(text), 0.5)
     except ValueError:
-        raise UsageError(f"RETOUCH_LEASE_SECONDS={text!r} is not a number of seconds: mend it") from None
+        raise UsageError(f"RETOUCH_LEASE_SECONDS={text!r} is not a number of seconds: fix it") from None
 
 
 async def _take(store: Store) -> tuple[int, RunLease]:
@@ -121,7 +121,7 @@ async def _see_it_die(store: Store, number: int, lease: RunLease) -> None:
         if (newest, now) != (number, lease):
             holder = (now or lease).holder
             raise JobError(
-                f"{store.url} is held by {holder}, which is running this job: wait for it, watch it with "
+                f"{store.url} is held by {holder}, which is running this job: wait for it, follow it with "
                 f"`retouch watch {store.url}`, or stop it with Ctrl-C there"
             )
 
@@ -134,7 +134,7 @@ async def _keep(store: Store, number: int, lease: RunLease, lost: Callable[[str]
         with contextlib.suppress(StoreError):
             newest, now = await _newest(store)
             if newest > number:
-                lost(f"{now.holder if now else 'another run'} has taken this job over: watch it there")
+                lost(f"{now.holder if now else 'another run'} has taken over this job: follow it there")
                 return
             lease = msgspec.structs.replace(lease, beat=lease.beat + 1, at=time.time())
             await store.put(_path(number), msgspec.json.encode(lease))

@@ -41,7 +41,7 @@ async def run_lock(store: Store, lost: Callable[[str], None] = lambda _: None) -
     with file_lock(
         path,
         lambda holder: (
-            f"{store.url} is held by {holder}, which is running this job: wait for it, watch it with "
+            f"{store.url} is held by {holder}, which is running this job: wait for it, follow it with "
             f"`retouch watch {store.url}`, or stop it with Ctrl-C there"
         ),
     ):

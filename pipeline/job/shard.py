@@ -151,6 +151,6 @@ def adopted(intent: Intent, *, usable: bool) -> History:
             verdict=Verdict.IMAGE if usable else Verdict.BAD_IMAGE,
             counted=True,
             prompt_variant=intent.variant,
-            detail="its picture was found stored",
+            detail="its picture was already stored",
         )
     )

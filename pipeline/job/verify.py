@@ -104,7 +104,7 @@ class Verifier:
             except Missing:
                 path.unlink(missing_ok=True)
         if not path.is_file():
-            self._flaw("missing", _RESULTS, "is not there: `retouch report` writes it")
+            self._flaw("missing", _RESULTS, "does not exist: `retouch report` writes it")
             return None
         return _Results(path.open("rb"), self._found)
 
@@ -129,7 +129,7 @@ class Verifier:
 
     def _record(self, record: Record) -> None:
         if record.outcome is Outcome.DONE and not record.images:
-            self._flaw("no_picture", _RESULTS, "is done, and its record names no picture", record.row)
+            self._flaw("no_picture", _RESULTS, "is done, but its record names no picture", record.row)
         if self._next_row is not None and record.row != self._next_row:
             self._flaw("rows", _RESULTS, f"comes where row {self._next_row} should", record.row)
         self._next_row = self._next_row and record.row + 1
@@ -142,7 +142,7 @@ class Verifier:
 
         path = PurePosixPath(picture.path)
         if path.parent != PurePosixPath(_IMAGES) or path.name == "..":
-            return flaw("outside", f"is not directly inside {_IMAGES}/: it is not looked at")
+            return flaw("outside", f"is not directly inside {_IMAGES}/ and was not checked")
         data = await self._folder.store.get(picture.path)
         self._pictures += 1
         if data is None:
@@ -155,7 +155,7 @@ class Verifier:
             ("type", sniff(data[:64]) or "unknown", picture.mime_type),
         ):
             if there != said:
-                return flaw(code, f"is {there}, and its record says {said}")
+                return flaw(code, f"is {there}, but its record says {said}")
         return None
 
     async def _whole(self) -> None:
@@ -220,7 +220,7 @@ class _Results:
 
     def _say(self, message: str) -> None:
         self._differs = True
-        message = f"{message}: `retouch report` writes it anew"
+        message = f"{message}: `retouch report` writes it again"
         self._found(Flaw(code="results", path=_RESULTS, message=message))
 
 

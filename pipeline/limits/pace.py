@@ -44,10 +44,10 @@ def hold_said(seconds: float, now: float) -> str:
     """That the API asked for a pause of *seconds*, and until when."""
     until = datetime.fromtimestamp(now + seconds, UTC)
     if seconds <= _LONG:
-        return f"the API asked for a pause; calls go on at {until:%H:%M:%S} UTC"
+        return f"the API asked for a pause; calls continue at {until:%H:%M:%S} UTC"
     return (
-        f"the API's quota for the day is used up; calls go on at {until:%Y-%m-%d %H:%M} UTC, "
-        "when a new day has begun in California"
+        f"the API's daily quota is used up; calls continue at {until:%Y-%m-%d %H:%M} UTC, "
+        "when it resets (midnight Pacific time)"
     )
 
 

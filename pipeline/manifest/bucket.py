@@ -53,20 +53,20 @@ class BucketPictures:
         _ = self._listed
         said = []
         if self._left_out:
-            said.append(f"{self.root}: left out {self._left_out} that are no pictures by their names.")
+            said.append(f"{self.root}: skipped {self._left_out} whose names are not those of pictures.")
         if self._folders:
+            which = "1 subfolder" if self._folders == 1 else f"{self._folders} subfolders"
             said.append(
-                f"{self.root}: left out {self._folders} folders in it; a glob such as '{self.root}/**/*.jpg' goes "
-                "into them."
+                f"{self.root}: skipped {which}; a glob such as '{self.root}/**/*.jpg' includes subfolders."
             )
         return tuple(said)
 
     def rows(self) -> Iterator[Raw]:
         if not self._listed:
             raise ManifestError(
-                f"{self.root} holds no picture; name a folder in the bucket that does."
+                f"{self.root} contains no pictures; name a folder that does."
                 if self._pattern is None
-                else f"{self._shown} matches no object; end the name of a folder with a /."
+                else f"{self._shown} matches no object; the name of a folder must end with a /."
             )
         for number, picture in enumerate(self._listed, 1):
             faults = tuple(name_faults(picture.image, number))

@@ -57,7 +57,7 @@ def row_name(cells: Mapping[str, Any], column: str, faults: list[Fault] | None =
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return _text(cells, column, faults if faults is not None else [], "a text or a whole number")
+    return _text(cells, column, faults if faults is not None else [], "text or a whole number")
 
 
 def _text(cells: Mapping[str, Any], column: str, faults: list[Fault], kind: str = "a text") -> str | None:
@@ -130,7 +130,7 @@ def _no_prompt(cells: Mapping[str, Any]) -> Fault:
 
 def _refuse_nul(text: str, column: str, faults: list[Fault]) -> None:
     if "\0" in text:
-        message = f"{column} holds a NUL character, which no text or path has; write the manifest again."
+        message = f"{column} holds a NUL character, which is not allowed; write the manifest again."
         faults.append(Fault(code="nul", message=message, column=column))
 
 

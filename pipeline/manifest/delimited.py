@@ -130,7 +130,7 @@ class Delimited:
             if not any(map(str.strip, fields)):
                 continue  # blank, or a spreadsheet's row of nothing but separators
             if line <= doubtful and len(fields) != layout.width:
-                message = "the line stands inside a quote that a row above opens; close that."
+                message = "the line is inside a quote that was opened in a row above; close that quote."
                 yield unreadable(line, "open_quote", message)
                 continue
             yield _row(line, fields, layout, beyond_ascii=feed.beyond_ascii)
@@ -194,7 +194,11 @@ def _known(line: str, delimiter: str) -> tuple[int, int]:
 def _unparsed(line: int, last: int, error: Exception) -> Raw:
     if last == line and isinstance(error, _TooLongError):
         return unreadable(line, "too_long", f"the row is longer than {LONGEST:,} characters; shorten it.")
-    where = f"a quote that opens here does not end well by line {last}" if last > line else "a quote is wrong"
+    where = (
+        f"a quote that opens here is not closed correctly by line {last}"
+        if last > line
+        else "a quote is wrong"
+    )
     what = f" ({error})" if str(error) else ""
     return unreadable(line, "open_quote", f"{where}{what}; close it, and double a quote inside quotes.")
 

@@ -44,7 +44,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
                 yield cast("BinaryIO", gzip.GzipFile(fileobj=plain)) if self.zipped else plain
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ManifestError(
-                f"{self.shown}: the gzip data is cut off or damaged ({error}); make or copy it again."
+                f"{self.shown}: the gzip data is truncated or damaged ({error}); create or copy it again."
             ) from error
         except OSError as error:
             raise ManifestError(f"{self.shown} cannot be read: {error.strerror or error}.") from error

@@ -90,7 +90,7 @@ class JsonLines:
         cells = {self._spelling(key): cell for key, cell in value.items()}
         if len(cells) < len(value):
             again = columns.listed(columns.repeated([key.strip() for key in value]))
-            message = f"two keys are spelt {again} but for case and spaces; remove one."
+            message = f"two keys are both {again}, apart from case and spaces; remove one."
             faults = (*faults, Fault(code="duplicate_column", message=message, line=number))
         return Raw(number, cells, faults)
 

@@ -143,7 +143,7 @@ def open_pictures(argument: str, *, prompt: str | None) -> Pictures | BucketPict
     _check_options(prompt, None, 1)
     reader = _reader(locate(argument, None), prompt)
     if not isinstance(reader, Pictures | BucketPictures):
-        raise ManifestError(f"{argument} is no folder of pictures and no glob.")
+        raise ManifestError(f"{argument} is neither a folder of pictures nor a glob.")
     return reader
 
 
@@ -184,7 +184,7 @@ def _reader(place: Place, prompt: str | None) -> Reader:
     if place.file is None:
         if prompt is None:
             raise ManifestError(
-                f'{place.source} says no prompt; add --prompt "what to do with each picture".'
+                f'{place.source} has no prompts; add --prompt "what to do with each picture".'
             )
         if isinstance(place.root, str):
             return BucketPictures(place.root, place.pattern, place.source)

@@ -65,7 +65,7 @@ class Parquet:
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             # ValueError: text that is not UTF-8, and dates that Python cannot hold.
             what = str(error).strip().split("\n")[0].rstrip(".")
-            raise ManifestError(f"{self._file.shown} is no Parquet file that can be read: {what}.") from error
+            raise ManifestError(f"{self._file.shown} is not a readable Parquet file: {what}.") from error
 
 
 def _holds_bytes(kind: Any) -> bool:

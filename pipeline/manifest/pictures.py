@@ -62,12 +62,12 @@ class Pictures:
         if files:
             which = _some(files)
             notes.append(
-                f"{self._shown}: left out {len(files)} that are no pictures by their names ({which})."
+                f"{self._shown}: skipped {len(files)} whose names are not those of pictures ({which})."
             )
         if folders:
             which = "1 folder" if len(folders) == 1 else f"{len(folders)} folders"
-            mend = f"a glob such as '{self._shown.rstrip('/')}/**/*.jpg' goes into them"
-            notes.append(f"{self._shown}: left out {which} in it ({_some(folders)}); {mend}.")
+            mend = f"a glob such as '{self._shown.rstrip('/')}/**/*.jpg' includes them"
+            notes.append(f"{self._shown}: skipped {which} ({_some(folders)}); {mend}.")
         return tuple(notes)
 
     def rows(self) -> Iterator[Raw]:
@@ -146,7 +146,7 @@ class Pictures:
                 if not hidden and there and ours.isdisjoint(path.parents):
                     yield relative.as_posix()
         except (OSError, ValueError, NotImplementedError) as error:
-            raise ManifestError(f"{self._shown} is not a pattern that can be matched: {error}.") from error
+            raise ManifestError(f"{self._shown} is not a valid pattern: {error}.") from error
 
     def _jobs_below(self) -> frozenset[Path]:
         return frozenset(inside.parent for inside in self.root.glob("**/.retouch")) - {self.root}

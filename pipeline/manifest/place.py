@@ -88,7 +88,7 @@ def locate(argument: str, spooled: Path | None) -> Place:
     if "://" in argument:
         raise ManifestError(f"{argument} is a URL; download the manifest and name the file.")
     if not argument.strip():
-        raise ManifestError(f"no manifest is named; {_TAKES}.")
+        raise ManifestError(f"no manifest given; {_TAKES}.")
     # Not resolved: links are, when a picture is looked at.
     path = Path(os.path.abspath(Path(argument).expanduser()))  # noqa: PTH100
     try:
@@ -123,7 +123,7 @@ def _glob_in_bucket(url: str) -> Place:
     parts = key.split("/")
     first = next((number for number, part in enumerate(parts) if _MAGIC_CHARACTERS.intersection(part)), None)
     if first is None:
-        raise ManifestError(f"{url}: the name of a bucket is no pattern; name it in full.")
+        raise ManifestError(f"{url}: a bucket's name cannot be a pattern; write it in full.")
     root = "/".join([bucket, *parts[:first]])
     return Place(source=url, root=root, format=Format.PICTURES, pattern="/".join(parts[first:]))
 
@@ -140,7 +140,7 @@ def _found(path: Path, argument: str) -> Place:
 
 def _file(path: Path, shown: str) -> Place:
     if not path.is_file():
-        raise ManifestError(f"{shown} is no regular file; give - and pipe JSONL in.")
+        raise ManifestError(f"{shown} is not a regular file; pass - and pipe JSONL in.")
     zipped = path.suffix.lower() == ".gz"
     found = _format_of(path)
     if found is None:
@@ -170,7 +170,7 @@ def _refusal(shown: str, suffix: str, *, zipped: bool) -> str:
         )
     if suffix in {".parquet", ".pq"} and zipped:
         return f"{shown}: unpack it first; Parquet is compressed within."
-    return f"{shown}: its name does not say its format; {_TAKES}."
+    return f"{shown}: its name does not show its format; {_TAKES}."
 
 
 def _glob(path: Path) -> Place:
@@ -189,7 +189,7 @@ def _verify(file: File, expected: Format) -> None:
         raise ManifestError(f"{file.shown} is empty; write a manifest into it.")
     if expected is Format.PARQUET:
         if not head.startswith(b"PAR1"):
-            raise ManifestError(f"{file.shown} is not a Parquet file; name it after what it is.")
+            raise ManifestError(f"{file.shown} is not a Parquet file; rename it.")
         return
     for magic, what in _MAGIC:
         if head.startswith(magic):

@@ -13,7 +13,7 @@ from pipeline.errors import ManifestError, StoreError
 def spool(stdin: BinaryIO, path: Path) -> Path:
     """Copy *stdin* to *path*, which appears only when it is whole; returns *path*."""
     if stdin.isatty():
-        raise ManifestError("-: standard input is a terminal; pipe a manifest in (JSONL), or name a file.")
+        raise ManifestError("-: standard input is a terminal; pipe in a manifest (JSONL), or name a file.")
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_BRACES = "write {{ and }} for braces that are meant as braces"
+_BRACES = "write {{ and }} for literal braces"
 
 
 class TemplateError(ValueError):
@@ -50,20 +50,20 @@ def _filled(token: re.Match[str], cells: Mapping[str, Any]) -> str:
 def _refuse_stray(token: re.Match[str]) -> None:
     if token[0] in {"{", "}"} or (token[1] is not None and not token[1].strip()):
         around = token.string[max(0, token.start() - 10) : token.end() + 20]
-        raise TemplateError("stray_brace", f"a brace stands alone near {around!r}; {_BRACES}.")
+        raise TemplateError("stray_brace", f"there is a single brace near {around!r}; {_BRACES}.")
 
 
 def _value(name: str, cells: Mapping[str, Any]) -> Any:
     folded = name.casefold()
     if folded == "prompt":
-        raise TemplateError("unknown_column", "{prompt} cannot stand in a prompt; name another column.")
+        raise TemplateError("unknown_column", "{prompt} cannot be used in a prompt; use another column.")
     if name in cells:
         return cells[name]
     for column, value in cells.items():
         if column.casefold() == folded:
             return value
     columns = ", ".join(column[:40] for column in list(cells)[:12] if column != "prompt")
-    message = f"the prompt names {{{name[:40]}}}, which is no column of this row (there are: {columns})"
+    message = f"the prompt names {{{name[:40]}}}, which is not a column of this row (available: {columns})"
     raise TemplateError("unknown_column", f"{message}; correct the name, or {_BRACES}.")
 
 

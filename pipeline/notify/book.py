@@ -127,4 +127,4 @@ class Book:
         try:
             return None if data is None else msgspec.json.decode(data, type=shape)
         except msgspec.DecodeError:
-            raise StoreError(f"{self._store.url}/{_FOLDER}/{name} makes no sense: remove it") from None
+            raise StoreError(f"{self._store.url}/{_FOLDER}/{name} is not valid: remove it") from None

@@ -13,14 +13,14 @@ from pipeline.report.words import money, plural
 from pipeline.status import Status
 from pipeline.timestamp import utc
 
-_ASKS = "a person is needed"
+_ASKS = "it needs you"
 _SAYS = {
     Kind.FINISHED: "has finished",
     Kind.CANCELLED: "was cancelled",
     Kind.HALTED: f"is halted, {_ASKS}",
     Kind.PAUSED: f"is paused, {_ASKS}",
     Kind.WAITING: "is waiting",
-    Kind.FAILURES: "has more failures than it may",
+    Kind.FAILURES: "has more failures than allowed",
     Kind.RUNNING: "goes on",
 }
 
@@ -53,7 +53,7 @@ def lines(entry: Entry) -> list[str]:
         for outcome in Outcome
         if outcome is Outcome.DONE or status.outcomes.get(outcome.value)
     ]
-    rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "and not all rows are read"
+    rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "not all rows read yet"
     cost = "cost unknown" if status.cost_usd is None else money(status.cost_usd)
     return [
         f"retouch: {status.job} {_SAYS[entry.event.kind]}",

@@ -137,7 +137,7 @@ class Notifier:
         if notify.url is None:
             return None
         if notify.signed and self._key is None:
-            return f"{SECRET} is not set where this was to be sent from, so that it could not be signed"
+            return f"{SECRET} is not set on the machine that sends this, so it could not be signed"
         body = message.slack(entry) if notify.format is Format.SLACK else message.message(entry)
         key = self._key if notify.signed else None
         return await webhook.post(self._clients, notify, f"{entry.status.job}-{number}", body, key)

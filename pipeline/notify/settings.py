@@ -78,7 +78,7 @@ def notify_of(
     try:
         host = check_url(url, allow_private=private).host
     except InvalidInput as error:
-        mend = ": pass --notify-private if that is meant" if error.code == "private_address" else ""
+        mend = ": pass --notify-private to allow it" if error.code == "private_address" else ""
         raise UsageError(f"--notify: {_WRONG.get(error.code, 'is not a URL')}{mend}") from None
     guessed = Format.SLACK if host == _SLACK else Format.STANDARD
     chosen = Format(style) if style else guessed
@@ -87,7 +87,7 @@ def notify_of(
 
 
 _WRONG = {
-    "private_address": "names an address that is not on the public internet",
+    "private_address": "has an address that is not on the public internet",
     "unsupported": "is neither http:// nor https://",
 }
 
@@ -107,7 +107,7 @@ def secret_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
         key = b""
     if not _LEAST <= len(key) <= _MOST:
         raise UsageError(
-            f"{SECRET} is not a secret as Standard Webhooks has them ({_PREFIX} and base64 of {_LEAST} to {_MOST} "
+            f"{SECRET} is not a Standard Webhooks secret ({_PREFIX} and base64 of {_LEAST} to {_MOST} "
             "bytes): make one with `openssl rand -base64 32`"
         )
     return key
@@ -138,7 +138,7 @@ async def asked(folder: JobFolder) -> Notify:
         return msgspec.json.decode(data, type=Notify)
     except msgspec.DecodeError:
         raise StoreError(
-            f"{folder.store.url}/{_FILE} makes no sense: submit the job again with its --notify"
+            f"{folder.store.url}/{_FILE} is not valid: submit the job again with its --notify"
         ) from None
 
 

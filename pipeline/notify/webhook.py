@@ -63,7 +63,7 @@ async def post(
         async with asyncio.timeout(ALL_TRIES):
             fault: _Fault | None = await tries(_once, clients, notify, name, body, key, seconds)
     except TimeoutError:
-        fault = _Fault(f"does not answer; it was tried for {ALL_TRIES:.0f} s")
+        fault = _Fault(f"did not answer within {ALL_TRIES:.0f} s")
     return None if fault is None else f"{notify.receiver} {fault.why}"
 
 
@@ -77,11 +77,11 @@ async def _once(
             async with client.stream("POST", url, content=body, headers=_headers(name, body, key)) as answer:
                 return _judged(answer)
     except InvalidInput:
-        return _Fault("is not an address on the public internet: pass --notify-private if that is meant")
+        return _Fault("is not an address on the public internet: pass --notify-private to allow it")
     except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout):
         return _Fault("does not answer", passing=True)
     except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-        return _Fault("makes no sense as an address, or in its answer")
+        return _Fault("has a malformed address or answer")
     except (httpx.HTTPError, aiohttp.ClientError, OSError):
         return _Fault("cannot be reached", passing=True)
 
@@ -106,7 +106,7 @@ def _judged(answer: httpx.Response) -> _Fault | None:
     if status >= 500 or status in _PASSING:
         return _Fault(f"answered {status}", passing=True)
     if answer.is_redirect:
-        return _Fault(f"answered {status}, which is not followed: give the URL it leads to")
+        return _Fault(f"answered {status}, which is not followed: use the URL it points to")
     return _Fault(f"answered {status}")
 
 

@@ -154,7 +154,7 @@ def check_kind(mime_type: str | None, name: str) -> str:
     if mime_type in SENT or mime_type in CONVERTED:
         return str(mime_type)
     if mime_type is None:
-        raise InvalidInput("not_a_picture", f"{name} is not a picture: name a PNG, JPEG, WebP or HEIC file")
+        raise InvalidInput("not_a_picture", f"{name} is not a picture: use a PNG, JPEG, WebP or HEIC file")
     kind = mime_type.partition("/")[0]
     if kind in ("audio", "video"):
         article = "an audio file" if kind == "audio" else "a video"
@@ -163,7 +163,7 @@ def check_kind(mime_type: str | None, name: str) -> str:
     if kind == "image" or mime_type in _DOCUMENTS:
         raise InvalidInput("unsupported", f"{name} is {what}, which cannot be sent: save it as PNG or JPEG")
     raise InvalidInput(
-        "not_a_picture", f"{name} is {what}, not a picture: name a PNG, JPEG, WebP or HEIC file"
+        "not_a_picture", f"{name} is {what}, not a picture: use a PNG, JPEG, WebP or HEIC file"
     )
 
 

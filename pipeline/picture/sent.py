@@ -138,7 +138,7 @@ def regular_file(path: Path | str, name: str) -> Iterator[tuple[IO[bytes], int]]
     with file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise InvalidInput("not_a_picture", f"{name} is not a file: name a picture file")
+            raise InvalidInput("not_a_picture", f"{name} is not a file: use a picture file")
         yield file, status.st_size
 
 
@@ -177,13 +177,13 @@ def open_refused(error: OSError | ValueError, name: str) -> InvalidInput:
     if code in _MACHINE:
         raise error
     if code in (errno.ENOENT, errno.ENOTDIR):
-        return InvalidInput("missing", f"{name} does not exist: mend the path, or put the file there")
+        return InvalidInput("missing", f"{name} does not exist: correct the path, or add the file")
     if code in (errno.EACCES, errno.EPERM):
-        return InvalidInput("unreadable", f"{name} may not be read: give this user the right to read it")
+        return InvalidInput("unreadable", f"{name} cannot be read: give this user permission to read it")
     if code == errno.EISDIR:
-        return InvalidInput("not_a_picture", f"{name} is a folder: name a picture file")
+        return InvalidInput("not_a_picture", f"{name} is a folder: use a picture file")
     why = getattr(error, "strerror", None) or "its name cannot be a file's"
-    return InvalidInput("unreadable", f"{name[:200]} cannot be opened ({why}): mend the path")
+    return InvalidInput("unreadable", f"{name[:200]} cannot be opened ({why}): correct the path")
 
 
 def _check_bytes(size: int, name: str) -> None:

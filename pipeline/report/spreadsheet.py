@@ -21,7 +21,7 @@ COLUMNS = (
 
 #: Excel cuts a cell at 32,767 characters and shifts the rest into the next line.
 CELL_LIMIT = 32_000
-_CUT = " … (cut, whole in results.jsonl)"
+_CUT = " … (shortened; complete in results.jsonl)"
 
 #: What a spreadsheet passes over before it looks for a formula: spaces, quotes of every kind, the invisible.
 _PASSED_OVER = r"\s\"'`\u00ad\u00b4\u2018-\u201f\u200b-\u200f\u2060\ufeff"

@@ -108,7 +108,7 @@ def _share(status: Status) -> str:
 
 def _unpriced(status: Status, tally: Tally) -> str:
     if tally.unpriced:
-        return f"and {words.plural(tally.unpriced, 'row')} whose price is unknown"
+        return f"and {words.plural(tally.unpriced, 'row')} with an unknown price"
     if status.calls_unknown:
         return "without calls that had no answer"
     return "for all calls"
@@ -199,7 +199,7 @@ def _verdicts(status: Status) -> Html:
         if lines
         else tag("p", "No call was made.")
     )
-    return tag("section", tag("h2", "What calls came to"), body)
+    return tag("section", tag("h2", "Answers by verdict"), body)
 
 
 def _reasons(job: str, tally: Tally, locate: Locate) -> Html | None:
@@ -218,9 +218,9 @@ def _reasons(job: str, tally: Tally, locate: Locate) -> Html | None:
         "p",
         "Ask again: ",
         tag("code", f"retouch retry {job}"),
-        ". For one of these alone, in other words: add ",
+        ". To retry only one of these with another prompt, add ",
         tag("code", "--reason text_only --prompt '…'"),
-        ". What is done is never touched.",
+        ". Rows that are done are never touched.",
         class_="quiet",
     )
     return tag("section", tag("h2", "Why rows are not done"), tag("div", table, class_="wide"), again)

@@ -92,18 +92,18 @@ def _checked(url: str) -> str:
     variables = SCHEMES.get(parts.scheme)
     if variables is None:
         known = "a path, s3://, gs:// or az://"
-        raise StoreError(f"{parts.scheme}://…: this is no store that retouch can write to: name {known}")
+        raise StoreError(f"{parts.scheme}://…: retouch cannot write to this kind of store: use {known}")
     if "@" in parts.netloc and parts.scheme not in ("abfs", "abfss"):
         raise StoreError(
-            f"{parts.scheme}://…: the URL holds credentials: give them by {variables}_… variables instead"
+            f"{parts.scheme}://…: the URL contains credentials: set them in {variables}_… variables instead"
         )
     if parts.query or parts.fragment:
         plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
         raise StoreError(
-            f"{plain}: the URL of a store has no ? and no #: give a token by {variables}_… variables instead"
+            f"{plain}: the URL of a store cannot contain ? or #: set a token in {variables}_… variables instead"
         )
     if not parts.netloc and variables != "MEMORY":
-        raise StoreError(f"{url}: no bucket is named: write {parts.scheme}://bucket/folder")
+        raise StoreError(f"{url}: the bucket is missing: write {parts.scheme}://bucket/folder")
     return variables
 
 
@@ -136,9 +136,7 @@ def _by_boto3(profile: str | None) -> dict[str, Any]:
             return {}
         extra: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session)}
     except (BotoCoreError, ValueError) as error:
-        raise StoreError(
-            f"the AWS profile cannot be used ({error}): look at AWS_PROFILE and ~/.aws"
-        ) from None
+        raise StoreError(f"the AWS profile cannot be used ({error}): check AWS_PROFILE and ~/.aws") from None
     if session.region_name and not os.environ.get("AWS_REGION"):
         extra["region"] = session.region_name
     return extra
@@ -158,5 +156,5 @@ def _is_on(value: str) -> bool:
 def _unusable(url: str, error: BaseException) -> str:
     said = (str(error).splitlines() or [type(error).__name__])[0].strip()
     if "Account must be specified" in said:
-        return f"{url}: no storage account is named: set AZURE_STORAGE_ACCOUNT_NAME, and its key or token"
-    return f"{url}: this is no store that retouch can use ({said[:200]})"
+        return f"{url}: the storage account is missing: set AZURE_STORAGE_ACCOUNT_NAME, and its key or token"
+    return f"{url}: retouch cannot use this store ({said[:200]})"

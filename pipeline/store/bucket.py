@@ -86,7 +86,7 @@ class Bucket:
         except FileNotFoundError as error:
             if refusals.is_no_bucket(error):
                 raise Missing(refusals.sentence(place, what, error)) from None
-            raise Missing(f"{place} does not exist: mend the URL") from None
+            raise Missing(f"{place} does not exist: correct the URL") from None
         except obstore.exceptions.BaseError as error:
             raise StoreError(refusals.sentence(place, what, error)) from refusals.Said(error)
         except OSError as error:

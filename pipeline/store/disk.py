@@ -126,7 +126,7 @@ class DiskStore:
         except _Adrift as error:
             self._known_folders.clear()
             raise StoreError(
-                f"{target}: cannot {what}: {error} is not there any more; mount its disk, or put it back"
+                f"{target}: cannot {what}: {error} does not exist any more; mount its disk, or restore it"
             ) from error
         except OSError as error:
             # Somebody may have removed a folder under us: the next try makes it again.
@@ -173,13 +173,13 @@ def refused(what: str, target: Path, error: OSError) -> StoreError:
 
 
 _MENDS = {
-    errno.ENOSPC: "make room on the disk",
-    errno.EDQUOT: "the quota is used up: make room",
-    errno.EACCES: "give this user the right to it",
+    errno.ENOSPC: "free space on the disk",
+    errno.EDQUOT: "the quota is used up: free some space",
+    errno.EACCES: "give this user permission to use it",
     errno.EPERM: "the file system must allow this user to write and to make hard links",
     errno.ENOTSUP: "the file system must support hard links",
-    errno.EEXIST: "a file is where a folder should be: choose another folder with --out",
-    errno.ENOTDIR: "a file is where a folder should be: choose another folder with --out",
+    errno.EEXIST: "there is a file with this name: choose another folder with --out",
+    errno.ENOTDIR: "there is a file with this name: choose another folder with --out",
     errno.ENOLCK: "the file system must have locks: choose another folder with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",
 }

@@ -29,7 +29,7 @@ async def prove(store: Store) -> None:
             await try_out(store)
     except TimeoutError:
         raise StoreError(
-            f"{store.url}: does not answer within {_PATIENCE:.0f} s; look at the network and at the endpoint"
+            f"{store.url}: does not answer within {_PATIENCE:.0f} s; check the network and the endpoint"
         ) from None
 
 
@@ -56,7 +56,7 @@ async def _try_out(store: Store, path: str) -> None:
         await store.delete([path])
     if replaced:
         raise StoreError(
-            f"{store.url}: lets a second writer replace what the first has written, so that a row could be paid for "
+            f"{store.url}: lets a second writer replace what the first one wrote, so a row could be paid for "
             "twice; use a store with conditional puts (If-None-Match)"
         )
     if not listed:

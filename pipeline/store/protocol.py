@@ -35,7 +35,7 @@ class Store(Protocol):
         ...
 
     async def get(self, path: str, size: int | None = None) -> bytes | None:
-        """The bytes of *path* (the first *size* of them), ``None`` when there is no such file."""
+        """The bytes of *path* (the first *size* of them), ``None`` when the file does not exist."""
         ...
 
     async def names(self, prefix: str) -> list[str]:

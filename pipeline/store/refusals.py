@@ -45,25 +45,25 @@ _MEANINGS = tuple(
         (
             r"InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|AuthenticationFailed|code: 401|lacked valid",
             "the credentials are not accepted",
-            "look at {credentials}",
+            "check {credentials}",
         ),
         (
             r"169\.254\.169\.254|169\.254\.170\.2|metadata\.google\.internal|token request|NoCredentialsError",
             "no credentials were found",
             "set {credentials}",
         ),
-        (r"NotImplemented|status code: 501", "it does not know conditional puts", "use a store that does"),
+        (r"NotImplemented|status code: 501", "it does not support conditional puts", "use a store that does"),
         (
             r"SlowDown|status code: 429|status code: 503|ServerBusy",
             "it asks to slow down",
             "fewer calls at once help",
         ),
-        (r"status code: 5\d\d", "it has a fault of its own", "try again later"),
-        (r"status code: 403", "these credentials may not", "they need {rights}"),
+        (r"status code: 5\d\d", "it has an internal error", "try again later"),
+        (r"status code: 403", "these credentials do not allow it", "they need {rights}"),
         (
             r"error sending request|dns error|[Cc]onnection refused|timed out|operation timed",
             "it cannot be reached",
-            "look at the network and at the endpoint",
+            "check the network and the endpoint",
         ),
     )
 )
@@ -107,7 +107,7 @@ def _meaning(url: str, text: str) -> tuple[str, str]:
     parts = urlsplit(url)
     kind = {"s": "s3", "g": "gs"}.get(parts.scheme[:1], "az")
     if _NO_BUCKET.search(text):
-        return f"there is no bucket {parts.netloc}", "create it, or mend its name"
+        return f"there is no bucket {parts.netloc}", "create it, or correct its name"
     if "builder error" in text and "http://" in text:
         variable = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}[kind]
         return "its endpoint is plain http", f"use https, or allow it with {variable}_ALLOW_HTTP=true"
@@ -122,7 +122,7 @@ def _meaning(url: str, text: str) -> tuple[str, str]:
                 mend.format(credentials=_CREDENTIALS[kind], rights=_RIGHTS[kind]),
             )
     code = _CODE.search(text)
-    return (code[1] if code else said(Exception(text))), "look at the store and its settings"
+    return (code[1] if code else said(Exception(text))), "check the store and its settings"
 
 
 def _wrong_region(text: str) -> str | None:

@@ -48,15 +48,13 @@ def check_url(url: str | httpx.URL, *, allow_private: bool = False) -> httpx.URL
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         # What cannot be parsed may hold a password anywhere before its last @.
         raise InvalidInput(
-            "bad_url", f"{shown(str(url).rpartition('@')[2])!r} is not a URL: mend it"
+            "bad_url", f"{shown(str(url).rpartition('@')[2])!r} is not a URL: correct it"
         ) from error
     if parsed.scheme not in ("http", "https"):
-        what = f"{shown(url)} is fetched by {parsed.scheme or 'no scheme'}"
-        raise InvalidInput(
-            "unsupported", f"{what}; only http:// and https:// are: give such a URL, or a path"
-        )
+        what = f"{shown(url)} is not an http:// or https:// URL"
+        raise InvalidInput("unsupported", f"{what}: use such a URL, or a path")
     if not parsed.host:
-        raise InvalidInput("bad_url", f"{shown(url)} names no host: mend it")
+        raise InvalidInput("bad_url", f"{shown(url)} has no host: correct it")
     if not allow_private and _plainly_private(parsed.host):
         raise private(parsed.host)
     return parsed

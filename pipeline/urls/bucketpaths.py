@@ -37,17 +37,17 @@ def meant(
         return None
     elif not name or name.startswith("/") or "\0" in name:
         raise InvalidInput(
-            "outside", f"{name[:200]!r} is no object below {root}: name one by its URL or below it"
+            "outside", f"{name[:200]!r} is not an object in {root}: use its URL or a path inside it"
         )
     else:
         url = f"{root.rstrip('/')}/{name}"
     bucket, key = _plain(url)
     if not key:
-        raise InvalidInput("bad_url", f"{bucket} names no object: write {bucket}/folder/picture.png")
+        raise InvalidInput("bad_url", f"{bucket} is not an object: write {bucket}/folder/picture.png")
     whole = f"{bucket}/{key}"
     if not (allow_outside or bucket in buckets or (root and whole.startswith(root.rstrip("/") + "/"))):
         raise InvalidInput(
-            "outside", f"{whole[:200]} lies outside {root or 'the folder of the manifest'}: {_MEND}"
+            "outside", f"{whole[:200]} is outside {root or 'the folder of the manifest'}: {_MEND}"
         )
     return whole
 
@@ -61,7 +61,7 @@ def _plain(url: str) -> tuple[str, str]:
     bucket, key = parted(url)
     if "@" in bucket.partition("://")[2] and not bucket.startswith("abfs"):
         raise InvalidInput(
-            "bad_url", "a bucket's URL holds credentials: give them by the environment instead"
+            "bad_url", "a bucket's URL contains credentials: set them in the environment instead"
         )
     # "s3://bucket/in/../../other" would end in the bucket's own root: a key knows no "..", a person's path does.
     plain = posixpath.normpath(f"/{key}").lstrip("/") if key else ""

@@ -141,7 +141,7 @@ class Fetcher:
             async with client.stream("GET", bare, headers=_HEADERS, auth=auth) as response:
                 yield response
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
-            raise _unreachable(url, "its server's answer, or its address, makes no sense") from error
+            raise _unreachable(url, "its server's answer or address is malformed") from error
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _Temporary(_why(error)) from error
 
@@ -150,7 +150,7 @@ def _redirected(at: httpx.URL, location: str, allow_private: bool) -> httpx.URL:
     try:
         target = at.join(location)
     except (httpx.InvalidURL, ValueError) as error:
-        raise _unreachable(at, "it was redirected to what is no URL") from error
+        raise _unreachable(at, "it was redirected to something that is not a URL") from error
     check_url(target, allow_private=allow_private)
     if at.scheme == "https" and target.scheme == "http":
         raise _unreachable(at, f"it was redirected from https to plain http ({shown(target)})")
@@ -206,7 +206,7 @@ def _why(error: BaseException) -> str:
         return "its server cannot be reached"
     if isinstance(error, httpx.TimeoutException):
         return "its server does not answer"
-    return "its server broke the connection off"
+    return "its server closed the connection"
 
 
 def _unreachable(url: str | httpx.URL, why: str) -> InvalidInput:

@@ -78,7 +78,9 @@ class Process:
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} did not end in {seconds:g} s:\n{self.log[-3000:]}") from None
+            raise AssertionError(
+                f"{self.name} did not stop cleanly {seconds:g} s:\n{self.log[-3000:]}"
+            ) from None
 
     def _state(self) -> str:
         try:

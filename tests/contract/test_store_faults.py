@@ -172,5 +172,5 @@ async def test_a_store_that_forgets_conditions_is_found_out(line, store):
 
 async def test_a_store_that_refuses_conditions_is_found_out(line, store):
     line.faults.extend(["unknown"] * 10)
-    with pytest.raises(StoreError, match="does not know conditional puts"):
+    with pytest.raises(StoreError, match="does not support conditional puts"):
         await prove(store)

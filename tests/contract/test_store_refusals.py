@@ -29,7 +29,7 @@ def bucket(seaweed_bucket):
 
 async def test_no_bucket(bucket, monkeypatch):
     told = await refused("s3://no-such-bucket/job", bucket.environment, monkeypatch)
-    assert "there is no bucket no-such-bucket); create it, or mend its name" in told
+    assert "there is no bucket no-such-bucket); create it, or correct its name" in told
 
 
 async def test_no_bucket_is_no_missing_file(bucket, monkeypatch):
@@ -43,12 +43,12 @@ async def test_no_bucket_is_no_missing_file(bucket, monkeypatch):
 
 async def test_a_reader_may_not_write(bucket, monkeypatch):
     told = await refused(f"{bucket.url}/job", bucket.as_("reader"), monkeypatch)
-    assert "cannot write (these credentials may not); they need s3:GetObject, s3:PutObject" in told
+    assert "cannot write (these credentials do not allow it); they need s3:GetObject, s3:PutObject" in told
 
 
 async def test_who_may_not_list(bucket, monkeypatch):
     told = await refused(f"{bucket.url}/job", bucket.as_("writer"), monkeypatch)
-    assert "cannot list (these credentials may not); they need" in told
+    assert "cannot list (these credentials do not allow it); they need" in told
     assert "s3:ListBucket" in told
 
 
@@ -56,7 +56,7 @@ async def test_who_may_not_list(bucket, monkeypatch):
 async def test_a_wrong_key(bucket, monkeypatch, variable):
     environment = {**bucket.environment, variable: "wrong"}
     told = await refused(f"{bucket.url}/job", environment, monkeypatch)
-    assert "the credentials are not accepted); look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in told
+    assert "the credentials are not accepted); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in told
 
 
 async def test_plain_http_is_asked_for(bucket, monkeypatch):
@@ -73,11 +73,11 @@ async def test_nobody_answers(bucket, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("carrier-pigeon://coop", "no store that retouch can write to: name a path, s3://"),
-        ("http://example.com/job", "no store that retouch can write to"),
-        ("s3://key:secret@bucket/job", "the URL holds credentials: give them by AWS_"),
-        ("az://container/job?sv=1&sig=secret", "no \\? and no #: give a token by AZURE_"),
-        ("s3:///job", "no bucket is named"),
+        ("carrier-pigeon://coop", "retouch cannot write to this kind of store: use a path, s3://"),
+        ("http://example.com/job", "retouch cannot write to this kind of store"),
+        ("s3://key:secret@bucket/job", "the URL contains credentials: set them in AWS_"),
+        ("az://container/job?sv=1&sig=secret", "cannot contain . or #: set a token in AZURE_"),
+        ("s3:///job", "the bucket is missing"),
         ("az://container/job", "set AZURE_STORAGE_ACCOUNT_NAME"),
     ],
 )
@@ -127,7 +127,7 @@ WORDS = {
     ),
     "profile": (
         "The operation lacked valid authentication credentials for path External AWS credential provider: it ended 1",
-        "the credentials are not accepted); look at AWS_ACCESS_KEY_ID",
+        "the credentials are not accepted); check AWS_ACCESS_KEY_ID",
     ),
     "region": (
         (
@@ -155,7 +155,7 @@ WORDS = {
         ),
         "no credentials were found); set AWS_ACCESS_KEY_ID",
     ),
-    "fault": ("status code: 500 Internal Server Error", "it has a fault of its own); try again later"),
+    "fault": ("status code: 500 Internal Server Error", "it has an internal error); try again later"),
 }
 
 

@@ -46,9 +46,9 @@ def test_people_get_every_fault_as_an_editor_reads_it_and_the_estimate(shell):
         ["shop.csv:7", "column image", "outside"],
         ["shop.csv:8", "column image", "private_address"],
     ]
-    assert "7 rows, 1 call if every row is done at its first try, about $0.0" in typed.out
+    assert "7 rows, 1 call if every first attempt succeeds, about $0.0" in typed.out
     assert "bound by --max-in-flight 64" in typed.out
-    assert lines[-1] == "7 faults in 6 rows: settled as invalid, and not called for"
+    assert lines[-1] == "7 faults in 6 rows: recorded as invalid and not sent"
 
 
 def test_json_is_the_contracts_object(shell):
@@ -100,7 +100,7 @@ def test_many_faults_are_cut_for_people_and_whole_in_json(shell):
     people, machine = shell.type("check", "bad.csv"), shell.type("check", "bad.csv", "--json")
 
     assert people.out.count("bad.csv:") == 50
-    assert "… and 70 more faults; `retouch check --json` names all" in people.out
+    assert "… and 70 more faults; `retouch check --json` lists all" in people.out
     assert len(machine.json["faults"]) == 120
 
 

@@ -79,7 +79,7 @@ def test_people_read_lines(shell):
     assert typed.code == 1
     assert "fault    key         no API key" in typed.out
     assert "-> make a key at https://aistudio.google.com/apikey" in typed.out
-    assert typed.out.splitlines()[-1] == "1 at fault, 1 to know of"
+    assert typed.out.splitlines()[-1] == "1 fault, 1 warning"
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_people_read_lines(shell):
             },
             ("--image-size", "9K"),
             {
-                "key": "refuses the key of GEMINI_API_KEY (HTTP 400)",
+                "key": "refuses the key in GEMINI_API_KEY (HTTP 400)",
                 "sizes": "does not make image size '9K'",
                 "store": "cannot write",
-                "redis": "does not serve",
+                "redis": "cannot be used",
                 "settings": "RETOUCH_LEASE_SECONDS='soon'",
             },
         ),
@@ -108,14 +108,18 @@ def test_people_read_lines(shell):
                 "RETOUCH_REDIS_URL": "gopher://x",
             },
             (),
-            {"api": "no key has", "store": "no store that retouch can write to", "redis": "out of reach"},
+            {
+                "api": "no key has",
+                "store": "retouch cannot write to this kind of store",
+                "redis": "is not available",
+            },
         ),
-        ({}, ("--model", "gemini-9"), {"model": "gemini-9 is not there"}),
+        ({}, ("--model", "gemini-9"), {"model": "gemini-9 does not exist"}),
         ({}, ("--model", "../x"), {"api": "is not a model's id"}),
         (
             {"GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1", "SSL_CERT_FILE": "/nowhere.pem"},
             (),
-            {"api": "does not answer as the API does", "network": "SSL_CERT_FILE=/nowhere.pem"},
+            {"api": "does not answer like the API", "network": "SSL_CERT_FILE=/nowhere.pem"},
         ),
         (
             {"HTTPS_PROXY": "socks5://x", "GOOGLE_GEMINI_BASE_URL": "https://x.test"},
@@ -137,7 +141,7 @@ def test_each_fault_is_named_with_its_mend(shell, env, words, faulty):
 def test_a_bucket(shell, moto_bucket):
     typed = shell.type("doctor", "--json", "--out", f"{moto_bucket.url}/job", env=moto_bucket.environment)
     assert typed.code == 0
-    assert "creates no file twice" in by_check(typed)["store"]["text"]
+    assert "create-only writes" in by_check(typed)["store"]["text"]
     assert list(moto_bucket.s3.objects.filter(Prefix="job/")) == [], "nothing is left behind"
     typed = shell.type("doctor", "--json", "--out", "s3://nowhere/job", env=moto_bucket.environment)
     assert faults(typed) == {"store"}
@@ -146,7 +150,7 @@ def test_a_bucket(shell, moto_bucket):
 
 def test_two_keys_are_told_of(shell):
     typed = shell.type("doctor", "--json", env={"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": "the-old-one"})
-    assert "GEMINI_API_KEY holds another one" in by_check(typed)["key"]["text"]
+    assert "GEMINI_API_KEY contains another one" in by_check(typed)["key"]["text"]
     assert typed.code == 0
 
 
@@ -215,7 +219,7 @@ def test_a_managed_server_that_shows_no_settings_is_no_fault(shell, server):
     typed = shell.type("doctor", "--json", env={"RETOUCH_REDIS_URL": url})
     found = by_check(typed)
     assert typed.code == 0
-    assert "INFO and CONFIG cannot be used here" in found["redis"]["text"]
+    assert "INFO and CONFIG cannot be used" in found["redis"]["text"]
     assert found["redis"]["grade"] == "ok"
     assert "open-sesame" not in typed.out
 
@@ -243,7 +247,7 @@ def test_workers_are_seen_at_work_and_missed(shell, tmp_path):
     assert shell.type("submit", "shop.jsonl", "--yes").code == 0
     typed = shell.type("doctor", "--json")
     assert faults(typed) == {"workers"}
-    assert "3 rows of 1 jobs are open and no worker is there" in by_check(typed)["workers"]["text"]
+    assert "3 rows of 1 jobs are open but no worker is running" in by_check(typed)["workers"]["text"]
 
 
 def test_schedules_without_a_scheduler_are_named(shell):

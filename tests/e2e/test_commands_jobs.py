@@ -72,7 +72,7 @@ def test_a_run_and_every_command_that_reads_it(shell):
 
     assert (ran.code, ran.out) == (1, "")
     assert "6 done, 1 invalid, of 7 rows; 6 calls, $" in ran.err
-    assert "--outcome invalid` names line and fault" in ran.err
+    assert "--outcome invalid` shows line and reason" in ran.err
     assert KEY not in ran.err
 
     status = shell.type("status", "job", "--json").json
@@ -85,7 +85,7 @@ def test_a_run_and_every_command_that_reads_it(shell):
     assert (watched.code, watched.json) == (1, status)
     cancelled = shell.type("cancel", "job")
     assert cancelled.code == 0
-    assert "has ended already" in cancelled.err
+    assert "has already ended" in cancelled.err
 
 
 def test_results_for_people_scripts_and_spreadsheets(shell):
@@ -147,7 +147,7 @@ def test_redis_out_of_reach_is_a_sentence_at_the_start(shell):
     for words in (["submit", "shop.csv"], ["worker"]):
         typed = shell.type(*words, env=gone)
         assert typed.code == 2
-        assert "is out of reach" in typed.err
+        assert "is not available" in typed.err
         assert "RETOUCH_REDIS_URL" in typed.err
         assert "hidden-password" not in typed.err
         assert "Traceback" not in typed.err
@@ -172,7 +172,7 @@ def test_a_submitted_job_to_its_end(shell, begin):
     assert len(shell.type("results", "job").out.splitlines()) == 7
     again = shell.type("submit", "shop.csv", "--out", "job")
     assert again.code == 0
-    assert "is finished: nothing is left to be done" in again.err
+    assert "is finished; there is nothing left to do" in again.err
 
 
 def test_submit_prints_the_id_alone(shell):
@@ -202,7 +202,7 @@ def test_redis_lost_later_leaves_the_last_report(shell):
 
     assert typed.code == 0
     assert (typed.json["state"], typed.json["rows"]) == ("queued", 7)
-    assert "the figures are those of the last report.json" in typed.err
+    assert "the figures are from the last report.json" in typed.err
 
 
 def test_a_live_run_is_cancelled_and_cancel_waits_for_its_end(shell, begin, emulator):
@@ -228,7 +228,7 @@ def test_a_run_that_was_left_is_cancelled_by_cancel_itself(shell, begin, emulato
 
     left = shell.type("watch", "job")
     assert left.code == 130
-    assert "no process works on it" in left.err
+    assert "no process is working on it" in left.err
 
     typed = shell.type("cancel", "job", "--json", env={"GEMINI_API_KEY": ""})
     assert typed.code == 0
@@ -268,13 +268,13 @@ def test_a_price_that_nobody_knows_is_said_and_is_not_0(shell, emulator):
     ran = shell.type("run", "shop.csv", "--out", "job", "--attempts", "1")
 
     assert "6 failed, 1 invalid, of 7 rows; 6 calls, cost unknown\n" in ran.err
-    assert "6 calls whose price is unknown" in ran.err
+    assert "6 calls at an unknown price" in ran.err
     status = shell.type("status", "job", "--json").json
     assert (status["cost_usd"], status["calls_unpriced"]) == (None, 6)
     emulator.order(rule("empty", contains="[[1]]"))
     mixed = shell.type("run", "shop.csv", "--out", "mixed", "--attempts", "1")
     assert "6 calls, at least $0." in mixed.err
-    assert "1 call whose price is unknown, not part of that cost" in mixed.err
+    assert "1 call at an unknown price, not included in the cost" in mixed.err
 
 
 def test_watch_sees_the_last_calls_of_a_job_that_its_budget_has_paused(shell, begin, emulator):

@@ -19,10 +19,10 @@ def shell(tmp_path) -> Shell:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["add", "n", *PHOTOS], "say when: give --cron, --every or --at"),
+        (["add", "n", *PHOTOS], "when should it run? Give --cron, --every or --at"),
         (
             ["add", "n", "--every", "1h", "--at", "2099-01-01", *PHOTOS],
-            "--every and --at cannot both be meant",
+            "--every and --at exclude each other",
         ),
         (["add", "n", "--every", "30s", *PHOTOS], "the shortest interval is a minute"),
         (["add", "n", "--every", "99999999999999d", *PHOTOS], "--every 99999999999999d: give an interval"),
@@ -38,7 +38,7 @@ def shell(tmp_path) -> Shell:
         (["add", "n", "--every", "1h", "--tz", "Europe/Pari", *PHOTOS], "did you mean Europe/Paris"),
         (["add", "../n", "--every", "1h", *PHOTOS], "give up to 40 letters"),
         (["add", "n", "--every", "1h"], "Missing argument"),
-        (["add", "n", "--every", "1h", "--", "photos"], "says no prompt; add --prompt"),
+        (["add", "n", "--every", "1h", "--", "photos"], "has no prompts; add --prompt"),
         (["add", "n", "--every", "1h", "--", "nowhere.csv"], "nowhere.csv does not exist"),
         (["add", "n", "--every", "1h", "--", "-"], "cannot read standard input"),
         (["add", "n", "--every", "1h", *PHOTOS, "--rpmm", "3"], "No such option '--rpmm'"),
@@ -46,7 +46,7 @@ def shell(tmp_path) -> Shell:
         (["add", "n", "--every", "1h", *PHOTOS, "--image-size", "9K"], "9K"),
         (
             ["add", "n", "--every", "1h", "--incremental", "--", "shop.csv"],
-            "is no folder of pictures and no glob",
+            "is not a folder of pictures or a glob",
         ),
         (["show", "n"], "no schedule 'n'"),
         (["edit", "..", "--every", "1h"], "no schedule '..'"),

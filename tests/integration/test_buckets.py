@@ -55,7 +55,7 @@ def test_a_run(shop, folder, emulator):
     once(folder, emulator, 12)
     folder.check_links()
     page = (folder.read("report.html") or b"").decode()
-    assert f"Pictures of {shop.folder} are not shown as they were, for the report lies elsewhere" in page
+    assert f"Pictures of {shop.folder} are not shown, because the report is stored elsewhere" in page
     assert {"control.json", "job.json", "report.json", "results.csv", "results.jsonl"} <= set(folder.keys())
     assert not [key for key in folder.keys(".retouch/") if "probe" in key]
     again = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
@@ -157,8 +157,8 @@ def test_a_folder_in_a_bucket_is_a_manifest(shop, bucket, folder, emulator):
     assert done.returncode == 0, done.stderr
     # In natural order, as in a folder on a disk; what is no picture by its name is left out and told of.
     assert [record["inputs"][0]["path"] for record in folder.records()] == [f"p{n}.png" for n in range(1, 12)]
-    assert "left out 1 that are no pictures" in done.stderr
-    assert "left out 1 folder" in done.stderr
+    assert "skipped 1 whose names are not those of pictures" in done.stderr
+    assert "skipped 1 subfolder" in done.stderr
 
 
 def test_whose_bucket_a_row_may_read(shop, bucket, folder, moto_bucket):
@@ -200,7 +200,7 @@ def test_uploaded_pictures_are_there_for_workers_elsewhere(crew, folder, emulato
     once(folder, emulator, 6)
     folder.check_links()
     page = (folder.read("report.html") or b"").decode()
-    assert "not shown as they were" not in page
+    assert "not shown, because" not in page
     assert page.count(".retouch/inputs/") >= 6, (
         "the pictures as they were are shown beside those that were made"
     )

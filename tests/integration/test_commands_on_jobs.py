@@ -55,7 +55,7 @@ def test_a_job_that_nobody_works_on_is_paused_and_resumed_in_its_report(shop, em
     assert status_of(shop.retouch("status", "out", "--json"))["state"] == "paused"
     resumed = shop.retouch("resume", "out", "--json")
     assert status_of(resumed)["state"] == "queued"
-    assert "No process works on" in resumed.stderr
+    assert "No process is working on" in resumed.stderr
 
 
 def test_the_report_of_a_live_run_calls_no_call_interrupted(shop, emulator):
@@ -107,7 +107,7 @@ def test_a_folder_that_another_job_took_over_is_listed_once(shop):
     listed = shop.retouch("status", "--json")
 
     assert [status["job"] for status in status_of(listed)] == [second]
-    assert f"job {first}: its folder {shop.out} is job {second}'s now" in listed.stderr
+    assert f"job {first}: its folder {shop.out} belongs to job {second} now" in listed.stderr
     for command in ("status", "results", "report", "retry"):
         assert shop.retouch(command, first).returncode == 2
 
@@ -135,7 +135,7 @@ def test_a_cancelled_job_cannot_be_submitted_and_says_how_to_go_on(shop, emulato
     shop.manifest(2)
     shop.run()
     cancelled = shop.retouch("cancel", "out")
-    assert "--reason cancelled` settles them after all" in cancelled.stderr
+    assert "--reason cancelled` processes them after all" in cancelled.stderr
 
     done = shop.retouch("submit", "shop.csv", "--out", "out")
 
@@ -164,7 +164,7 @@ def test_a_new_job_says_that_an_earlier_one_has_paid_for_the_same(shop):
     again = shop.retouch("run", "shop.csv", "--json")
     reusing = shop.retouch("run", "shop.csv", "--json", "--reuse")
 
-    assert f"A new job, which pays anew: {first}, of the same manifest" in again.stderr
+    assert f"This is a new job and will be paid for again: {first}, of the same manifest" in again.stderr
     assert "pays anew" not in reusing.stderr
 
 
@@ -200,7 +200,7 @@ def test_retry_of_a_job_that_was_left_points_to_its_command(shop, emulator):
     done = shop.retouch("retry", "out")
 
     assert done.returncode == 2
-    assert "rows that are not settled yet are for the command that began the job" in done.stderr
+    assert "unfinished rows are processed by the command that started the job" in done.stderr
 
 
 def test_retry_of_a_reason_that_is_not_there_names_those_that_are(shop, emulator):
@@ -211,7 +211,10 @@ def test_retry_of_a_reason_that_is_not_there_names_those_that_are(shop, emulator
     done = shop.retouch("retry", "out", "--reason", "text-only")
 
     assert done.returncode == 2
-    assert "nothing to retry for text-only: what is not done has other reasons: 2 text_only" in done.stderr
+    assert (
+        "nothing to retry for text-only: the rows that are not done have other reasons: 2 text_only"
+        in done.stderr
+    )
 
 
 def test_a_worker_whose_terminal_is_closed_lets_its_calls_finish(shop, emulator, redis_url):

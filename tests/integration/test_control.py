@@ -80,7 +80,7 @@ def test_a_job_that_nobody_works_on_is_cancelled_by_the_command(shop, emulator):
     assert len(shop.records()) == 30
     again = shop.retouch("cancel", "out")
     assert again.returncode == 0
-    assert "ended already" in again.stderr
+    assert "already ended" in again.stderr
 
 
 def test_retry_settles_what_is_not_done_and_never_what_is(shop, emulator):

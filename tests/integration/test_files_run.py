@@ -174,7 +174,7 @@ async def test_a_refused_key_halts_the_job_and_the_next_run_goes_on(small, emula
     status = await settled(small, emulator)
 
     assert status.state is State.HALTED
-    assert "denied: the API refuses the job's calls (HTTP 403: Files API: " in str(status.state_reason)
+    assert "denied: the API rejected the job's calls (HTTP 403: Files API: " in str(status.state_reason)
     emulator.order()
     assert (await settled(small, emulator)).outcomes["done"] == 2
     assert emulator.ledger.summary()["paid"] == 2

@@ -108,7 +108,7 @@ def test_a_job_that_is_under_way_is_not_cut_by_a_smaller_limit(shop, emulator):
     cut = shop.run("--limit", "1")
 
     assert cut.returncode == 2
-    assert "5 rows more than --limit 1 asks for: go on with --limit left out" in cut.stderr
+    assert "includes 5 rows beyond --limit 1: continue with --limit left out" in cut.stderr
     assert emulator.ledger.summary()["calls"] == calls
     assert shop.run("--limit", "6").returncode == 0
 
@@ -557,7 +557,7 @@ def test_a_budget_takes_no_model_whose_price_is_not_known(shop, emulator):
     shop.manifest(1)
     refused = shop.retouch("run", "shop.csv", "--budget", "5", "--model", "gemini-9-image")
     assert refused.returncode == 2
-    assert "no budget can hold" in refused.stderr
+    assert "a budget cannot be applied" in refused.stderr
 
     (shop.folder / "own.csv").write_text(
         "image,prompt,model\np1.png,x [[1]],gemini-9-image\np1.png,y [[2]],\n"

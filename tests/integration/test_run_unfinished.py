@@ -44,7 +44,7 @@ def test_what_was_read_of_a_damaged_manifest_is_settled_and_the_mended_one_goes_
     assert done.returncode == 3, done.stderr
     status = status_of(done)
     assert status["state"] == "halted"
-    assert "the gzip data is cut off or damaged" in status["state_reason"]
+    assert "the gzip data is truncated or damaged" in status["state_reason"]
     assert "run the same command again" in status["state_reason"]
     paid = emulator.ledger.summary()["paid"]
     assert status["outcomes"]["done"] == paid == len(shop.records()) > 0
@@ -78,7 +78,7 @@ def test_without_a_terminal_to_ask_on_nothing_of_a_damaged_manifest_is_called(sh
     done = shop.retouch("run", "shop.jsonl.gz", "--out", "out")
 
     assert done.returncode == 2
-    assert "the gzip data is cut off or damaged" in done.stderr
+    assert "the gzip data is truncated or damaged" in done.stderr
     assert emulator.ledger.summary()["calls"] == 0
 
 
@@ -92,7 +92,7 @@ def test_a_job_whose_manifest_is_gone_can_be_cancelled(shop, emulator, damaged):
     assert done.returncode == 0, done.stderr
     status = status_of(done)
     assert (status["state"], status["rows"]) == ("cancelled", None)
-    assert "rows that were not read are in no record" in status["state_reason"]
+    assert "rows that were not read have no record" in status["state_reason"]
     assert len(shop.records()) == status["outcomes"]["cancelled"] > 0
 
 
@@ -270,7 +270,7 @@ def test_a_plan_that_is_gone_is_told_in_one_sentence(shop, emulator):
     done = shop.run("--limit", "55")
 
     assert done.returncode == 2
-    assert "the plan of shard 2 is gone; start the job anew in a new folder" in done.stderr
+    assert "the plan of shard 2 is gone; start the job again in a new folder" in done.stderr
     assert emulator.ledger.summary()["paid"] == 55
 
 
@@ -293,6 +293,6 @@ def test_a_record_names_the_column_at_fault_and_what_was_not_sent(shop):
     shop.run()
 
     first, gone, size = shop.records()
-    assert first["notes"] == ["two.gif has several frames or pages: the first alone was sent"]
+    assert first["notes"] == ["two.gif has several frames or pages; only the first was sent"]
     assert gone["reason"].startswith("missing: line 3, column image: ")
     assert size["reason"].startswith("option: line 4, column image_size: ")

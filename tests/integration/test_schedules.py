@@ -319,9 +319,7 @@ def test_a_run_that_waits_for_its_store_is_told_of_once_and_begins_when_that_is_
         log = crew.folder / "said"
         wait_for(lambda: "schedule_held_up schedule=nightly: " in log.read_text())
         assert f"{blocked}" in log.read_text()
-        assert (
-            "the log of `retouch scheduler` says what it waits for" in crew.retouch("schedule", "list").stdout
-        )
+        assert "see the log of `retouch scheduler`" in crew.retouch("schedule", "list").stdout
         assert len(crew.said("show", "nightly", "--json")["waiting"]) == 1
         blocked.unlink()
         wait_for(crew.history, 30)

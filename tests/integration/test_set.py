@@ -34,7 +34,7 @@ def test_a_run_gets_more_slots_and_no_pace(shop, emulator):
     done = shop.retouch("set", "out", "--rpm", "none", "--max-in-flight", "100")
 
     assert done.returncode == 0, done.stderr
-    assert "no limit of calls a minute, no budget, 100 calls at the same time" in done.stderr
+    assert "no limit on calls per minute, no budget, 100 calls at the same time" in done.stderr
     out, err = running.communicate(timeout=60)
     assert running.returncode == 0, err
     assert json.loads(out)["calls"] == 60
@@ -107,7 +107,7 @@ def test_a_job_that_a_person_has_paused_stays_so(crew):
     ("words", "said"),
     [
         (["nonsense", "--rpm", "1"], "no job 'nonsense'"),
-        (["out"], "say what is to change: --rpm"),
+        (["out"], "nothing to change: give --rpm"),
         (["out", "--rpm", "0"], "--rpm: 0 is not a number above 0"),
         (["out", "--max-in-flight", "none"], "--max-in-flight: 'none' is not a whole number of 1 or more"),
         (["out", "--rpm", "2"], "has ended (finished)"),

@@ -77,7 +77,7 @@ def test_a_loop_that_stands_still_is_seen_by_the_health_check_and_so_is_that_it_
             wait_for(lambda one=one: one.health().status_code == 503, 60)
             said = one.health().json()
             assert said["healthy"] is False
-            assert said["reason"].startswith("the event loop has not come round for ")
+            assert said["reason"].startswith("the event loop has not moved for ")
         assert [one.probed() for one in both] == [1, 1]
         assert (worker.metric("retouch_healthy"), scheduler.metric("retouch_scheduler_healthy")) == (0, 0)
 

@@ -84,11 +84,11 @@ def test_up_does_jobs_starts_again_what_dies_ends_in_order_and_keeps_its_data(ho
         child.kill()
     wait_for(lambda: house.state(job) == "finished", 60)
     assert {record["outcome"] for record in house.records()} == {"done"}
-    assert "The worker has ended (killed by SIGKILL); it is started again." in house.said
+    assert "The worker has ended (killed by SIGKILL); restarting it." in house.said
 
     second = house.retouch("up")
     assert second.returncode == 2
-    assert f"is up already, by process {up.pid}" in second.stderr
+    assert f"already runs for this store, in process {up.pid}" in second.stderr
 
     house.manifest(8, "shop.csv")
     emulator.order(rule("picture", latency="1"))

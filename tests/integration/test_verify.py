@@ -38,7 +38,7 @@ def test_a_job_as_it_was_left_has_no_flaw(done):
     said = done.retouch("verify", "out")
     assert said.returncode == 0
     assert "60 records, 59 pictures" in said.stderr
-    assert "all as the records say" in said.stderr
+    assert "everything matches the records" in said.stderr
     assert said.stdout == ""
 
 

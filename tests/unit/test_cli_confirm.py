@@ -25,9 +25,9 @@ def test_what_cannot_cost_more_is_not_asked_about(cost, above, budget):
 @pytest.mark.parametrize(
     ("budget", "question"),
     [
-        (None, r"12 rows, about \$40\.00\. Go on\?"),
-        (50.0, r"12 rows, about \$40\.00\. Go on\?"),
-        (20.0, r"12 rows, about \$40\.00, bounded by the budget to \$20\.00\. Go on\?"),
+        (None, r"12 rows, about \$40\.00\. Continue\?"),
+        (50.0, r"12 rows, about \$40\.00\. Continue\?"),
+        (20.0, r"12 rows, about \$40\.00, bounded by the budget to \$20\.00\. Continue\?"),
     ],
 )
 def test_more_is_asked_about(budget, question):

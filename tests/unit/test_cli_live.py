@@ -185,7 +185,7 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch):
 
     for view in (Lines(), JsonView(), Screen(Console(file=io.StringIO()))):
         assert not view.can_ask
-        assert view.ask("Go on?") is None
+        assert view.ask("Continue?") is None
 
 
 @contextmanager
@@ -212,14 +212,14 @@ def test_a_question_is_answered(monkeypatch, typed, meant):
         types(typed)
 
         assert Lines().can_ask
-        assert Lines().ask("Go on?") is meant
+        assert Lines().ask("Continue?") is meant
 
 
 def test_a_question_that_is_open_ends_when_the_view_is_closed(monkeypatch):
     with terminal(monkeypatch):
         view = Lines()
         answers: list[bool | None] = []
-        asking = threading.Thread(target=lambda: answers.append(view.ask("Go on?")))
+        asking = threading.Thread(target=lambda: answers.append(view.ask("Continue?")))
         asking.start()
         view.close()
         asking.join(5)

@@ -88,7 +88,7 @@ def test_equal_rows_are_pointed_out_and_variations_are_not(tmp_path):
 
     read(made, edit(5, prompt="a"), edit(6, prompt="a"))
     assert made.notes() == [
-        "1 row equals an earlier row in pictures, prompt and options: a variation, paid for again"
+        "1 row equals an earlier row in pictures, prompt and options: paid for again, as a variation"
     ]
 
 
@@ -131,7 +131,7 @@ def test_reuse_counts_equal_rows_once_and_says_what_it_cannot_know(tmp_path):
     equal, unknown = made.notes()
     assert equal.startswith("3 rows equal an earlier row")
     assert equal.endswith("merged with it by --reuse")
-    assert "show only when the pictures are read" in unknown
+    assert "are found only when the pictures are read" in unknown
 
 
 def test_of_what_may_have_several_frames_it_is_said_that_the_first_is_sent(tmp_path):
@@ -141,9 +141,7 @@ def test_of_what_may_have_several_frames_it_is_said_that_the_first_is_sent(tmp_p
 
     read(made, edit(1, images=("a.gif", "c.png")), edit(2, images=("b.tif",)), edit(3, images=("c.png",)))
 
-    assert made.notes() == [
-        "2 GIF, TIFF or AVIF files: of one with several frames or pages the first alone is sent"
-    ]
+    assert made.notes() == ["2 GIF, TIFF or AVIF files: only the first frame or page is sent"]
 
 
 def test_a_picture_beside_an_empty_image_is_told_of(tmp_path):

@@ -96,14 +96,14 @@ def test_the_summary_says_where_things_are_and_what_to_do_next():
     assert words.summary(ended) == [
         "20260801-120000-ab12cd finished",
         "2 done, 1 blocked, 2 failed, 1 invalid, of 6 rows; 4 calls, at least $0.1000",
-        "1 call had no answer and may have been paid for",
+        "1 call without an answer, may have been paid for",
         "in /jobs/x: results.csv, report.html, images/",
         (
             "2 failed: `retouch results 20260801-120000-ab12cd --outcome failed` says why, "
-            "`retouch retry 20260801-120000-ab12cd` asks again"
+            "`retouch retry 20260801-120000-ab12cd` tries them again"
         ),
         "1 blocked: `retouch results 20260801-120000-ab12cd --outcome blocked` says why",
-        "1 invalid: `retouch results 20260801-120000-ab12cd --outcome invalid` names line and fault",
+        "1 invalid: `retouch results 20260801-120000-ab12cd --outcome invalid` shows line and reason",
     ]
 
 
@@ -112,13 +112,11 @@ def test_a_halted_job_says_why_and_how_to_go_on():
 
     lines = words.summary(halted)
     assert lines[0] == "20260801-120000-ab12cd halted: the key was refused: make a new one"
-    assert lines[-1] == "when that is mended, the same command goes on from here"
+    assert lines[-1] == "once that is fixed, the same command continues from here"
 
 
 def test_a_job_that_goes_on_by_itself_asks_for_nothing():
-    assert words.summary(status(state=State.QUEUED))[-1].endswith(
-        "watch 20260801-120000-ab12cd` shows how it goes on"
-    )
+    assert words.summary(status(state=State.QUEUED))[-1].endswith("watch 20260801-120000-ab12cd` follows it")
 
 
 def test_a_job_of_no_rows_is_whole():
@@ -134,5 +132,5 @@ def test_what_is_printed_moves_no_cursor(text):
 def test_a_budget_says_what_it_holds_for_calls_without_an_answer():
     paused = status(state=State.PAUSED, state_reason="budget: the next call would pass it", calls_unknown=2)
 
-    said = "2 calls had no answer and may have been paid for; the budget counts them as paid"
+    said = "2 calls without an answer, may have been paid for; the budget counts them as paid"
     assert said in words.summary(paused)

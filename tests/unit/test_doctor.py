@@ -82,9 +82,9 @@ OPEN = Backlog(messages=4, jobs=1, shards=3, rows=120, workers=1)
 @pytest.mark.parametrize(
     ("cards", "overdue", "grade", "said"),
     [
-        ((), 0, Grade.FAULT, "no worker is there"),
+        ((), 0, Grade.FAULT, "no worker is running"),
         ((WorkerCard(4, 16, {"j": (9, 30.0, None)}),), 3, Grade.OK, "9 calls in flight"),
-        ((WorkerCard(4, 16),), 3, Grade.FAULT, "3 messages have been lying there"),
+        ((WorkerCard(4, 16),), 3, Grade.FAULT, "3 messages have been waiting"),
         (
             (WorkerCard(4, 16, {"j": (0, 0.0, "the API asked for a pause")}),),
             3,

@@ -146,7 +146,7 @@ async def test_a_file_that_changed(tmp_path: Path) -> None:
     assert upload.fault is not None
     assert not upload.sent
     for spoil in (path.unlink, nothing):
-        with pytest.raises(InvalidInput, match=r"changed: .*a is not what was checked before"):
+        with pytest.raises(InvalidInput, match=r"changed: .*a has changed since it was checked"):
             check(request)
         spoil()
 

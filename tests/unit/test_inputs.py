@@ -321,4 +321,4 @@ def test_a_path_of_windows_is_called_so(tmp_path):
     (fault,) = glance(edit("C:/pics/a.png"), Roots(root=tmp_path)).faults
 
     assert (fault.code, fault.column) == ("missing", "image")
-    assert fault.message.startswith("C:/pics/a.png is a path of Windows, which leads nowhere here: ")
+    assert fault.message.startswith("C:/pics/a.png is a Windows path, which does not exist here: ")

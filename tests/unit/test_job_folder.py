@@ -76,7 +76,7 @@ async def test_a_strangers_folder_is_refused(tmp_path):
 async def test_a_job_json_of_somebody_else_is_refused(tmp_path):
     (tmp_path / "job.json").write_text('{"name": "another program"}')
 
-    with pytest.raises(JobError, match="not a job of retouch"):
+    with pytest.raises(JobError, match="not a retouch job"):
         await JobFolder.at(str(tmp_path)).spec()
 
 
@@ -373,7 +373,7 @@ async def test_what_is_planned_before_a_manifest_breaks_off_is_not_lost(tmp_path
     asked = spec(manifest=str(path), shard_rows=10)
     planning = Planner(folder, open_manifest(str(path), prompt=None, limit=None), asked)
 
-    with pytest.raises(ManifestError, match="cut off or damaged"):
+    with pytest.raises(ManifestError, match="truncated or damaged"):
         await planning.read()
 
     assert planning.shards == await folder.plans.count() > 10

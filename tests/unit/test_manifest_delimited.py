@@ -202,7 +202,7 @@ def test_truncated_gzip_is_one_sentence(tmp_path):
     path = tmp_path / "m.csv.gz"
     path.write_bytes(gzip.compress(rows.encode())[:-2000])
     manifest = open_manifest(str(path), prompt=None, limit=None)
-    with pytest.raises(ManifestError, match="cut off or damaged"):
+    with pytest.raises(ManifestError, match="truncated or damaged"):
         list(manifest.edits())
 
 

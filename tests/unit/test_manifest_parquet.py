@@ -99,7 +99,7 @@ def test_wrong_types_are_faults(tmp_path):
 def test_a_damaged_file_is_one_sentence(tmp_path):
     path = write(tmp_path, {"prompt": ["p"] * 100})
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ManifestError, match="no Parquet file that can be read"):
+    with pytest.raises(ManifestError, match="not a readable Parquet file"):
         read(path)
 
 

@@ -173,7 +173,7 @@ def test_a_bad_request_fails_its_row_at_once():
     after = next_step(answer, tried(Verdict.INVALID_REQUEST, counted=False))
 
     assert after.outcome is Outcome.FAILED
-    assert after.reason == "invalid_request: the API refuses the request (Unknown name)"
+    assert after.reason == "invalid_request: the API rejected the request (Unknown name)"
 
 
 def test_a_picture_that_is_gone_is_uploaded_once_more_and_no_oftener():

@@ -130,7 +130,7 @@ def test_unknown_is_said_and_never_zero(tmp_path):
     row = record(cost_usd=None, attempts=(attempt(cost_usd=None),))
     page = report(tmp_path, row, cost_usd=None, rows=None, outcomes=counts, calls=1)
     assert "Rows unknown" in page.text
-    assert "Cost unknown and 1 row whose price is unknown" in page.text
+    assert "Cost unknown and 1 row with an unknown price" in page.text
     assert "Per accepted picture unknown" in page.text
     assert "cost unknown" in page.text
     assert "$0" not in page.text

@@ -65,5 +65,5 @@ async def test_who_was_stalled_gives_way(store):
         # To another it looked dead: that one has the next number.
         await another(store, 2)
         reason = await asyncio.wait_for(told, 10)
-    assert reason.startswith("process 7 on elsewhere has taken this job over")
+    assert reason.startswith("process 7 on elsewhere has taken over this job")
     assert await is_run_locked(store), "the other's lease stays"

@@ -32,7 +32,7 @@ def test_progress_is_healthy(change):
         ({"silent": 31.0}, "event loop"),
         ({"idle": 361.0}, "3 shards are open here"),
         ({"idle": 70.0, "timeout": 5.0}, "no call may take more than 5 s"),
-        ({"stalled": True}, "messages lie in the queue"),
+        ({"stalled": True}, "messages are waiting"),
     ],
 )
 def test_open_work_without_progress_is_not(change, said):
@@ -58,4 +58,4 @@ def test_the_limit_that_binds(change, limit):
 def test_a_scheduler_that_looks_what_is_due_is_healthy():
     assert rounds_fault(silent=1.0, age=299.0) is None
     assert "event loop" in (rounds_fault(silent=31.0, age=1.0) or "")
-    assert rounds_fault(silent=1.0, age=301.0) == "it has not looked what is due for 301 s"
+    assert rounds_fault(silent=1.0, age=301.0) == "it has not looked for due runs for 301 s"

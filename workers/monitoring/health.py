@@ -35,9 +35,9 @@ def fault(vitals: Vitals) -> str | None:
     A Redis, a store or an API that is away is no fault of the worker's: another process would wait for it, too.
     """
     if vitals.silent > LOOP:
-        return f"the event loop has not come round for {vitals.silent:.0f} s"
+        return f"the event loop has not moved for {vitals.silent:.0f} s"
     if vitals.stalled:
-        return "messages lie in the queue, threads are free, and none comes here"
+        return "messages are waiting and threads are free, but none is received"
     if vitals.shards and vitals.idle > vitals.timeout + SLACK:
         return (
             f"{vitals.shards} shards are open here, and nothing was begun or ended for {vitals.idle:.0f} s, "
@@ -54,7 +54,7 @@ def rounds_fault(*, silent: float, age: float) -> str | None:
         age: seconds since it last looked what is due.
     """
     if silent > LOOP:
-        return f"the event loop has not come round for {silent:.0f} s"
+        return f"the event loop has not moved for {silent:.0f} s"
     if age > ROUND:
-        return f"it has not looked what is due for {age:.0f} s"
+        return f"it has not looked for due runs for {age:.0f} s"
     return None

@@ -14,7 +14,7 @@ log = logging.getLogger("retouch.worker")
 _RESTART = 10.0
 
 STALLED = (
-    "messages lie in the queue and none comes here, though threads are free and the consumer was restarted"
+    "messages are waiting and none is received, although threads are free and the consumer was restarted"
 )
 
 

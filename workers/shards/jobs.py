@@ -12,7 +12,7 @@ from workers.shards.worker_job import WorkerJob
 from workers.shared.board_types import Claim
 from workers.tools import Tools
 
-STOPPING = "this worker is stopping; another goes on"
+STOPPING = "this worker is stopping; another continues"
 
 
 class Jobs:
@@ -83,7 +83,7 @@ class Jobs:
         await board.stop(job, *stop)
         worker_job.announced = True
         with contextlib.suppress(StoreError):
-            # Whoever builds the board again must find that a person is needed; else it is written by the clock.
+            # Whoever builds the board again must find that it needs you; else it is written by the clock.
             await report(board, worker_job.folder, job)
 
     def _usable(self, job: str, claim: Claim) -> WorkerJob | None:

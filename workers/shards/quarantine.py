@@ -20,7 +20,7 @@ SUSPECT, GUILTY = 2, 3
 
 SET_ASIDE = (
     "set_aside: {deaths} workers have died with this row's shard in their hands, so that it is not called for any "
-    "more; see their logs, then settle it again with `retouch retry`"
+    "more; see their logs, then try it again with `retouch retry`"
 )
 
 #: Seconds for which a worker takes no other shard, so that it can take a suspect.

@@ -70,7 +70,7 @@ async def work_on(held: HeldShard, claim: Claim, jobs: Jobs, board: Board) -> To
         return HandBack(_STORE, str(error))
     except Exception:
         log.exception("shard_broke job=%s shard=%s", held.job, held.shard)
-        return HandBack(_FAULT, "a fault in retouch itself, see the worker's log; the shard is tried again")
+        return HandBack(_FAULT, "a bug in retouch, see the worker's log; the shard is tried again")
 
 
 async def _write_results(held: HeldShard, worker_job: WorkerJob, jobs: Jobs, board: Board) -> None:

@@ -61,7 +61,7 @@ def reaching(client: Redis) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as error:
-        raise BrokerError(f"Redis at {where} does not serve: {str(error) or type(error).__name__}") from error
+        raise BrokerError(f"Redis at {where} cannot be used: {str(error) or type(error).__name__}") from error
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ def _sentences(url: str) -> Iterator[None]:
         yield
     except (RedisError, OSError, ValueError) as error:
         raise BrokerError(
-            f"Redis at {without_password(url)} is out of reach ({error}): start one with `retouch up`, "
+            f"Redis at {without_password(url)} is not available ({error}): start one with `retouch up`, "
             "or set RETOUCH_REDIS_URL"
         ) from error
 
