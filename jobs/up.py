@@ -30,7 +30,7 @@ def up(*, max_in_flight: int) -> int:
     url = environment.redis_url()
     port = _port(url)
     data = _data_folder()
-    holder = f"{data}: the stack of this store is up already, by {{}}; end it with Ctrl-C there"
+    holder = f"{data}: `retouch up` already runs for this store, in {{}}; stop it there with Ctrl-C"
     with file_lock(data / "up.lock", holder.format):
         _check_port(port)
         return Stack(url, data, _parts(url, data, port, max_in_flight)).run()

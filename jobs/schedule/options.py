@@ -96,7 +96,7 @@ def asked_of(options: dict[str, Any]) -> JobOptions:
     strange = sorted(options.keys() - params.keys())
     if strange:
         raise UsageError(
-            f"the option --{strange[0].replace('_', '-')} is not known to this version: add it anew"
+            f"the option --{strange[0].replace('_', '-')} is not known to this version: add the schedule again"
         )
     try:
         return asked_for({name: params[name].type_cast_value(context, options[name]) for name in options})

@@ -168,7 +168,7 @@ def _check_status(response: httpx.Response, url: httpx.URL) -> None:
             "forbidden", f"{shown(url)} may not be read ({status}): make it public, or sign its URL"
         )
     if status in (404, 410):
-        raise InvalidInput("missing", f"{shown(url)} does not exist ({status}): mend the URL")
+        raise InvalidInput("missing", f"{shown(url)} does not exist ({status}): correct the URL")
     raise _unreachable(url, f"its server answered {status}")
 
 

@@ -136,7 +136,7 @@ def test_a_cost_that_nobody_can_confirm_ends_before_anything_is_called(shell, em
         typed = shell.type(command, "shop.csv", "--confirm-above", "0.1")
 
         assert typed.code == 2, typed.err
-        assert "say --yes, raise --confirm-above" in typed.err
+        assert "pass --yes, raise --confirm-above" in typed.err
         assert typed.out == ""
     assert emulator.ledger.summary()["calls"] == 0
 

@@ -39,5 +39,5 @@ def test_a_price_that_is_not_known_is_said_and_hides_no_other(capsys):
     assert confirmed(Lines(), "12 rows", cost_of([5.0, None, 5.0]), 10.0) is True
     assert "price of a model is not known" in capsys.readouterr().err
 
-    with pytest.raises(UsageError, match=r"12 rows, at least \$15\.00\. Go on\?"):
+    with pytest.raises(UsageError, match=r"12 rows, at least \$15\.00\. Continue\?"):
         confirmed(Lines(), "12 rows", cost_left(cost_of([10.0, None, 20.0]), 4, 2), 10.0)
