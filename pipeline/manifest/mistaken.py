@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.edit import Fault
@@ -73,22 +72,26 @@ def pictures_elsewhere(cells: Mapping[str, Any]) -> str | None:
 
 
 def _names_picture(column: str, value: Any) -> bool:
+    return _is_picture(column, value) and not _SAYS_RESULT.match(column)
+
+
+def _is_picture(column: str, value: Any) -> bool:
     if isinstance(value, list):
-        return bool(value) and all(_names_picture(column, item) for item in value)
-    if column in KNOWN or not isinstance(value, str) or _SAYS_RESULT.match(column):
+        return bool(value) and all(_is_picture(column, item) for item in value)
+    if not isinstance(value, str) or column in KNOWN:
         return False
     text = value.strip()
-    if not text or len(text) > _LONGEST or "\n" in text:
+    if len(text) > _LONGEST or "\n" in text:
         return False
-    if text[:11].lower() == "data:image/":
-        return True
-    if _URL.match(text):
+    if "://" in text and _URL.match(text):
         return _ends_as_picture(re.split("[?#]", text, maxsplit=1)[0]) or bool(_SAYS_PICTURE.search(column))
-    return _ends_as_picture(text)
+    return _ends_as_picture(text) or text[:11].lower() == "data:image/"
 
 
 def _ends_as_picture(path: str) -> bool:
-    return PurePosixPath(path.replace("\\", "/")).suffix.lower() in SUFFIXES
+    # No Path: this is asked of every value of every row without a picture.
+    stem, dot, suffix = path.rpartition(".")
+    return bool(stem) and f"{dot}{suffix}".lower() in SUFFIXES
 
 
 def _sentence(column: str) -> str:

@@ -74,6 +74,8 @@ def traceable(name: str) -> str:
     Of a URL, user, password and fragment go, and of its query what may be a signature or a token: the value of a
     parameter that is called so, or that is too long or too mixed to be a plain word or number.
     """
+    if name[:5].lower() == "data:":
+        return f"{name.partition(',')[0][:_LONGEST_NAME]},…"
     bare = without_user(name)
     if "://" not in bare:
         return bare

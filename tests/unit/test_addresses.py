@@ -157,6 +157,7 @@ def test_other_urls_are_fine(url):
         ("https://h/i?s=PW0123456789abcdef", "https://h/i?s=[hidden]"),
         ("https://h/i?PW0123456789abcdef", "https://h/i?[hidden]"),
         ("s3://bucket/a.png", "s3://bucket/a.png"),
+        ("data:image/png;base64," + "PW" * 9999, "data:image/png;base64,…"),
         ("s3://KEY:PW@bucket/a.png", "s3://bucket/a.png"),
         ("abfss://box@shop.dfs.core.windows.net/a.png", "abfss://box@shop.dfs.core.windows.net/a.png"),
     ],
