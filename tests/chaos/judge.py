@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tests.chaos.ground import Ground
 from tests.integration.shop import KEY
 
@@ -42,14 +44,41 @@ def judge(
     _no_key(ground)
 
 
+def consistent(ground: Ground, rows: int) -> None:
+    """Fail unless folder, records and ledger tell the same of a job that has ended, whatever came of its rows."""
+    ground.api.at_rest()
+    records = ground.records()
+    assert [record["row"] for record in records] == list(range(1, rows + 1)), "each row once, in order"
+    for record in records:
+        assert (record["reason"] is None) == bool(record["images"]) == (record["outcome"] == "done"), record
+        assert record["calls"] >= sum(attempt["begun"] for attempt in record["attempts"]), record
+    ground.check_pictures()
+    _calls(ground, records)
+    _figures(ground, records, ground.report()["state"])
+    known = sum(record["cost_usd"] or 0.0 for record in records)
+    assert ground.report()["cost_usd"] == pytest.approx(known, abs=1e-6)
+    verified = ground.retouch("verify", str(ground.out))
+    assert verified.returncode == 0, verified.stdout
+    _logs(ground)
+    _no_key(ground)
+
+
 def _money(ground: Ground, records: list[dict[str, Any]], may_be_lost: int) -> None:
+    unaccounted = _calls(ground, records)
+    paid = sum(tally["paid"] for tally in ground.api.tokens().values())
+    named = sum(record["calls_unknown"] for record in records)
+    assert paid <= len(records) + may_be_lost, "paid for twice without need"
+    assert unaccounted <= named <= may_be_lost, "unknown calls: by the ledger, by the records, at most"
+
+
+def _calls(ground: Ground, records: list[dict[str, Any]]) -> int:
+    """How many calls of the ledger are in no record; each is one that its row calls unknown."""
     ledger = ground.api.tokens()
     assert set(ledger) <= {record["id"] for record in records}, "a call for a row that is not there"
     unaccounted = 0
     for record in records:
         tally = ledger.get(record["id"], {"calls": 0, "paid": 0})
-        known = record["calls"] - record["calls_unknown"]
-        lost = tally["calls"] - known
+        lost = tally["calls"] - (record["calls"] - record["calls_unknown"])
         # Row by row: what was paid for and is in no answer is called unknown.
         assert 0 <= lost <= record["calls_unknown"], (
             record["id"],
@@ -59,16 +88,13 @@ def _money(ground: Ground, records: list[dict[str, Any]], may_be_lost: int) -> N
         )
         assert tally["paid"] <= record["calls"]
         unaccounted += lost
-    paid = sum(tally["paid"] for tally in ledger.values())
-    named = sum(record["calls_unknown"] for record in records)
-    assert paid <= len(records) + may_be_lost, "paid for twice without need"
-    assert unaccounted <= named <= may_be_lost, "unknown calls: by the ledger, by the records, at most"
+    return unaccounted
 
 
-def _figures(ground: Ground, records: list[dict[str, Any]]) -> None:
+def _figures(ground: Ground, records: list[dict[str, Any]], state: str = "finished") -> None:
     report = ground.report()
     outcomes = Counter(record["outcome"] for record in records)
-    assert report["state"] == "finished"
+    assert report["state"] == state
     assert report["outcomes"] == {name: outcomes.get(name, 0) for name in report["outcomes"]}
     for name in ("calls", "calls_unknown"):
         assert report[name] == sum(record[name] for record in records), name
