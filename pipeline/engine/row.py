@@ -195,9 +195,12 @@ class Row:
         if not await self.permit.granted(aside):
             return Stopped()
         attempt, received = await self._calls().make(self.history, self.price, aside)
+        step = await self._what_next(attempt, received)
         if self._lent and attempt.verdict is Verdict.FILE_GONE:
             self._lent.forget(attempt.detail or "")
-        return await self._what_next(attempt, received)
+            # The upload that follows may take long, and who dies in it has no call without an answer.
+            await self._note()
+        return step
 
     async def _sent_ahead(self, lent: Lent) -> Next | Stopped | None:
         """Upload what no request can hold, within a slot; what follows where that failed."""
@@ -243,11 +246,13 @@ class Row:
         return step
 
     async def _prepare_to_wait(self, step: Again) -> None:
+        last = self.history.attempts[-1]
         # Calls that need no file need not wait for those that do.
-        if step.hold and self.history.attempts[-1].step != UPLOAD:
+        if step.hold and last.step != UPLOAD:
             await self.job.pace.hold(self.model, step.hold)
         if step.patience:
-            self.history = msgspec.structs.replace(self.history, waited=self.history.waited + step.seconds)
+            seconds = step.seconds + (last.seconds if last.step == UPLOAD else 0.0)
+            self.history = msgspec.structs.replace(self.history, waited=self.history.waited + seconds)
         if step.seconds >= _WORTH_A_NOTE:
             await self._note()
 

@@ -55,11 +55,13 @@ def small(shop: Shop) -> Shop:
     return shop
 
 
-async def settled(shop: Shop, emulator: Emulator, started: Callable[[LocalJob], Any] | None = None) -> Status:
+async def settled(
+    shop: Shop, emulator: Emulator, started: Callable[[LocalJob], Any] | None = None, **options: Any
+) -> Status:
     """`retouch run shop.csv --out out`, in this process and with small requests."""
     asked = JobOptions(
         manifest=str(shop.folder / "shop.csv"), model=DEFAULT_MODEL, store=str(shop.folder / "store"),
-        out=str(shop.out), attempts=1,
+        out=str(shop.out), attempts=1, **options,
     )  # fmt: skip
     manifest = manifest_of(asked, shop.folder)
     folder, spec = await open_job(asked, manifest, shop.folder)
@@ -189,6 +191,36 @@ async def test_a_file_that_is_gone_for_ever_fails_its_row_and_halts_nothing(smal
     assert first["reason"].startswith("file_gone: the API does not find the uploaded picture 2 times")
     assert (first["outcome"], second["outcome"]) == ("failed", "done")
     assert emulator.ledger.summary()["uploads"] == 2
+
+
+async def test_a_row_waits_an_hour_for_uploads_those_that_hang_included(small, emulator):
+    """Of that hour, what has gone by is known to the next run."""
+    emulator.order(rule("hang", on="start"))
+
+    async def stop(job: LocalJob) -> None:
+        while emulator.ledger.summary()["uploads"] < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the emulator is in another thread
+        job.interrupt()
+
+    await settled(small, emulator, stop, timeout=0.7)
+
+    (tried,) = [json.loads(path.read_bytes()) for path in small.out.rglob("1.2.tried")]
+    assert tried["waited"] > 2 * 0.7 + 0.5
+    assert [attempt["verdict"] for attempt in tried["attempts"]] == ["network", "network"]
+
+
+async def test_who_dies_in_the_second_upload_has_no_call_without_an_answer(small, emulator):
+    """The first file had run out, and the API had said so."""
+    emulator.order(rule("hang", on="start", nth=2), rule("file", seconds=0.0, times=1))
+
+    async def look(job: LocalJob) -> None:
+        while emulator.ledger.summary()["uploads"] < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the emulator is in another thread
+        (tried,) = [json.loads(path.read_bytes()) for path in small.out.rglob("1.1.tried")]
+        assert (tried["attempts"][0]["verdict"], tried["calls_unknown"]) == ("file_gone", 0)
+        job.interrupt()
+
+    await settled(small, emulator, look)
 
 
 async def test_a_job_that_is_stopped_in_an_upload_has_paid_for_nothing(small, emulator):
