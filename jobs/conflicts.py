@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.planning import rows_beyond
-from pipeline.job.registry import Entry, has_ended
+from pipeline.job.registry import JobEntry, has_ended
 from pipeline.job.spec import Spec
 from pipeline.report.words import plural
 from pipeline.store import Store
@@ -32,7 +32,7 @@ async def check_limit(folder: JobFolder, wanted: Spec) -> None:
     )
 
 
-async def check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool) -> None:
+async def check_hands(known: JobEntry | None, folder: JobFolder, *, submitted: bool) -> None:
     """A job is in the hands of the workers or of one run, never of both; and of the workers in one folder.
 
     Args:
@@ -51,7 +51,7 @@ async def check_hands(known: Entry | None, folder: JobFolder, *, submitted: bool
         )
 
 
-async def _check_copy(known: Entry | None, folder: JobFolder) -> None:
+async def _check_copy(known: JobEntry | None, folder: JobFolder) -> None:
     if known is None or not known.submitted:
         return
     original = JobFolder.at(known.out)

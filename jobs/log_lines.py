@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from jobs.masking import masked
-from pipeline.engine.scope import current
+from pipeline.engine.task_context import current
 from pipeline.timestamp import utc
 
 #: What a line may concern, in the order in which it is told.

@@ -11,11 +11,11 @@ from jobs.job_options import JobOptions
 from pipeline.job.folder import JobFolder
 from pipeline.notify.command import words_of
 from pipeline.notify.notifier import Notifier
-from pipeline.notify.settings import Notify, notify_of, secret_key
+from pipeline.notify.settings import NotifySettings, notify_of, secret_key
 from pipeline.urls.public import PublicClients
 
 
-def notify_asked(asked: JobOptions) -> Notify:
+def notify_asked(asked: JobOptions) -> NotifySettings:
     """Who is to be told of the job that was *asked* for.
 
     Raises:

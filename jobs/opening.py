@@ -17,7 +17,7 @@ from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.planning import begins_alike
 from pipeline.job.registry import (
-    Entry,
+    JobEntry,
     claim_id,
     find_exact,
     give_id_back,
@@ -66,7 +66,7 @@ async def open_job(
     else:
         folder, spec = await _newest_or_new(registry, wanted, manifest, tell)
     await check_limit(folder, wanted)
-    entry = Entry(job=spec.job, out=folder.store.url, submitted=submitted)
+    entry = JobEntry(job=spec.job, out=folder.store.url, submitted=submitted)
     known = await find_exact(registry, spec.job)
     if known != entry:
         await check_hands(known, folder, submitted=submitted)
@@ -145,7 +145,7 @@ async def _newest_or_new(
         await asyncio.sleep(_NEXT_ID)
 
 
-async def _unfinished(registry: Store, wanted: Spec, manifest: Manifest) -> Entry | None:
+async def _unfinished(registry: Store, wanted: Spec, manifest: Manifest) -> JobEntry | None:
     entry = await newest_unfinished(registry, wanted)
     return entry if entry is not None and await _same_input(entry, manifest) else None
 
@@ -154,7 +154,7 @@ async def _begun(folder: JobFolder, wanted: Spec, registry: Store) -> Spec | Non
     """Begin a job in *folder* under an id that no other job has; ``None`` when another began one there first."""
     while True:
         job = new_id(wanted, time.time())
-        if await claim_id(registry, Entry(job=job, out=folder.store.url)):
+        if await claim_id(registry, JobEntry(job=job, out=folder.store.url)):
             break
         # The id holds the second.
         await asyncio.sleep(_NEXT_ID)
@@ -168,7 +168,7 @@ async def _begun(folder: JobFolder, wanted: Spec, registry: Store) -> Spec | Non
     return spec if begun else None
 
 
-async def _same_input(entry: Entry, manifest: Manifest) -> bool:
+async def _same_input(entry: JobEntry, manifest: Manifest) -> bool:
     """A file is known by its path, and a change of it is refused later; standard input by its bytes alone.
 
     Whoever has tried a few rows and then mends the manifest begins anew: that trial has ended, and is let be.

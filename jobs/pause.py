@@ -13,7 +13,7 @@ from jobs.standing import LEFT, Standings, spec_of, standings, the_job
 from jobs.words import STOPPED
 from pipeline.engine.brake import PAUSED
 from pipeline.job.folder import JobFolder
-from pipeline.job.registry import Entry
+from pipeline.job.registry import JobEntry
 from pipeline.job.results import write_status
 from pipeline.status import State, Status
 from workers.submitting import announce, hand_over
@@ -72,7 +72,7 @@ async def _written(folder: JobFolder, before: Status, state: State) -> Status:
     return status
 
 
-async def _heard(entry: Entry, known: Standings, state: State) -> Status:
+async def _heard(entry: JobEntry, known: Standings, state: State) -> Status:
     """How the job stands when whoever works on it has heard, or has had the time to."""
     end = time.monotonic() + _PATIENCE
     while True:
@@ -87,7 +87,7 @@ async def _heard(entry: Entry, known: Standings, state: State) -> Status:
         await asyncio.sleep(_LOOK)
 
 
-async def _rebuild(entry: Entry, folder: JobFolder, state: State, view: View) -> None:
+async def _rebuild(entry: JobEntry, folder: JobFolder, state: State, view: View) -> None:
     """Redis has lost the job: what is in the folder is all that is needed."""
     if state is State.RUNNING:
         await hand_over(environment.redis_url(), folder, await spec_of(entry, folder))

@@ -9,7 +9,7 @@ import msgspec
 from jobs import output
 from jobs.standing import spec_of, standings, the_job
 from pipeline.job.folder import JobFolder
-from pipeline.job.registry import Entry
+from pipeline.job.registry import JobEntry
 from pipeline.job.results import write_results
 from pipeline.job.totals import exact_totals
 from pipeline.status import ENDED, Status, recounted
@@ -29,7 +29,7 @@ async def _rewrite(job: str) -> Status:
     return await rewritten(await the_job(job))
 
 
-async def rewritten(entry: Entry) -> Status:
+async def rewritten(entry: JobEntry) -> Status:
     """Write results and report of what is settled of *entry*'s job; how it stands.
 
     When it comes to its end meanwhile, they are written once more: ours must not be older than the end's own.
@@ -45,7 +45,7 @@ async def rewritten(entry: Entry) -> Status:
             return status
 
 
-async def _exact(entry: Entry, folder: JobFolder, shards: int) -> Status:
+async def _exact(entry: JobEntry, folder: JobFolder, shards: int) -> Status:
     """The status with its figures counted from the records: a report must agree with its rows."""
     totals = await exact_totals(folder, shards)
     async with standings() as known:

@@ -19,7 +19,7 @@ from pipeline.errors import JobError, UsageError
 from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import limits_of
-from pipeline.job.registry import Entry, last_status
+from pipeline.job.registry import JobEntry, last_status
 from pipeline.job.results import write_status
 from pipeline.job.rounds import open_round, plan_round
 from pipeline.job.runlock import run_lock
@@ -31,7 +31,7 @@ from pipeline.store.leftovers import remove_leftovers
 from workers.submitting import hand_over
 
 
-class Again(msgspec.Struct, frozen=True, kw_only=True):
+class RetryRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be settled again, and how much may be spent on it without asking; ``None``: anything."""
 
     reasons: frozenset[str]
@@ -48,13 +48,13 @@ def retry(
         raise UsageError(
             f"--reason {reason!r} contains no reason: leave it out to retry every row that is not done"
         )
-    again = Again(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
+    again = RetryRequest(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
     share_one_heap()
     with viewing(json=json) as view:
         return asyncio.run(_retry(job, again, view))
 
 
-async def _retry(job: str, again: Again, view: View) -> int:
+async def _retry(job: str, again: RetryRequest, view: View) -> int:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
@@ -71,7 +71,7 @@ async def _retry(job: str, again: Again, view: View) -> int:
     return exit_code(status)
 
 
-async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, again: Again, view: View) -> int:
+async def _by_workers(entry: JobEntry, folder: JobFolder, spec: Spec, again: RetryRequest, view: View) -> int:
     await _open(folder, spec, again, view)
     await hand_over(environment.redis_url(), folder, spec)
     view.say(f"Watch it: retouch watch {entry.job}")
@@ -80,7 +80,7 @@ async def _by_workers(entry: Entry, folder: JobFolder, spec: Spec, again: Again,
     return 0
 
 
-async def _open(folder: JobFolder, spec: Spec, again: Again, view: View) -> None:
+async def _open(folder: JobFolder, spec: Spec, again: RetryRequest, view: View) -> None:
     planned = await folder.planned()
     if planned is None:
         raise JobError(f"{spec.job} is still reading its manifest: wait until it is read, then retry")

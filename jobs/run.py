@@ -31,7 +31,7 @@ from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.local import LocalJob
 from pipeline.notify.notifier import Notifier
-from pipeline.notify.settings import ask
+from pipeline.notify.settings import store_settings
 from pipeline.report.words import plural
 from pipeline.status import State, Status
 from pipeline.store import open_store
@@ -66,7 +66,7 @@ async def _run(asked: JobOptions, view: View) -> int:
         registry = open_store(asked.store)
         job = LocalJob(folder, spec, manifest, registry)
         async with run_lock(folder.store, job.give_way):
-            await ask(folder, notify)
+            await store_settings(folder, notify)
             await _bind(folder, spec)
             for store in (folder.store, registry):
                 remove_leftovers(store.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from jobs import environment
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.launch import Launcher
 from jobs.schedule.ticker import Ticker
 from jobs.standing import registry
@@ -15,7 +15,7 @@ from workers.shared.schedules import Schedules
 
 def run(*, metrics_port: int | None, metrics_host: str) -> int:
     """Tick until told to end; the exit code."""
-    url, book = environment.redis_url(), Book(registry())
+    url, book = environment.redis_url(), ScheduleBook(registry())
 
     def ticker(redis: Redis) -> Ticker:
         return Ticker(book, Schedules(redis, book.store.url), Launcher(book, url).begin)

@@ -12,7 +12,7 @@ from jobs.standing import Standing, spec_of, standings, the_job
 from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import Limits, limited, limits_of
-from pipeline.job.registry import Entry
+from pipeline.job.registry import JobEntry
 from pipeline.ports import Wanted
 from pipeline.report.words import money, plural
 from pipeline.status import State, Status
@@ -57,7 +57,7 @@ async def _change(job: str, given: dict[str, float | None], view: View) -> Statu
         return (await known.of(entry)).status
 
 
-async def _tell(entry: Entry, before: Standing, wanted: Wanted, view: View, *, more_money: bool) -> None:
+async def _tell(entry: JobEntry, before: Standing, wanted: Wanted, view: View, *, more_money: bool) -> None:
     if entry.submitted:
         # Paused by itself, that is by its budget, and not by a person or for a fault that money does not mend.
         goes_on = more_money and before.status.state is State.PAUSED and wanted.state is State.RUNNING

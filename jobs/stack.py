@@ -19,7 +19,7 @@ from types import FrameType
 from jobs import environment, output
 from jobs.children import Child, answers
 from jobs.exits import INTERRUPTED
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.standing import registry
 from pipeline.errors import BrokerError
 from workers.shared.schedules import Schedules
@@ -133,7 +133,7 @@ class Stack:
     async def _at_work(self) -> bool:
         try:
             async with redis_at(self.url) as redis:
-                book = Book(registry())
+                book = ScheduleBook(registry())
                 return (
                     bool(await workers_alive(redis))
                     and await Schedules(redis, book.store.url).scheduler_there()

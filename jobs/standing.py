@@ -17,14 +17,14 @@ from jobs.words import duration
 from pipeline.errors import BrokerError, JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import limits_of
-from pipeline.job.registry import Entry, find, last_status
+from pipeline.job.registry import JobEntry, find_job, last_status
 from pipeline.job.runlock import LOCK, is_run_locked
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.status import ENDED, State, Status, Totals, status_of
 from pipeline.store import Store, open_store
 from workers.shared.connection import connect
-from workers.shared.status import look
+from workers.shared.status import read_board_view
 
 #: What a job is that nobody works on, though it has not ended.
 LEFT = "no process is working on it; the command that started it continues from here"
@@ -54,16 +54,16 @@ def registry() -> Store:
     return open_store(environment.store())
 
 
-async def the_job(job: str) -> Entry:
+async def the_job(job: str) -> JobEntry:
     """The job that a person means.
 
     Raises:
         JobError: there is none.
     """
-    return await find(registry(), job)
+    return await find_job(registry(), job)
 
 
-async def spec_of(entry: Entry, folder: JobFolder) -> Spec:
+async def spec_of(entry: JobEntry, folder: JobFolder) -> Spec:
     """The specification of a registered job.
 
     Raises:
@@ -76,7 +76,7 @@ async def spec_of(entry: Entry, folder: JobFolder) -> Spec:
     return spec
 
 
-def _check_whose(entry: Entry, job: str) -> None:
+def _check_whose(entry: JobEntry, job: str) -> None:
     if job != entry.job:
         raise JobError(f"job {entry.job}: its folder {entry.out} belongs to job {job} now")
 
@@ -87,14 +87,14 @@ class Standings:
     def __init__(self) -> None:
         self._redis: Redis | None = None
 
-    async def of(self, entry: Entry) -> Standing:
+    async def of(self, entry: JobEntry) -> Standing:
         """How *entry*'s job stands; when Redis is out of reach, how it stood when its report was written."""
         if not entry.submitted:
             return await _of_run(entry)
         try:
             if self._redis is None:
                 self._redis = connect(environment.redis_url())
-            seen = await look(self._redis, entry.job)
+            seen = await read_board_view(self._redis, entry.job)
         except BrokerError as error:
             note = f"{error}; the figures are from the last report.json"
             return Standing(status=await _stored(entry), alive=False, note=note)
@@ -102,7 +102,7 @@ class Standings:
             return Standing(status=seen.status, alive=seen.workers > 0)
         return await _forgotten(entry)
 
-    async def of_unfinished(self, entry: Entry) -> Standing:
+    async def of_unfinished(self, entry: JobEntry) -> Standing:
         """:meth:`of`, for a command that changes how the job goes on.
 
         Raises:
@@ -131,7 +131,7 @@ async def standings() -> AsyncIterator[Standings]:
         await opened.close()
 
 
-async def _of_run(entry: Entry) -> Standing:
+async def _of_run(entry: JobEntry) -> Standing:
     folder = JobFolder.at(entry.out)
     status = await _stored(entry)
     alive = await is_run_locked(folder.store)
@@ -185,7 +185,7 @@ def _unwritten(status: Status, seconds: float) -> Status:
     )
 
 
-async def _forgotten(entry: Entry) -> Standing:
+async def _forgotten(entry: JobEntry) -> Standing:
     """A submitted job that Redis does not know: ended long ago, or Redis was lost."""
     status = await _stored(entry)
     note = (
@@ -210,7 +210,7 @@ def _left(status: Status) -> Status:
     )
 
 
-async def _stored(entry: Entry) -> Status:
+async def _stored(entry: JobEntry) -> Status:
     """The status as it was last written; of a job that has no report yet, that it is queued."""
     folder = JobFolder.at(entry.out)
     status = await last_status(folder)

@@ -11,8 +11,8 @@ from jobs.standing import Standing, Standings, registry, standings, the_job
 from pipeline.concurrency import bounded_map
 from pipeline.errors import RetouchError
 from pipeline.job.folder import JobFolder
-from pipeline.job.registry import Entry, entries
-from pipeline.notify.book import Book, Told
+from pipeline.job.registry import JobEntry, entries
+from pipeline.notify.journal import Journal, Told
 from pipeline.record import Outcome
 from pipeline.report.words import money, number
 from pipeline.status import ENDED, Status
@@ -38,7 +38,7 @@ def show(*, job: str | None, json: bool) -> None:
 async def _show_one(job: str, *, json: bool) -> None:
     async with standings() as known:
         standing = await known.of(await the_job(job))
-    told = await Book(JobFolder.at(standing.status.out)).told()
+    told = await Journal(JobFolder.at(standing.status.out)).told()
     if standing.note:
         output.say(f"{standing.note}.")
     if json:
@@ -69,10 +69,10 @@ async def _show_all(*, json: bool) -> None:
             output.write_line(line)
 
 
-async def _all(known: Standings, jobs: list[Entry]) -> list[Standing]:
+async def _all(known: Standings, jobs: list[JobEntry]) -> list[Standing]:
     """Those of *jobs* that can be read; one that cannot is named, and hides no other."""
 
-    async def read(entry: Entry) -> Standing | None:
+    async def read(entry: JobEntry) -> Standing | None:
         try:
             return await known.of(entry)
         except RetouchError as error:

@@ -28,11 +28,11 @@ from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import Manifest
-from pipeline.notify.settings import Notify, ask
+from pipeline.notify.settings import NotifySettings, store_settings
 from pipeline.price import cost_left
 from pipeline.report.words import plural
 from pipeline.status import State, Status
-from workers.shared.connection import check as check_redis
+from workers.shared.connection import check_redis
 from workers.shared.status import NO_WORKER
 from workers.submitting import hand_over
 
@@ -90,7 +90,7 @@ async def _settled(asked: JobOptions, manifest: Manifest) -> int:
 
 
 async def _queue(
-    asked: JobOptions, notify: Notify, manifest: Manifest, scratch: Path, view: View
+    asked: JobOptions, notify: NotifySettings, manifest: Manifest, scratch: Path, view: View
 ) -> Submitted:
     folder, spec = await open_job(asked, manifest, scratch, submitted=True, tell=view.say)
     if (await folder.wanted()).state is State.CANCELLED:
@@ -99,7 +99,7 @@ async def _queue(
             "done, and another --out starts a new job"
         )
     async with run_lock(folder.store):
-        await ask(folder, notify)
+        await store_settings(folder, notify)
         planned = await _planned(folder, spec, manifest, asked)
     ended = _at_its_end(await last_status(folder), planned)
     handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)

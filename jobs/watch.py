@@ -10,7 +10,7 @@ from jobs.live import View, viewing
 from jobs.report import rewritten
 from jobs.standing import Standing, Standings, standings, the_job
 from jobs.words import STOPPED
-from pipeline.job.registry import Entry
+from pipeline.job.registry import JobEntry
 from pipeline.status import ENDED, State
 
 #: Seconds between two looks.
@@ -43,7 +43,7 @@ async def _watch(job: str, view: View) -> int:
 
 
 async def follow(
-    entry: Entry,
+    entry: JobEntry,
     known: Standings,
     view: View,
     *,
@@ -69,7 +69,7 @@ async def follow(
         await asyncio.sleep(_EVERY)
 
 
-def _at_rest(entry: Entry, standing: Standing, until: frozenset[State]) -> bool:
+def _at_rest(entry: JobEntry, standing: Standing, until: frozenset[State]) -> bool:
     """Whether a job is where it was to come; it says so before its last calls, and a ``run`` before its report."""
     at_work = standing.status.in_flight > 0 if entry.submitted else standing.alive
     return standing.status.state in until and not at_work

@@ -15,8 +15,8 @@ import msgspec
 from pipeline.edit import Edit, Fault
 from pipeline.errors import InvalidInput
 from pipeline.picture import MAX_BYTES, SentPicture, admit, discard, prepare
-from pipeline.roots import Roots, RootUnseen, find, is_url, locate, machine_at_fault, refusal
-from pipeline.store.bucket import parted
+from pipeline.roots import Roots, RootUnseen, find_picture, is_url, locate_picture, machine_at_fault, refusal
+from pipeline.store.bucket import split_url
 from pipeline.urls.addresses import check_url, shown
 from pipeline.urls.bucketpaths import bucket_of
 from pipeline.urls.fetch import BucketRefused, Fetcher
@@ -30,7 +30,7 @@ _HEAD = 64
 Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
 
 
-class Seen(NamedTuple):
+class Glance(NamedTuple):
     """What a :func:`glance` at a row's pictures shows: what is wrong, and types and sizes of those that are there."""
 
     faults: tuple[Fault, ...]
@@ -38,7 +38,7 @@ class Seen(NamedTuple):
     sizes: tuple[int, ...]
 
 
-def glance(edit: Edit, roots: Roots) -> Seen:
+def glance(edit: Edit, roots: Roots) -> Glance:
     """What a row's pictures are, by their size and first bytes. URLs are only read, not fetched.
 
     Raises:
@@ -61,7 +61,7 @@ def glance(edit: Edit, roots: Roots) -> Seen:
         _check_total(sum(sizes), edit)
     except InvalidInput as fault:
         faults.append(_fault(edit, fault))
-    return Seen(tuple(faults), tuple(types), tuple(sizes))
+    return Glance(tuple(faults), tuple(types), tuple(sizes))
 
 
 def column_of(edit: Edit) -> str:
@@ -122,7 +122,7 @@ async def _downloaded(url: str, name: str, roots: Roots, spool: Path, fetcher: F
         keep = picture.path == path
     except BucketRefused as error:
         # Rows are not at fault when the job's own bucket cannot be read from here.
-        if parted(url)[0] in (*roots.buckets, *bucket_of(str(roots.root))):
+        if split_url(url)[0] in (*roots.buckets, *bucket_of(str(roots.root))):
             raise RootUnseen(str(error)) from error
         raise InvalidInput("unreachable", str(error)) from error
     finally:
@@ -140,7 +140,7 @@ def _spool_file(spool: Path) -> Path:
 
 
 def _local(name: str, roots: Roots, spool: Path) -> SentPicture:
-    path = locate(name, roots)
+    path = locate_picture(name, roots)
     try:
         return prepare(path, spool, name=name)
     except InvalidInput as fault:
@@ -153,7 +153,7 @@ def _local(name: str, roots: Roots, spool: Path) -> SentPicture:
 
 def _glance(name: str, roots: Roots) -> tuple[str, int]:
     """Type and size in bytes of the local picture that *name* means."""
-    path, status = find(name, roots)
+    path, status = find_picture(name, roots)
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import msgspec
 
 from pipeline.attempt import Variant, Verdict
-from pipeline.gemini.verdict import Judgement, Scope
+from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.history import History
 from pipeline.record import Outcome
 
@@ -53,7 +53,7 @@ _MENDS = {
 }
 
 
-class Again(msgspec.Struct, frozen=True):
+class Retry(msgspec.Struct, frozen=True):
     """Try the row again after *seconds*; *hold* keeps every call to the model back for so long."""
 
     seconds: float = 0.0
@@ -74,7 +74,7 @@ class Halt(msgspec.Struct, frozen=True):
     reason: str
 
 
-Next = Again | Settle | Halt
+Next = Retry | Settle | Halt
 
 
 def variant(tries: int) -> Variant:
@@ -113,7 +113,7 @@ def decide(
     if verdict is Verdict.QUOTA_EXHAUSTED:
         # Not all in the first second of the day.
         seconds = new_day + _LONGEST_WAIT * jitter
-        return Again(seconds, hold=seconds)
+        return Retry(seconds, hold=seconds)
     return _after_no_try(judged, history, jitter)
 
 
@@ -125,8 +125,8 @@ def _after_a_try(judged: Judgement, history: History, attempts: int, jitter: flo
         outcome = Outcome.BLOCKED if verdict is Verdict.BLOCKED else Outcome.FAILED
         return Settle(outcome, reason(judged, history.tries))
     if verdict in (Verdict.NETWORK, Verdict.TIMEOUT):
-        return Again(_backoff(history.in_a_row(verdict), jitter))
-    return Again()
+        return Retry(_backoff(history.in_a_row(verdict), jitter))
+    return Retry()
 
 
 def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
@@ -136,10 +136,10 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     if verdict is Verdict.FILE_GONE:
         # It is uploaded once more; what is gone again at once would be gone for ever.
         times = history.in_a_row(verdict)
-        return Again() if times < 2 else Settle(Outcome.FAILED, reason(judged, times))
+        return Retry() if times < 2 else Settle(Outcome.FAILED, reason(judged, times))
     if verdict is Verdict.QUOTA_EXHAUSTED:
         seconds = judged.retry_after or _LONGEST_WAIT
-        return Again(seconds, hold=seconds)
+        return Retry(seconds, hold=seconds)
     again = history.in_a_row(verdict)
     times = sum(attempt.verdict is verdict for attempt in history.recent)
     if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and times >= OVERLOADS):
@@ -148,10 +148,10 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     left = PATIENCE - history.waited
     if verdict is Verdict.THROTTLED:
         seconds = min(_told(judged, again, jitter) or _backoff(again + 1, jitter), left)
-        return Again(seconds, hold=seconds, patience=True)
+        return Retry(seconds, hold=seconds, patience=True)
     seconds = min(_told(judged, again, jitter) or _backoff(again, jitter), left)
     # Who cannot be reached by one row cannot be reached by the next.
-    return Again(seconds, hold=seconds if verdict is Verdict.NETWORK else 0.0, patience=True)
+    return Retry(seconds, hold=seconds if verdict is Verdict.NETWORK else 0.0, patience=True)
 
 
 def _told(judged: Judgement, again: int, jitter: float) -> float | None:

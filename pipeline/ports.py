@@ -103,7 +103,7 @@ class Progress(Protocol):
 
 
 class Observer(Protocol):
-    """Is told what happens, for machines that watch: metrics, traces. What it is told of is ``scope.current()``.
+    """Is told what happens, for machines that watch: metrics, traces. What it is about is ``task_context.current()``.
 
     Called on the event loop right after :class:`Progress`, so none of it waits.
     """

@@ -109,7 +109,7 @@ def is_url(name: str) -> bool:
     return bool(_SCHEME.match(name))
 
 
-def locate(name: str, roots: Roots) -> Path:
+def locate_picture(name: str, roots: Roots) -> Path:
     """The regular file that *name* means, without links.
 
     Raises:
@@ -118,10 +118,10 @@ def locate(name: str, roots: Roots) -> Path:
     """
     if isinstance(roots.root, str):
         raise InvalidInput("outside", f"{name[:200]} is in a bucket, not on this machine")
-    return Path(find(name, roots)[0])
+    return Path(find_picture(name, roots)[0])
 
 
-def find(name: str, roots: Roots) -> tuple[str, os.stat_result]:
+def find_picture(name: str, roots: Roots) -> tuple[str, os.stat_result]:
     """Path and state of the regular file that *name* means; raises as :func:`locate`."""
     if not name or "\0" in name:
         raise InvalidInput("missing", f"{name!r} is not a file name: correct the path")

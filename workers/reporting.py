@@ -15,7 +15,7 @@ from pipeline.status import ENDED, State, recounted
 from pipeline.timestamp import utc
 from workers.shared.board import Board
 from workers.shared.lease import RedisLease
-from workers.shared.status import Seen, look, read_status
+from workers.shared.status import BoardView, read_board_view, read_status
 
 log = logging.getLogger("retouch.worker")
 
@@ -34,7 +34,7 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
         BrokerError: Redis has lost the job; it is built again, and comes to its last step again.
         StoreError: something could not be written.
     """
-    seen = await look(board.redis, spec.job)
+    seen = await read_board_view(board.redis, spec.job)
     if seen is None:
         raise BrokerError(f"Redis does not know job {spec.job} any more")
     state = State.CANCELLED if seen.wanted.state is State.CANCELLED else State.FINISHED
@@ -45,7 +45,7 @@ async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease)
     return await lease.sure() and await board.finish(spec.job, lease.token, state, seen.now)
 
 
-async def _write_all(folder: JobFolder, spec: Spec, seen: Seen, state: State, lease: RedisLease) -> None:
+async def _write_all(folder: JobFolder, spec: Spec, seen: BoardView, state: State, lease: RedisLease) -> None:
     status = msgspec.structs.replace(
         seen.status,
         state=state,
@@ -58,7 +58,9 @@ async def _write_all(folder: JobFolder, spec: Spec, seen: Seen, state: State, le
     await write_results(folder, seen.shards, status, spec, lease.sure)
 
 
-async def _write_so_far(board: Board, folder: JobFolder, spec: Spec, seen: Seen, lease: RedisLease) -> None:
+async def _write_so_far(
+    board: Board, folder: JobFolder, spec: Spec, seen: BoardView, lease: RedisLease
+) -> None:
     # The heartbeats of those who have died may not have said all: the records have.
     totals = await exact_totals(folder, seen.shards)
     status = recounted(msgspec.structs.replace(seen.status, in_flight=0), totals)

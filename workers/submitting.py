@@ -20,7 +20,7 @@ from workers.celery.app import make_app, publish
 from workers.periodic.sweep import sweep
 from workers.placing import REASONS, place
 from workers.shared.board import Board
-from workers.shared.connection import check, connect
+from workers.shared.connection import check_redis, connect
 from workers.shared.status import read_status, workers_alive
 
 
@@ -43,7 +43,7 @@ async def redis_at(url: str) -> AsyncIterator[Redis]:
     Raises:
         BrokerError: Redis is out of reach.
     """
-    await asyncio.to_thread(check, url)
+    await asyncio.to_thread(check_redis, url)
     redis = connect(url)
     try:
         yield redis

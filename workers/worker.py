@@ -38,7 +38,7 @@ from workers.periodic.watchdog import Watchdog
 from workers.settings import Settings, grace_seconds, lease_seconds, stalled_seconds
 from workers.shards.runner import ShardRunner
 from workers.shared.board_types import Hint
-from workers.shared.connection import check
+from workers.shared.connection import check_redis
 from workers.shutdown import end_in_time
 from workers.tools import open_tools
 
@@ -93,7 +93,7 @@ def main(
         signing_key=secret_key(),
         events=events,
     )
-    check(redis_url)
+    check_redis(redis_url)
     with _monitored(metrics) as monitor, tracing() as traces:
         return _consume(settings, monitor, traces)
 

@@ -11,7 +11,7 @@ from docs.generate.markdown import code, codes, members, table
 from pipeline.attempt import Attempt, Tokens, Variant, Verdict
 from pipeline.gemini.client import BASE_URL
 from workers.monitoring.backlog import Backlog
-from workers.monitoring.binding import Limit
+from workers.monitoring.binding import BindingLimit
 from workers.monitoring.metrics import Metrics
 from workers.monitoring.pulse import Pulse
 from workers.monitoring.scheduler import Rounds, registry_of
@@ -43,7 +43,7 @@ def page() -> str:
     worker = asyncio.run(_metrics())
     shared = {metric.name for metric in worker}
     scheduler = [one for one in _ours(registry_of(Rounds())[0]) if one.name not in shared]
-    limits = [[code(limit), text] for limit, text in members(Limit).items()]
+    limits = [[code(limit), text] for limit, text in members(BindingLimit).items()]
     return "\n".join(
         [_INTRO, _table(worker), _SCHEDULER, _table(scheduler), _LIMITS, table(["limit", ""], limits)]
     )

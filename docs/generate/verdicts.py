@@ -10,9 +10,9 @@ from typing import NamedTuple, cast
 from docs.generate.markdown import code, codes, table
 from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.gemini import reasons
-from pipeline.gemini.answer import Answer, Blob, Failure, Kind
+from pipeline.gemini.answer import Answer, Blob, Failure, FailureKind
 from pipeline.gemini.judgement import Judgement
-from pipeline.gemini.verdict import bad_picture, file_gone, judge, unchanged
+from pipeline.gemini.verdict import bad_picture, file_gone, judge, unchanged_picture
 from pipeline.gemini.wire import Candidate, Content, Detail, Error, Inline, Part, Reply, Violation
 from pipeline.history import History
 from pipeline.policy import OVERLOADS, PATIENCE, SAME_FAULTS, Halt, Next, Settle, decide, variant
@@ -154,7 +154,7 @@ def _pictures() -> Iterator[_Sample]:
     good = judge(_content(_PICTURE))
     yield _Sample("a picture that decodes", good)
     yield _Sample("a picture that does not decode or fails a check", bad_picture(good, ""))
-    yield _Sample("the input picture, unchanged byte for byte", unchanged(good, ""))
+    yield _Sample("the input picture, unchanged byte for byte", unchanged_picture(good, ""))
 
 
 def _withheld() -> Iterator[_Sample]:
@@ -174,7 +174,7 @@ def _withheld() -> Iterator[_Sample]:
 
 
 def _failures() -> Iterator[_Sample]:
-    lost, late, trust = Kind.NETWORK, Kind.TIMEOUT, Kind.UNTRUSTED
+    lost, late, trust = FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.UNTRUSTED
     yield _Sample("no connection, or the request was not sent completely", judge(Failure(kind=lost)))
     yield _Sample("request sent, then the connection broke", judge(Failure(kind=lost, begun=True, sent=True)))
     yield _Sample(

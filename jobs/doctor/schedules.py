@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jobs.doctor.finding import Finding, fault, ok, warning
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from pipeline.report.words import plural
 from pipeline.store import open_store
 from workers.shared.schedules import Schedules
@@ -32,7 +32,7 @@ async def read(store: str, redis_url: str) -> Timetable:
     Raises:
         BrokerError, StoreError: they cannot be seen.
     """
-    book = Book(open_store(store))
+    book = ScheduleBook(open_store(store))
     found = [await book.schedule(name) for name in await book.names()]
     live = [schedule.name for schedule in found if schedule and schedule.live]
     waiting = [name for name in live if await book.open_slots(name)]

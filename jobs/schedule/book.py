@@ -21,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from jobs.schedule.schedule import Schedule
-from jobs.schedule.slots import Begun, Claim, Outcome, slot_at
+from jobs.schedule.slots import Begun, SlotClaim, SlotOutcome, slot_at
 from pipeline.errors import StoreError
 from pipeline.store import Store
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 _encode = msgspec.json.encode
 
 
-class Book:
+class ScheduleBook:
     """The schedules of a store. Methods raise :class:`pipeline.errors.StoreError`."""
 
     def __init__(self, store: Store) -> None:
@@ -51,21 +51,21 @@ class Book:
         path = f"{_at(schedule.name)}/versions/{schedule.version:06d}"
         return await self.store.put_new(path, _encode(schedule))
 
-    async def claim(self, name: str, claim: Claim) -> bool:
+    async def claim(self, name: str, claim: SlotClaim) -> bool:
         """Take a slot; false when somebody else has it."""
         return await self.store.put_new(_of_slot(name, "claims", claim.slot), _encode(claim))
 
-    async def claim_of(self, name: str, slot: str) -> Claim | None:
+    async def claim_of(self, name: str, slot: str) -> SlotClaim | None:
         """Who has the slot."""
-        return await self._read(_of_slot(name, "claims", slot), Claim)
+        return await self._read(_of_slot(name, "claims", slot), SlotClaim)
 
-    async def settle(self, name: str, outcome: Outcome) -> bool:
+    async def settle(self, name: str, outcome: SlotOutcome) -> bool:
         """Say what became of a slot; false when that is said already."""
         return await self.store.put_new(_of_slot(name, "outcomes", outcome.slot), _encode(outcome))
 
-    async def outcome(self, name: str, slot: str) -> Outcome | None:
+    async def outcome(self, name: str, slot: str) -> SlotOutcome | None:
         """What became of the slot; ``None`` while nobody knows."""
-        return await self._read(_of_slot(name, "outcomes", slot), Outcome)
+        return await self._read(_of_slot(name, "outcomes", slot), SlotOutcome)
 
     async def open_slots(self, name: str) -> list[str]:
         """Slots that are claimed and not settled, the oldest first.
@@ -93,9 +93,9 @@ class Book:
                 return by_clock[-1]
         return None
 
-    async def history(self, name: str, count: int | None) -> list[Outcome]:
+    async def history(self, name: str, count: int | None) -> list[SlotOutcome]:
         """The newest *count* outcomes (``None``: all), the newest first."""
-        found: list[Outcome] = []
+        found: list[SlotOutcome] = []
         for month in reversed(await self.store.names(f"{_at(name)}/outcomes")):
             slots = await self.store.names(f"{_at(name)}/outcomes/{month}")
             for slot in reversed(slots):
@@ -137,5 +137,5 @@ def _of_slot(name: str, kind: str, slot: str) -> str:
     return f"{_at(name)}/{kind}/{slot[:6]}/{slot}"
 
 
-def _there(found: Outcome | None) -> Iterable[Outcome]:
+def _there(found: SlotOutcome | None) -> Iterable[SlotOutcome]:
     return () if found is None else (found,)

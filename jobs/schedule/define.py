@@ -12,8 +12,8 @@ import msgspec
 
 from jobs import environment, output
 from jobs.schedule import time_options
-from jobs.schedule.book import Book
-from jobs.schedule.listing import Shown, lines, the_schedule
+from jobs.schedule.book import ScheduleBook
+from jobs.schedule.listing import ScheduleView, lines, the_schedule
 from jobs.schedule.options import changed, check, given
 from jobs.schedule.schedule import Cron, Missed, Overlap, Schedule, When
 from jobs.standing import registry
@@ -83,7 +83,7 @@ def remove(*, name: str, json: bool) -> None:
 
 
 async def _add(schedule: Schedule, *, json: bool) -> None:
-    book = Book(registry())
+    book = ScheduleBook(registry())
     there = await book.schedule(schedule.name)
     if there is not None:
         if not there.removed:
@@ -97,7 +97,7 @@ async def _add(schedule: Schedule, *, json: bool) -> None:
 
 
 async def _change(name: str, change: Change, *, json: bool) -> None:
-    book = Book(registry())
+    book = ScheduleBook(registry())
     there = await the_schedule(book, name)
     after = change(there)
     if after != there:
@@ -147,7 +147,7 @@ def _when(values: dict[str, Any], tz: str, now: float) -> When | None:
     return time_options.at(values["at"], tz, now) if values["at"] else None
 
 
-async def _put(book: Book, schedule: Schedule) -> None:
+async def _put(book: ScheduleBook, schedule: Schedule) -> None:
     """Write a version: to the store, which is the truth, and then to Redis.
 
     Raises:
@@ -166,7 +166,7 @@ async def _put(book: Book, schedule: Schedule) -> None:
 
 
 def _tell(schedule: Schedule, *, json: bool) -> None:
-    shown = Shown.of(schedule, time.time())
+    shown = ScheduleView.of(schedule, time.time())
     if json:
         output.write_json(shown)
         return

@@ -21,23 +21,23 @@ from jobs.job_options import JobOptions
 from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked
 from jobs.opening import check_options, spec_for
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.options import asked_of
 from jobs.schedule.pictures import pick
 from jobs.schedule.schedule import Overlap, Schedule
 from jobs.schedule.settling import outcome_of
-from jobs.schedule.slots import Begun, Claim, Ended, Outcome, Picked
+from jobs.schedule.slots import Begun, Ended, Picked, SlotClaim, SlotOutcome
 from jobs.survey import survey_of
 from pipeline.errors import JobError, ManifestError, UsageError
 from pipeline.failpoints import failpoint
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.inputs import upload
 from pipeline.job.planning import Planner
-from pipeline.job.registry import Entry, last_status, register
+from pipeline.job.registry import JobEntry, last_status, register
 from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest, open_selection
-from pipeline.notify.settings import ask
+from pipeline.notify.settings import store_settings
 from pipeline.report.words import money, plural
 from pipeline.status import ENDED, State
 from pipeline.store import open_store, prove
@@ -67,10 +67,10 @@ class _Busy(Exception):  # noqa: N818 - an event, not an error
 class Launcher:
     """Begins the runs of a store's schedules."""
 
-    book: Book
+    book: ScheduleBook
     redis_url: str
 
-    async def begin(self, schedule: Schedule, claim: Claim) -> Outcome | None:
+    async def begin(self, schedule: Schedule, claim: SlotClaim) -> SlotOutcome | None:
         """What the slot becomes; ``None`` while it has to wait, as for the run before it.
 
         Raises:
@@ -90,8 +90,8 @@ class Launcher:
             return outcome_of(claim, Ended.REFUSED, str(error))
 
     async def _begun(
-        self, schedule: Schedule, claim: Claim, folder: JobFolder, there: Spec | None
-    ) -> Outcome:
+        self, schedule: Schedule, claim: SlotClaim, folder: JobFolder, there: Spec | None
+    ) -> SlotOutcome:
         picked = None
         if there is None or await folder.planned() is None:
             with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
@@ -102,7 +102,7 @@ class Launcher:
             assert picked is not None  # noqa: S101 - a job without new pictures is the only one that is not made
             nothing = outcome_of(claim, Ended.NOTHING_NEW, skipped(picked))
             return msgspec.structs.replace(nothing, picked=picked)
-        entry = Entry(job=spec.job, out=folder.store.url, submitted=True)
+        entry = JobEntry(job=spec.job, out=folder.store.url, submitted=True)
         await register(self.book.store, entry)
         handed = await hand_over(self.redis_url, folder, spec, adjust=True)
         failpoint("slot_handed")
@@ -146,9 +146,9 @@ class Launcher:
 class _Making:
     """A job that is being made, from its manifest to its plan."""
 
-    book: Book
+    book: ScheduleBook
     schedule: Schedule
-    claim: Claim
+    claim: SlotClaim
     folder: JobFolder
     scratch: Path
 
@@ -170,7 +170,7 @@ class _Making:
         await asyncio.to_thread(_check_cost, asked, manifest, self.schedule.name)
         spec = there or await self._opened(asked, manifest, picked)
         async with _Hold(self.folder):
-            await ask(self.folder, notify_asked(asked))
+            await store_settings(self.folder, notify_asked(asked))
             if asked.upload:
                 await upload(self.folder, manifest.edits(), survey_of(asked, manifest).roots)
             await Planner(self.folder, manifest, spec).read()

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from jobs import environment, output, words
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.options import as_typed
 from jobs.schedule.schedule import At, Cron, Every, Schedule, When
-from jobs.schedule.slots import Ended, Outcome, Picked, moment_of
+from jobs.schedule.slots import Ended, Picked, SlotOutcome, moment_of
 from jobs.schedule.timing import upcoming
 from jobs.standing import Standings, registry, standings
 from pipeline.errors import BrokerError, JobError, RetouchError
@@ -47,7 +47,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule as ``--json`` prints it; times are ISO 8601 in UTC. Runs that are *waiting* are yet to begin."""
 
     name: str
@@ -65,7 +65,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[Run] | None = None
 
     @classmethod
-    def of(cls, schedule: Schedule, now: float) -> Shown:
+    def of(cls, schedule: Schedule, now: float) -> ScheduleView:
         """*schedule* at the moment *now*, without its runs."""
         live = upcoming(schedule.when, max(now, schedule.since), _UPCOMING) if schedule.live else []
         return cls(
@@ -98,7 +98,7 @@ def show_one(*, name: str, runs: int, json: bool) -> None:
     asyncio.run(_show_one(name, runs, json=json))
 
 
-async def the_schedule(book: Book, name: str) -> Schedule:
+async def the_schedule(book: ScheduleBook, name: str) -> Schedule:
     """The schedule that a person means.
 
     Raises:
@@ -116,7 +116,7 @@ async def the_schedule(book: Book, name: str) -> Schedule:
     return found
 
 
-def lines(shown: Shown) -> list[str]:
+def lines(shown: ScheduleView) -> list[str]:
     """*shown* for people."""
     upcoming_ = ", ".join(local(moment, shown.tz) for moment in shown.next) or "never"
     policies = f"overlap {shown.overlap}, missed {shown.missed}"
@@ -154,7 +154,7 @@ def _interval(seconds: int) -> str:
 
 
 async def _show_all(*, json: bool) -> None:
-    book = Book(registry())
+    book = ScheduleBook(registry())
     await _say_who_is_there(book)
     async with standings() as known:
         found = [shown for name in await book.names() if (shown := await _shown(book, name, 1, known))]
@@ -168,7 +168,7 @@ async def _show_all(*, json: bool) -> None:
 
 
 async def _show_one(name: str, runs: int, *, json: bool) -> None:
-    book = Book(registry())
+    book = ScheduleBook(registry())
     await the_schedule(book, name)
     await _say_who_is_there(book)
     async with standings() as known:
@@ -187,16 +187,16 @@ async def _show_one(name: str, runs: int, *, json: bool) -> None:
         output.write_line(f"  {local(run.at, shown.tz)}  {run_in_words(run)}")
 
 
-async def _shown(book: Book, name: str, runs: int, known: Standings) -> Shown | None:
+async def _shown(book: ScheduleBook, name: str, runs: int, known: Standings) -> ScheduleView | None:
     schedule = await book.schedule(name)
     if schedule is None or schedule.removed:
         return None
     waiting = [utc(moment_of(slot)) for slot in await book.open_slots(name)]
     history = [await _run(book, outcome, known) for outcome in await book.history(name, runs)]
-    return msgspec.structs.replace(Shown.of(schedule, time.time()), waiting=waiting, runs=history)
+    return msgspec.structs.replace(ScheduleView.of(schedule, time.time()), waiting=waiting, runs=history)
 
 
-async def _run(book: Book, outcome: Outcome, known: Standings) -> Run:
+async def _run(book: ScheduleBook, outcome: SlotOutcome, known: Standings) -> Run:
     status = None
     entry = await find_exact(book.store, outcome.job) if outcome.job else None
     if entry is not None:
@@ -233,11 +233,11 @@ def run_in_words(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _last(shown: Shown) -> Run | None:
+def _last(shown: ScheduleView) -> Run | None:
     return shown.runs[0] if shown.runs else None
 
 
-def _table(found: list[Shown]) -> list[str]:
+def _table(found: list[ScheduleView]) -> list[str]:
     rows = [("NAME", "WHEN", "NEXT", "LAST RUN")]
     for shown in found:
         following = local(shown.next[0], shown.tz) if shown.next else shown.state
@@ -252,7 +252,7 @@ def _table(found: list[Shown]) -> list[str]:
     ]
 
 
-async def _say_who_is_there(book: Book) -> None:
+async def _say_who_is_there(book: ScheduleBook) -> None:
     try:
         async with redis_at(environment.redis_url()) as redis:
             if not await Schedules(redis, book.store.url).scheduler_there() and await book.names():

@@ -21,15 +21,15 @@ import msgspec
 
 from jobs.job_options import JobOptions
 from jobs.manifests import roots_below
-from jobs.schedule.book import Book, pictures_path
+from jobs.schedule.book import ScheduleBook, pictures_path
 from jobs.schedule.slots import Begun, Ended, Picked
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.manifest import Chosen, open_pictures
 from pipeline.record import InputPicture, Outcome
-from pipeline.roots import Roots, locate
-from pipeline.store.bucket import Bucket, parted
+from pipeline.roots import Roots, locate_picture
+from pipeline.store.bucket import Bucket, split_url
 
 #: What a run would only repeat.
 _FINAL = frozenset({Outcome.DONE, Outcome.BLOCKED, Outcome.INVALID})
@@ -57,7 +57,7 @@ class Memory(msgspec.Struct):
     seen: dict[str, _Seen]
 
 
-async def pick(book: Book, name: str, asked: JobOptions, selection: Path) -> Picked:
+async def pick(book: ScheduleBook, name: str, asked: JobOptions, selection: Path) -> Picked:
     """Write the pictures that a run should edit to *selection*; how many there are.
 
     The run before must have ended.
@@ -115,9 +115,9 @@ def _sha256(image: str, roots: Roots) -> str | None:
     try:
         url = roots.object_of(image)
         if url is None:
-            return _hashed(locate(image, roots))
+            return _hashed(locate_picture(image, roots))
         with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
-            bucket, key = parted(url)
+            bucket, key = split_url(url)
             copy = Path(scratch, "picture")
             asyncio.run(Bucket(bucket).download(key, copy))
             return _hashed(copy)
@@ -130,7 +130,7 @@ def _hashed(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _remembered(book: Book, name: str, how: str) -> Memory:
+async def _remembered(book: ScheduleBook, name: str, how: str) -> Memory:
     """What is known of the pictures, in the way *how*."""
     last = await book.begun(name)
     if last is not None:
@@ -144,7 +144,7 @@ async def _remembered(book: Book, name: str, how: str) -> Memory:
     return memory
 
 
-async def _learn(book: Book, name: str, run: Begun) -> None:
+async def _learn(book: ScheduleBook, name: str, run: Begun) -> None:
     """Take the last run into the memory of its own way, which an edit of the schedule may have left since."""
     spec = await JobFolder.at(run.out).spec()
     memory = await _stored(book, name, how_of(spec)) if spec else None
@@ -153,12 +153,12 @@ async def _learn(book: Book, name: str, run: Begun) -> None:
         await _remember(book, name, how_of(spec), memory)
 
 
-async def _stored(book: Book, name: str, how: str) -> Memory | None:
+async def _stored(book: ScheduleBook, name: str, how: str) -> Memory | None:
     data = await book.store.get(pictures_path(name, how))
     return None if data is None else await asyncio.to_thread(_decoded, data)
 
 
-async def _remember(book: Book, name: str, how: str, memory: Memory) -> None:
+async def _remember(book: ScheduleBook, name: str, how: str, memory: Memory) -> None:
     lines = [_Head(memory.folded), *memory.seen.values()]
     data = await asyncio.to_thread(lambda: b"\n".join(map(msgspec.json.encode, lines)))
     await book.store.put(pictures_path(name, how), data)
@@ -170,7 +170,7 @@ def _decoded(data: bytes) -> Memory:
     return Memory(msgspec.json.decode(head, type=_Head).folded, {entry.image: entry for entry in seen})
 
 
-async def _every_run(book: Book, name: str) -> list[Begun]:
+async def _every_run(book: ScheduleBook, name: str) -> list[Begun]:
     """The jobs that were begun, the oldest first: for a memory that is new, or was lost."""
     history = reversed(await book.history(name, None))
     begun = [Begun(run.job, run.out) for run in history if run.ended is Ended.STARTED and run.job and run.out]

@@ -6,11 +6,11 @@ import asyncio
 import time
 
 from jobs import environment, output
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.launch import Launcher
 from jobs.schedule.listing import the_schedule
-from jobs.schedule.settling import new_claim, settle_open, take
-from jobs.schedule.slots import Ended, Outcome
+from jobs.schedule.settling import claim_slot, new_claim, settle_open
+from jobs.schedule.slots import Ended, SlotOutcome
 from jobs.standing import registry
 from pipeline.errors import JobError
 from workers.shared.schedules import Schedules
@@ -34,19 +34,19 @@ def run_now(*, name: str, json: bool) -> None:
         output.say(f"No job was created: {outcome.reason}.")
 
 
-async def _run(name: str) -> tuple[str, Outcome | None]:
+async def _run(name: str) -> tuple[str, SlotOutcome | None]:
     """The slot of the run, and what became of it; ``None``: it waits for the run before.
 
     Raises:
         JobError: there is no such schedule, or no run can be made of it now.
     """
-    book = Book(registry())
+    book = ScheduleBook(registry())
     schedule = await the_schedule(book, name)
     async with redis_at(environment.redis_url()) as redis:
         copies = Schedules(redis, book.store.url)
         now = time.time()
         claim = new_claim(schedule, now, now, by_hand=True)
-        await take(book, schedule, claim)
+        await claim_slot(book, schedule, claim)
         runner = Launcher(book, environment.redis_url())
         end = time.monotonic() + _PATIENCE
         outcome = None

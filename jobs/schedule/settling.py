@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.schedule import Missed, Schedule
-from jobs.schedule.slots import Claim, Ended, Outcome, slot_at
+from jobs.schedule.slots import Ended, SlotClaim, SlotOutcome, slot_at
 from pipeline.failpoints import failpoint
 from workers.shared.schedules import Schedules
 
@@ -26,15 +26,15 @@ log = logging.getLogger("retouch.scheduler")
 LATE = 300.0
 
 #: Makes the job of a claimed slot; ``None``: not yet. May be called again for one that it has made already.
-Begin = Callable[[Schedule, Claim], Awaitable[Outcome | None]]
+Begin = Callable[[Schedule, SlotClaim], Awaitable[SlotOutcome | None]]
 
 
 def new_claim(
     schedule: Schedule, moment: float, now: float, *, missed: int = 0, by_hand: bool = False
-) -> Claim:
+) -> SlotClaim:
     """A claim, made *now*, on the slot at *moment*, with the name of a job that no other has."""
     day = datetime.fromtimestamp(moment, UTC)
-    return Claim(
+    return SlotClaim(
         slot=slot_at(moment, by_hand=by_hand),
         job=f"{day:%Y%m%d-%H%M%S}-{schedule.name}-{secrets.token_hex(3)}",
         moment=moment,
@@ -44,7 +44,7 @@ def new_claim(
     )
 
 
-async def take(book: Book, schedule: Schedule, claim: Claim) -> bool:
+async def claim_slot(book: ScheduleBook, schedule: Schedule, claim: SlotClaim) -> bool:
     """Claim a slot; false when another has it."""
     taken = await book.claim(schedule.name, claim)
     if taken:
@@ -52,7 +52,7 @@ async def take(book: Book, schedule: Schedule, claim: Claim) -> bool:
     return taken
 
 
-async def settle_open(book: Book, copies: Schedules, schedule: Schedule, begin: Begin) -> bool:
+async def settle_open(book: ScheduleBook, copies: Schedules, schedule: Schedule, begin: Begin) -> bool:
     """Settle the open slots of *schedule*, the oldest first; whether none is left.
 
     Raises:
@@ -76,9 +76,9 @@ async def settle_open(book: Book, copies: Schedules, schedule: Schedule, begin: 
         return not left
 
 
-def outcome_of(claim: Claim, ended: Ended, reason: str | None = None) -> Outcome:
+def outcome_of(claim: SlotClaim, ended: Ended, reason: str | None = None) -> SlotOutcome:
     """What became of *claim*: no job, for *reason*."""
-    return Outcome(
+    return SlotOutcome(
         slot=claim.slot,
         moment=claim.moment,
         ended=ended,
@@ -89,11 +89,11 @@ def outcome_of(claim: Claim, ended: Ended, reason: str | None = None) -> Outcome
     )
 
 
-def _waits(schedule: Schedule, claim: Claim) -> bool:
+def _waits(schedule: Schedule, claim: SlotClaim) -> bool:
     return schedule.paused and not schedule.removed and not claim.by_hand
 
 
-async def _settled(schedule: Schedule, claim: Claim, begin: Begin) -> Outcome | None:
+async def _settled(schedule: Schedule, claim: SlotClaim, begin: Begin) -> SlotOutcome | None:
     if schedule.removed:
         return outcome_of(claim, Ended.SKIPPED, "the schedule was removed before its run started")
     late = claim.claimed_at - claim.moment > LATE
@@ -102,7 +102,7 @@ async def _settled(schedule: Schedule, claim: Claim, begin: Begin) -> Outcome | 
     return await begin(schedule, claim)
 
 
-def _tell(schedule: Schedule, outcome: Outcome) -> None:
+def _tell(schedule: Schedule, outcome: SlotOutcome) -> None:
     if outcome.ended is Ended.REFUSED:
         # Nobody is there to read it, and the next run may come to the same.
         log.warning("schedule_refused schedule=%s slot=%s: %s", schedule.name, outcome.slot, outcome.reason)

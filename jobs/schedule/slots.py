@@ -12,7 +12,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class SlotClaim(msgspec.Struct, frozen=True, kw_only=True):
     """A slot is somebody's to run: which job it becomes. Create-only, and so the reason why no slot runs twice.
 
     Attributes:
@@ -60,7 +60,7 @@ class Picked(msgspec.Struct, frozen=True, kw_only=True):
         return self.new + self.changed + self.again
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class SlotOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a slot, written once: *job* and *out* when a job was made, else the *reason* for none."""
 
     slot: str

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.schedule import Schedule
-from jobs.schedule.settling import Begin, new_claim, settle_open, take
+from jobs.schedule.settling import Begin, claim_slot, new_claim, settle_open
 from jobs.schedule.slots import moment_of
 from jobs.schedule.timing import due, upcoming
 from pipeline.concurrency import bounded_map
@@ -80,7 +80,7 @@ class Ticker:
     """
 
     def __init__(
-        self, book: Book, copies: Schedules, begin: Begin, clock: Callable[[], float] = time.time
+        self, book: ScheduleBook, copies: Schedules, begin: Begin, clock: Callable[[], float] = time.time
     ) -> None:
         self._book = book
         self._copies = copies
@@ -159,7 +159,7 @@ class Ticker:
     async def _take_due(self, known: _Known, now: float) -> None:
         moments = due(known.schedule.when, known.passed, now)
         claim = new_claim(known.schedule, moments[-1], now, missed=len(moments) - 1)
-        taken = await take(self._book, known.schedule, claim)
+        taken = await claim_slot(self._book, known.schedule, claim)
         # Another's claim may be left without an outcome, too: it is looked at a little later.
         known.open, known.again = True, 0.0 if taken else now + AGAIN
         known.move(claim.moment)

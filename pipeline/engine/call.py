@@ -16,16 +16,16 @@ import msgspec
 from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.edit import Edit
 from pipeline.engine.jobrun import JobRun
-from pipeline.engine.record import output
+from pipeline.engine.record import output_picture
 from pipeline.errors import InvalidInput
 from pipeline.failpoints import failpoint
 from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.request import ImageRequest, wording
-from pipeline.gemini.verdict import Judgement, bad_picture, file_gone, judge, unchanged
+from pipeline.gemini.verdict import bad_picture, file_gone, judge, unchanged_picture
 from pipeline.history import History
 from pipeline.job.shard import Intent
-from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, verify
-from pipeline.picture import unchanged as is_unchanged
+from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, is_unchanged, verify
 from pipeline.policy import variant
 from pipeline.ports import Lease
 from pipeline.price import charged
@@ -203,7 +203,7 @@ class Calls:
         except BadPicture as bad:
             return Received(bad_picture(judged, str(bad)))
         if is_unchanged(verified.sha256, self.pictures):
-            return Received(unchanged(judged, "it is identical to the input"))
+            return Received(unchanged_picture(judged, "it is identical to the input"))
         return Received(judged, await self.keep(verified, data))
 
     async def keep(self, verified: VerifiedPicture, data: Bytes) -> OutputPicture:
@@ -218,7 +218,7 @@ class Calls:
         if path is None or not sure:
             raise LeaseLost
         failpoint("kept")
-        return output(path, verified, len(data))
+        return output_picture(path, verified, len(data))
 
 
 class _Gauge:

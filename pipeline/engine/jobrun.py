@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import Keeper
 from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.request import ImageRequest
-from pipeline.gemini.verdict import Judgement
 from pipeline.inputs import Inputs
 from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec

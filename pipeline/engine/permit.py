@@ -28,7 +28,7 @@ class Permit:
     async def take_slot(self) -> bool:
         """Hold a slot; false when the job was stopped first."""
         if not self.holds_slot:
-            self.holds_slot = await take(self._job)
+            self.holds_slot = await take_slot(self._job)
         return self.holds_slot
 
     def release_slot(self) -> None:
@@ -72,7 +72,7 @@ class Permit:
         return self._lease.held() or bool(await self._job.brake.race(self._lease.sure()))
 
 
-async def take(job: JobRun) -> bool:
+async def take_slot(job: JobRun) -> bool:
     """Take one of the job's slots; false when the job was stopped first."""
     if job.brake.stopped:
         return False

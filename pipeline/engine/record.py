@@ -49,7 +49,7 @@ def record_of(
     )
 
 
-def output(path: str, verified: VerifiedPicture, size: int) -> OutputPicture:
+def output_picture(path: str, verified: VerifiedPicture, size: int) -> OutputPicture:
     """The record's entry of a stored picture of *size* bytes."""
     return OutputPicture(
         path=path,

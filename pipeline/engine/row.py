@@ -26,7 +26,7 @@ from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture, verify
-from pipeline.policy import Again, Halt, Next, Settle, decide, wrong_job
+from pipeline.policy import Halt, Next, Retry, Settle, decide, wrong_job
 from pipeline.ports import Lease
 from pipeline.price import no_budget, price_of
 from pipeline.record import Outcome, Record
@@ -171,7 +171,7 @@ class Row:
 
     async def _called(self, mark: str) -> Record | None:
         after: Next | Stopped = await AsyncRetrying(
-            retry=retry_if_result(lambda step: isinstance(step, Again)),
+            retry=retry_if_result(lambda step: isinstance(step, Retry)),
             wait=_seconds,
             sleep=self._rest,
         )(self._try)
@@ -241,11 +241,11 @@ class Row:
             step = Halt(wrong_job(step))
         if judged.verdict is Verdict.NOT_FOUND and isinstance(step, Halt | Settle):
             step = msgspec.structs.replace(step, reason=f"{step.reason}{job.catalogue.meant(self.model)}")
-        if isinstance(step, Again):
+        if isinstance(step, Retry):
             await self._prepare_to_wait(step)
         return step
 
-    async def _prepare_to_wait(self, step: Again) -> None:
+    async def _prepare_to_wait(self, step: Retry) -> None:
         last = self.history.attempts[-1]
         # Calls that need no file need not wait for those that do.
         if step.hold and last.step != UPLOAD:
@@ -296,4 +296,4 @@ class Row:
 
 def _seconds(state: RetryCallState) -> float:
     step = state.outcome.result() if state.outcome else None
-    return step.seconds if isinstance(step, Again) else 0.0
+    return step.seconds if isinstance(step, Retry) else 0.0

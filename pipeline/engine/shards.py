@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from pipeline.engine.call import LeaseLost
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
-from pipeline.engine.permit import take
-from pipeline.engine.record import output, record_of
+from pipeline.engine.permit import take_slot
+from pipeline.engine.record import output_picture, record_of
 from pipeline.engine.row import Row
-from pipeline.engine.scope import Scope, in_scope
+from pipeline.engine.task_context import TaskContext, in_context
 from pipeline.errors import JobError, StoreError
 from pipeline.failpoints import OPENED_STEP, failpoint
 from pipeline.job.shard import OpenShard, adopted, found
@@ -54,7 +54,9 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
 
     async def one(shard: int, begun: asyncio.Event) -> None:
         try:
-            await in_scope(Scope(job.spec.job, shard), run_shard(job, shard, Alone(), begun, patient=True))
+            await in_context(
+                TaskContext(job.spec.job, shard), run_shard(job, shard, Alone(), begun, patient=True)
+            )
         except StoreError as error:
             log.warning("shard_left job=%s shard=%s: %s", job.spec.job, shard, error)
         except JobError as error:
@@ -99,15 +101,15 @@ async def run_shard(
         for edit in opened.edits:
             if edit.row in records:
                 continue
-            holds_slot = not edit.faults and not job.set_aside and await take(job)
+            holds_slot = not edit.faults and not job.set_aside and await take_slot(job)
             if job.brake.stopped and not job.brake.cancelled:
                 if holds_slot:
                     job.slots.release()
                 break
-            scope = Scope(job.spec.job, shard, edit.row, edit.model or job.spec.model)
+            scope = TaskContext(job.spec.job, shard, edit.row, edit.model or job.spec.model)
             row = Row(job, shard, edit, opened.history(edit.row), lease, deferred)
             row.permit.holds_slot = holds_slot
-            group.create_task(in_scope(scope, _settle(opened, row, records)))
+            group.create_task(in_context(scope, _settle(opened, row, records)))
         if begun is not None:
             begun.set()
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():
@@ -175,7 +177,7 @@ async def _adopted(opened: OpenShard, row: Row) -> Record | None:
         images: tuple[OutputPicture, ...] = ()
     else:
         outcome = Outcome.DONE
-        images = (output(path, verified, len(data)),)
+        images = (output_picture(path, verified, len(data)),)
     record = record_of(
         edit, adopted(intent, usable=bool(images)), outcome, reason, model=intent.model, images=images
     )

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pipeline.attempt import Attempt, Tokens, Verdict
-from pipeline.engine.scope import Scope, current
+from pipeline.engine.task_context import TaskContext, current
 from pipeline.ports import Observer
 from pipeline.record import Outcome, Record
 
@@ -135,12 +135,12 @@ class Traces:
         if record.outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.INVALID):
             span.set_status(Status(StatusCode.ERROR, record.outcome))
 
-    def _within(self, scope: Scope) -> Context:
+    def _within(self, scope: TaskContext) -> Context:
         from opentelemetry.trace import set_span_in_context  # noqa: PLC0415
 
         return set_span_in_context(self._row(scope))
 
-    def _row(self, scope: Scope) -> Span:
+    def _row(self, scope: TaskContext) -> Span:
         """The span of the row, which ends with the work on it here, settled or not."""
         from opentelemetry.context import Context  # noqa: PLC0415
 
@@ -155,7 +155,7 @@ class Traces:
         return self._rows[key]
 
 
-def _of_attempt(attempt: Attempt, scope: Scope) -> dict[str, Any]:
+def _of_attempt(attempt: Attempt, scope: TaskContext) -> dict[str, Any]:
     """The attributes of an attempt's span; those that are not known are left out."""
     said = {
         "gen_ai.operation.name": _OPERATION,

@@ -10,7 +10,7 @@ import msgspec
 from pipeline.gemini.wire import Reply
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Why no answer came."""
 
     NETWORK = "network"
@@ -68,7 +68,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
         status: HTTP status of an answer that began and did not come whole.
     """
 
-    kind: Kind
+    kind: FailureKind
     begun: bool = False
     sent: bool = False
     detail: str = ""

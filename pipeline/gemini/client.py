@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from pipeline.errors import KeyMissing, UsageError
-from pipeline.gemini.answer import Answer, Failure, Kind
+from pipeline.gemini.answer import Answer, Failure, FailureKind
 from pipeline.gemini.exchange import BROKEN, Deadlines, Exchange, close, kind_of, said
 from pipeline.gemini.inline import INLINE_BYTES, by_file
 from pipeline.gemini.request import ImageRequest
@@ -194,7 +194,7 @@ class Client:
             ):
                 response = await self._http.send(request)
         except TimeoutError:
-            return Failure(kind=Kind.TIMEOUT, detail=f"no answer within {timeout:g} s")
+            return Failure(kind=FailureKind.TIMEOUT, detail=f"no answer within {timeout:g} s")
         except BROKEN as error:
             if isinstance(body, Stretch) and body.fault is not None:
                 raise body.fault from None

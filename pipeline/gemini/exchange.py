@@ -14,7 +14,7 @@ import aiohttp
 import httpx
 import msgspec
 
-from pipeline.gemini.answer import Answer, Failure, Kind
+from pipeline.gemini.answer import Answer, Failure, FailureKind
 from pipeline.gemini.redact import hidden, redacted
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.scan import Scanner
@@ -98,7 +98,7 @@ class Exchange:
             awaited = (
                 f"answer within {self._deadlines.total:g} s" if self.upload.begun else "connection in time"
             )
-            return self._failure(Kind.TIMEOUT, f"no {awaited}")
+            return self._failure(FailureKind.TIMEOUT, f"no {awaited}")
         except BROKEN as error:
             if self.upload.fault is not None:
                 raise self.upload.fault from None
@@ -117,9 +117,11 @@ class Exchange:
         except httpx.DecodingError:  # not what its content-encoding says: not JSON, then
             scanner = Scanner()
         except TimeoutError:
-            broken = self._failure(Kind.TIMEOUT, f"the answer did not end within {self._deadlines.total:g} s")
+            broken = self._failure(
+                FailureKind.TIMEOUT, f"the answer did not end within {self._deadlines.total:g} s"
+            )
         except BROKEN as error:
-            broken = self._failure(Kind.NETWORK, f"the answer was cut off: {said(error, self._key)}")
+            broken = self._failure(FailureKind.NETWORK, f"the answer was cut off: {said(error, self._key)}")
         if broken is not None and response.is_success:
             # An answer that begins says that the request arrived, whatever our side of it had handed over.
             return msgspec.structs.replace(broken, sent=True, status=response.status_code)
@@ -160,16 +162,16 @@ class Exchange:
         if self._on_begun is not None:
             self._on_begun()
 
-    def _failure(self, kind: Kind, detail: str) -> Failure:
+    def _failure(self, kind: FailureKind, detail: str) -> Failure:
         seconds = self._clock() - self._started
         return Failure(
             kind=kind, begun=self.upload.begun, sent=self.upload.sent, detail=detail, seconds=seconds
         )
 
 
-def kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> FailureKind:
     """Why no answer came, by what broke."""
-    return Kind.UNTRUSTED if _untrusted(error) else Kind.NETWORK
+    return FailureKind.UNTRUSTED if _untrusted(error) else FailureKind.NETWORK
 
 
 def said(error: Exception, key: str) -> str:

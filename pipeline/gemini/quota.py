@@ -16,7 +16,7 @@ _ZERO = re.compile(r"\blimit: 0(?![.\d])")
 _PREPAID = re.compile(r"prepayment credits are depleted", re.IGNORECASE)
 
 
-class Limit(Enum):
+class QuotaLimit(Enum):
     """Which limit was passed."""
 
     NOTHING_ALLOWED = auto()
@@ -25,19 +25,19 @@ class Limit(Enum):
     MINUTE = auto()
 
 
-def limit(error: Error | None) -> Limit:
+def limit(error: Error | None) -> QuotaLimit:
     """Which limit *error*, the body of a 429, speaks of; a bare one is a minute's."""
     if error is None:
-        return Limit.MINUTE
+        return QuotaLimit.MINUTE
     violations = [violation for detail in error.details for violation in detail.violations]
     if _PREPAID.search(error.message) or _ZERO.search(error.message) or any(map(_is_zero, violations)):
-        return Limit.NOTHING_ALLOWED
+        return QuotaLimit.NOTHING_ALLOWED
     named = [f"{violation.quota_id or ''} {violation.quota_metric or ''}" for violation in violations]
     if any(map(_DAY.search, named or [error.message])):
-        return Limit.DAY
+        return QuotaLimit.DAY
     if any(map(_SPEND.search, [*named, error.message])):
-        return Limit.SPEND
-    return Limit.MINUTE
+        return QuotaLimit.SPEND
+    return QuotaLimit.MINUTE
 
 
 def _is_zero(violation: Violation) -> bool:

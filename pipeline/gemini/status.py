@@ -8,7 +8,7 @@ from pipeline.attempt import Verdict
 from pipeline.gemini.answer import Answer
 from pipeline.gemini.delay import asked_delay
 from pipeline.gemini.judgement import Judgement, Scope
-from pipeline.gemini.quota import SPEND_WINDOW, Limit, limit
+from pipeline.gemini.quota import SPEND_WINDOW, QuotaLimit, limit
 from pipeline.gemini.redact import redacted
 from pipeline.gemini.wire import Error
 
@@ -82,13 +82,13 @@ def _overloaded(answer: Answer) -> Judgement:
 
 def _429(answer: Answer) -> Judgement:
     which = limit(_error(answer))
-    if which is Limit.NOTHING_ALLOWED:
+    if which is QuotaLimit.NOTHING_ALLOWED:
         return _denied(answer)
-    if which is Limit.DAY:
+    if which is QuotaLimit.DAY:
         # Its RetryInfo of some fifty seconds misleads (gemini-api.md 4): the quota comes back at midnight Pacific.
         return _judged(answer, Verdict.QUOTA_EXHAUSTED, Scope.MODEL, counted=False)
     delay = asked_delay(answer)
-    if which is Limit.SPEND:
+    if which is QuotaLimit.SPEND:
         delay = SPEND_WINDOW if delay is None else min(delay, SPEND_WINDOW)
     return _judged(answer, Verdict.THROTTLED, Scope.MODEL, counted=False, retry_after=delay)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pipeline.attempt import Verdict
-from pipeline.gemini.answer import Answer, Blob, Failure, Kind
+from pipeline.gemini.answer import Answer, Blob, Failure, FailureKind
 from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.reasons import (
     ACCOUNT_LIMITED,
@@ -21,8 +21,6 @@ from pipeline.gemini.redact import redacted
 from pipeline.gemini.status import judge_status
 from pipeline.gemini.usage import tokens
 from pipeline.gemini.wire import Part, Reply
-
-__all__ = ["Judgement", "Scope", "bad_picture", "file_gone", "judge", "unchanged"]
 
 #: Stands for a picture that the answer names and the scanner did not keep.
 _LOST = Blob(bytearray(), sound=False)
@@ -48,7 +46,7 @@ def bad_picture(judgement: Judgement, reason: str) -> Judgement:
     return _without_picture(judgement, Verdict.BAD_IMAGE, reason)
 
 
-def unchanged(judgement: Judgement, reason: str) -> Judgement:
+def unchanged_picture(judgement: Judgement, reason: str) -> Judgement:
     """*judgement*, now that its picture has turned out to be the input again."""
     return _without_picture(judgement, Verdict.UNCHANGED, reason)
 
@@ -82,10 +80,10 @@ def _without_picture(judgement: Judgement, verdict: Verdict, reason: str) -> Jud
 
 def _failure(failure: Failure) -> Judgement:
     """What was never fully sent cannot have been paid for; what was may have been, and its outcome is unknown."""
-    if failure.kind is Kind.UNTRUSTED:
+    if failure.kind is FailureKind.UNTRUSTED:
         detail = redacted(failure.detail)
         return Judgement(verdict=Verdict.NETWORK, scope=Scope.ACCOUNT, counted=False, detail=detail)
-    late = failure.sent and failure.kind is Kind.TIMEOUT
+    late = failure.sent and failure.kind is FailureKind.TIMEOUT
     return Judgement(
         verdict=Verdict.TIMEOUT if late else Verdict.NETWORK,
         scope=Scope.ROW if late else Scope.NONE,

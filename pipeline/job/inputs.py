@@ -19,9 +19,9 @@ from pipeline.inputs import Inputs, gathered
 from pipeline.job.folder import UPLOADED_INPUTS, JobFolder
 from pipeline.job.spec import Spec
 from pipeline.picture import LARGE, SentPicture
-from pipeline.roots import Roots, is_url, locate, root_map
+from pipeline.roots import Roots, is_url, locate_picture, root_map
 from pipeline.store import is_bucket_url
-from pipeline.store.bucket import parted
+from pipeline.store.bucket import split_url
 from pipeline.urls.bucketpaths import bucket_of
 from pipeline.urls.fetch import Fetcher
 
@@ -57,7 +57,7 @@ async def upload(folder: JobFolder, edits: Iterable[Edit], roots: Roots) -> None
 
     async def copy(name: str) -> None:
         with suppress(InvalidInput):
-            path = await asyncio.to_thread(locate, name, roots)
+            path = await asyncio.to_thread(locate_picture, name, roots)
             size = (await asyncio.to_thread(path.stat)).st_size
             async with large if size > LARGE else nullcontext():
                 data = await asyncio.to_thread(path.read_bytes)
@@ -76,14 +76,14 @@ def uploaded_name(name: str) -> str:
 
 def bucket_inputs(roots: Roots, out: str) -> Callable[[str], str | None]:
     """Find inputs for a report in the bucket of *out*: relative to that folder, as the bucket's web view has them."""
-    home, folder = parted(out)
+    home, folder = split_url(out)
 
     def find(name: str) -> str | None:
         try:
             url = roots.object_of(name)
         except InvalidInput:
             return None
-        bucket, key = parted(url or "")
+        bucket, key = split_url(url or "")
         return quote(posixpath.relpath(f"/{key}", f"/{folder}"), safe="/") if bucket == home else None
 
     return find

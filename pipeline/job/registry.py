@@ -20,7 +20,7 @@ log = logging.getLogger("retouch.registry")
 JOBS = ".retouch/jobs"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class JobEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One job: its id, the folder (path or URL), and whether it was handed to the workers."""
 
     job: str
@@ -28,12 +28,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     submitted: bool = False
 
 
-async def register(store: Store, entry: Entry) -> None:
+async def register(store: Store, entry: JobEntry) -> None:
     """Add or replace a job's entry."""
     await store.put(f"{JOBS}/{entry.job}", msgspec.json.encode(entry))
 
 
-async def claim_id(store: Store, entry: Entry) -> bool:
+async def claim_id(store: Store, entry: JobEntry) -> bool:
     """Add the entry of a new job; false when another job has its id."""
     return await store.put_new(f"{JOBS}/{entry.job}", msgspec.json.encode(entry))
 
@@ -43,7 +43,7 @@ async def give_id_back(store: Store, job: str) -> None:
     await store.delete([f"{JOBS}/{job}"])
 
 
-async def entries(store: Store) -> list[Entry]:
+async def entries(store: Store) -> list[JobEntry]:
     """All jobs, the oldest first; an entry that is damaged hides no other."""
     found = []
     for name in await store.names(JOBS):
@@ -56,20 +56,20 @@ async def entries(store: Store) -> list[Entry]:
     return found
 
 
-async def find_exact(store: Store, job: str) -> Entry | None:
+async def find_exact(store: Store, job: str) -> JobEntry | None:
     """The entry of the job with this id."""
     data = await store.get(f"{JOBS}/{job}")
     if data is None:
         return None
     try:
-        return msgspec.json.decode(data, type=Entry)
+        return msgspec.json.decode(data, type=JobEntry)
     except msgspec.DecodeError as error:
         raise JobError(
             f"{store.url}/{JOBS}/{job} is damaged ({error}): remove it; you can still use the job by its folder"
         ) from error
 
 
-async def find(store: Store, job: str) -> Entry:
+async def find_job(store: Store, job: str) -> JobEntry:
     """The job that is meant by *job*: an id, or a folder (path or URL).
 
     Raises:
@@ -86,7 +86,7 @@ async def find(store: Store, job: str) -> Entry:
             f"no job {job!r}: it is neither an id in {store.url} nor a job's folder; `retouch status` lists them"
         )
     known = await find_exact(store, spec.job)
-    return known or Entry(job=spec.job, out=folder.store.url)
+    return known or JobEntry(job=spec.job, out=folder.store.url)
 
 
 async def newest_ended(store: Store, asked: Spec) -> str | None:
@@ -97,7 +97,7 @@ async def newest_ended(store: Store, asked: Spec) -> str | None:
     return None
 
 
-async def newest_unfinished(store: Store, asked: Spec) -> Entry | None:
+async def newest_unfinished(store: Store, asked: Spec) -> JobEntry | None:
     """The newest job of the same manifest and options that has not come to its end.
 
     One that a limit has ended is not at its end for a command that asks for more, unless a later one has ended: then
@@ -120,7 +120,7 @@ async def newest_unfinished(store: Store, asked: Spec) -> Entry | None:
     return None
 
 
-async def _like(store: Store, asked: Spec) -> AsyncIterator[tuple[Entry, Spec]]:
+async def _like(store: Store, asked: Spec) -> AsyncIterator[tuple[JobEntry, Spec]]:
     """The jobs that are there of the same manifest and options, the newest first."""
     ending = f"-{identity(asked)}"
     for name in reversed(await store.names(JOBS)):

@@ -25,7 +25,7 @@ from pipeline.job.shard import totals_of
 from pipeline.picture.kind import sniff
 from pipeline.record import Outcome, OutputPicture, Record
 from pipeline.status import ENDED, Totals
-from pipeline.store.bucket import Bucket, Missing, parted
+from pipeline.store.bucket import Bucket, Missing, split_url
 
 _IMAGES, _RESULTS = "images", "results.jsonl"
 #: Pictures that are read at the same time.
@@ -98,7 +98,7 @@ class Verifier:
             path = self._folder.store.folder / _RESULTS
         else:
             path = scratch / _RESULTS
-            bucket, key = parted(f"{self._folder.store.url}/{_RESULTS}")
+            bucket, key = split_url(f"{self._folder.store.url}/{_RESULTS}")
             try:
                 await Bucket(bucket).download(key, path)
             except Missing:
@@ -179,7 +179,7 @@ class Verifier:
     def _names(self) -> Iterator[str]:
         """What lies in the folder of pictures, as it is listed."""
         if self._folder.store.folder is None:
-            bucket, key = parted(f"{self._folder.store.url}/{_IMAGES}")
+            bucket, key = split_url(f"{self._folder.store.url}/{_IMAGES}")
             for entry in Bucket(bucket).entries(key):
                 yield entry if isinstance(entry, str) else entry.name
         elif (self._folder.store.folder / _IMAGES).is_dir():

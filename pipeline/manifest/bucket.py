@@ -14,7 +14,7 @@ from pipeline.manifest.file import Fingerprint
 from pipeline.manifest.pictures import is_picture, name_faults, natural
 from pipeline.manifest.reader import Raw
 from pipeline.manifest.selection import Chosen
-from pipeline.store.bucket import Bucket, Entry, parted
+from pipeline.store.bucket import Bucket, ObjectEntry, split_url
 
 
 def fetched(url: str, folder: Path) -> Path:
@@ -23,7 +23,7 @@ def fetched(url: str, folder: Path) -> Path:
     Raises:
         ManifestError: it is not there, or cannot be read.
     """
-    bucket, key = parted(url)
+    bucket, key = split_url(url)
     path = folder / key.rpartition("/")[2]
     try:
         asyncio.run(Bucket(bucket).download(key, path))
@@ -98,8 +98,8 @@ class BucketPictures:
         found.sort(key=lambda picture: (natural(picture.image), picture.image))
         return found
 
-    def _in_folder(self) -> list[Entry]:
-        bucket, folder = parted(self.root)
+    def _in_folder(self) -> list[ObjectEntry]:
+        bucket, folder = split_url(self.root)
         found = []
         for entry in Bucket(bucket).entries(folder):
             if isinstance(entry, str):
@@ -110,8 +110,8 @@ class BucketPictures:
                 found.append(entry)
         return found
 
-    def _matching(self, pattern: str) -> list[Entry]:
-        bucket, folder = parted(self.root)
+    def _matching(self, pattern: str) -> list[ObjectEntry]:
+        bucket, folder = split_url(self.root)
         wanted = tuple(pattern.split("/")) + (("*",) if pattern.endswith("**") else ())
         jobs: set[str] = set()
         found = []

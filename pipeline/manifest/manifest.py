@@ -20,7 +20,7 @@ from pipeline.manifest.mistaken import LOOKED_AT, refuse_mistaken
 from pipeline.manifest.naming import LIKE_NUMBER, Labels, Named, Register, file_name
 from pipeline.manifest.parquet import Parquet
 from pipeline.manifest.pictures import Pictures
-from pipeline.manifest.place import Format, Place, locate
+from pipeline.manifest.place import ManifestFormat, Place, locate_manifest
 from pipeline.manifest.reader import Raw, Reader
 from pipeline.manifest.selection import Selection
 
@@ -123,7 +123,7 @@ def open_manifest(
     """
     prompt = prompt if prompt and prompt.strip() else None
     _check_options(prompt, limit, repeat)
-    place = locate(argument, spooled)
+    place = locate_manifest(argument, spooled)
     reader = _reader(place, prompt)
     first = [raw.cells for raw in islice(reader.rows(), LOOKED_AT)]
     if not first:
@@ -141,7 +141,7 @@ def open_pictures(argument: str, *, prompt: str | None) -> Pictures | BucketPict
     """
     prompt = prompt if prompt and prompt.strip() else None
     _check_options(prompt, None, 1)
-    reader = _reader(locate(argument, None), prompt)
+    reader = _reader(locate_manifest(argument, None), prompt)
     if not isinstance(reader, Pictures | BucketPictures):
         raise ManifestError(f"{argument} is neither a folder of pictures nor a glob.")
     return reader
@@ -155,7 +155,7 @@ def open_selection(
     Raises:
         ManifestError: the folder cannot be read.
     """
-    place = locate(argument, None)
+    place = locate_manifest(argument, None)
     reader = Selection(File(path=selection, shown=f"the selection of {argument}"))
     return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)
 
@@ -190,13 +190,13 @@ def _reader(place: Place, prompt: str | None) -> Reader:
             return BucketPictures(place.root, place.pattern, place.source)
         return Pictures(place.root, place.pattern, place.source)
     match place.format:
-        case Format.JSONL:
+        case ManifestFormat.JSONL:
             return JsonLines(place.file)
-        case Format.PARQUET:
+        case ManifestFormat.PARQUET:
             return Parquet(place.file, prompt)
-        case Format.TSV:
+        case ManifestFormat.TSV:
             return Delimited(place.file, "\t", prompt)
-        case Format.CSV:
+        case ManifestFormat.CSV:
             return Delimited(place.file, None, prompt)
-        case Format.PICTURES:
+        case ManifestFormat.PICTURES:
             raise AssertionError("pictures are in folders, not in a file")

@@ -16,10 +16,10 @@ from pipeline.errors import ManifestError
 from pipeline.manifest.file import File
 from pipeline.manifest.pictures import SUFFIXES
 from pipeline.store.access import is_bucket_url
-from pipeline.store.bucket import parted
+from pipeline.store.bucket import split_url
 
 
-class Format(StrEnum):
+class ManifestFormat(StrEnum):
     """How rows are written."""
 
     CSV = "csv"
@@ -41,19 +41,19 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     root: Path | str
-    format: Format
+    format: ManifestFormat
     file: File | None = None
     pattern: str | None = None
 
 
 _SUFFIXES = {
-    ".csv": Format.CSV,
-    ".tsv": Format.TSV,
-    ".tab": Format.TSV,
-    ".jsonl": Format.JSONL,
-    ".ndjson": Format.JSONL,
-    ".parquet": Format.PARQUET,
-    ".pq": Format.PARQUET,
+    ".csv": ManifestFormat.CSV,
+    ".tsv": ManifestFormat.TSV,
+    ".tab": ManifestFormat.TSV,
+    ".jsonl": ManifestFormat.JSONL,
+    ".ndjson": ManifestFormat.JSONL,
+    ".parquet": ManifestFormat.PARQUET,
+    ".pq": ManifestFormat.PARQUET,
 }
 _SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods", ".numbers"})
 _MAGIC_CHARACTERS = frozenset("*?[")
@@ -75,14 +75,14 @@ _MAGIC = (
 )
 
 
-def locate(argument: str, spooled: Path | None) -> Place:
+def locate_manifest(argument: str, spooled: Path | None) -> Place:
     """The place *argument* names; *spooled* is where standard input was put."""
     if argument == "-":
         if spooled is None:
             raise ValueError("standard input must be spooled first")
         file = File(path=spooled, shown="standard input")
-        _verify(file, Format.JSONL)
-        return Place(source="-", root=Path.cwd(), format=Format.JSONL, file=file)
+        _verify(file, ManifestFormat.JSONL)
+        return Place(source="-", root=Path.cwd(), format=ManifestFormat.JSONL, file=file)
     if is_bucket_url(argument):
         return _in_bucket(argument.rstrip("/"), spooled, folder=argument.endswith("/"))
     if "://" in argument:
@@ -108,7 +108,7 @@ def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
     if not folder and copied is None and _MAGIC_CHARACTERS.intersection(url):
         return _glob_in_bucket(url)
     if folder or (copied is None and path.suffix.lower() not in SUFFIXES | _SPREADSHEETS | {".json"}):
-        return Place(source=url, root=url, format=Format.PICTURES)
+        return Place(source=url, root=url, format=ManifestFormat.PICTURES)
     found = _format_of(path)
     if found is None or copied is None:
         raise ManifestError(_refusal(url, path.suffix.lower(), zipped=False))
@@ -119,18 +119,18 @@ def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
 
 def _glob_in_bucket(url: str) -> Place:
     """The glob *url*; its root goes as far as no part of it is a pattern."""
-    bucket, key = parted(url)
+    bucket, key = split_url(url)
     parts = key.split("/")
     first = next((number for number, part in enumerate(parts) if _MAGIC_CHARACTERS.intersection(part)), None)
     if first is None:
         raise ManifestError(f"{url}: a bucket's name cannot be a pattern; write it in full.")
     root = "/".join([bucket, *parts[:first]])
-    return Place(source=url, root=root, format=Format.PICTURES, pattern="/".join(parts[first:]))
+    return Place(source=url, root=root, format=ManifestFormat.PICTURES, pattern="/".join(parts[first:]))
 
 
 def _found(path: Path, argument: str) -> Place:
     if path.is_dir():
-        return Place(source=str(path), root=path, format=Format.PICTURES)
+        return Place(source=str(path), root=path, format=ManifestFormat.PICTURES)
     if path.exists():
         return _file(path, argument)
     if _MAGIC_CHARACTERS.intersection(argument):
@@ -150,9 +150,9 @@ def _file(path: Path, shown: str) -> Place:
     return Place(source=str(path), root=path.parent, format=found, file=file)
 
 
-def _format_of(path: PurePath) -> Format | None:
+def _format_of(path: PurePath) -> ManifestFormat | None:
     found = _SUFFIXES.get(_suffix(path))
-    return None if found is Format.PARQUET and path.suffix.lower() == ".gz" else found
+    return None if found is ManifestFormat.PARQUET and path.suffix.lower() == ".gz" else found
 
 
 def _suffix(path: PurePath) -> str:
@@ -180,14 +180,14 @@ def _glob(path: Path) -> Place:
         root = root / parts.pop(0)
     if not root.is_dir():
         raise ManifestError(f"{path}: the folder {root} does not exist.")
-    return Place(source=str(path), root=root, format=Format.PICTURES, pattern="/".join(parts))
+    return Place(source=str(path), root=root, format=ManifestFormat.PICTURES, pattern="/".join(parts))
 
 
-def _verify(file: File, expected: Format) -> None:
+def _verify(file: File, expected: ManifestFormat) -> None:
     head = file.head()
     if not head:
         raise ManifestError(f"{file.shown} is empty; write a manifest into it.")
-    if expected is Format.PARQUET:
+    if expected is ManifestFormat.PARQUET:
         if not head.startswith(b"PAR1"):
             raise ManifestError(f"{file.shown} is not a Parquet file; rename it.")
         return

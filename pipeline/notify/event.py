@@ -20,7 +20,7 @@ ENOUGH = 20
 _FAILURES = (Outcome.FAILED, Outcome.BLOCKED, Outcome.INVALID)
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What has happened."""
 
     FINISHED = "finished"
@@ -33,14 +33,14 @@ class Kind(StrEnum):
     RUNNING = "running"
 
 
-_ENDS = frozenset({Kind.FINISHED, Kind.CANCELLED})
-_STOPS = frozenset({Kind.HALTED, Kind.PAUSED, Kind.WAITING})
+_ENDS = frozenset({EventKind.FINISHED, EventKind.CANCELLED})
+_STOPS = frozenset({EventKind.HALTED, EventKind.PAUSED, EventKind.WAITING})
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that has happened; *mark* tells it from another of its kind."""
 
-    kind: Kind
+    kind: EventKind
     mark: str = ""
 
 
@@ -71,7 +71,7 @@ def due(told: Sequence[Event], status: Status, *, bound: Bound | None, waited: f
     """
     state = _event(status, waited)
     return [
-        *([Event(kind=Kind.FAILURES)] if bound and bound.passed(status) and _unsaid(told) else []),
+        *([Event(kind=EventKind.FAILURES)] if bound and bound.passed(status) and _unsaid(told) else []),
         *([state] if state and _is_news(told, state) else []),
     ]
 
@@ -82,18 +82,18 @@ def _event(status: Status, waited: float) -> Event | None:
         case State.FINISHED | State.CANCELLED:
             # Finished again after a retry is news; the same end, seen by another process, is not.
             counts = " ".join(f"{name}={count}" for name, count in sorted(status.outcomes.items()))
-            return Event(kind=Kind(status.state), mark=f"calls={status.calls} {counts}")
+            return Event(kind=EventKind(status.state), mark=f"calls={status.calls} {counts}")
         case State.HALTED | State.PAUSED:
-            return None if reason == PAUSED else Event(kind=Kind(status.state), mark=reason)
+            return None if reason == PAUSED else Event(kind=EventKind(status.state), mark=reason)
         case State.WAITING:
-            return Event(kind=Kind.WAITING) if waited >= PATIENCE else None
+            return Event(kind=EventKind.WAITING) if waited >= PATIENCE else None
         case State.QUEUED | State.RUNNING:
-            return Event(kind=Kind.RUNNING)
+            return Event(kind=EventKind.RUNNING)
 
 
 def _is_news(told: Sequence[Event], event: Event) -> bool:
-    states = [one for one in told if one.kind is not Kind.FAILURES]
-    if event.kind is Kind.RUNNING:
+    states = [one for one in told if one.kind is not EventKind.FAILURES]
+    if event.kind is EventKind.RUNNING:
         return bool(states) and states[-1].kind in _STOPS
     if event.kind in _ENDS:
         return event not in [one for one in states if one.kind in _ENDS][-1:]
@@ -103,7 +103,7 @@ def _is_news(told: Sequence[Event], event: Event) -> bool:
 def _unsaid(told: Sequence[Event]) -> bool:
     """Whether nobody was told of failures since the job's last end."""
     for event in reversed(told):
-        if event.kind is Kind.FAILURES:
+        if event.kind is EventKind.FAILURES:
             return False
         if event.kind in _ENDS:
             return True

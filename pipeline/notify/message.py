@@ -6,8 +6,8 @@ import html
 
 import msgspec
 
-from pipeline.notify.book import Entry
-from pipeline.notify.event import Kind
+from pipeline.notify.event import EventKind
+from pipeline.notify.journal import JournalEntry
 from pipeline.record import Outcome
 from pipeline.report.words import money, plural
 from pipeline.status import Status
@@ -15,13 +15,13 @@ from pipeline.timestamp import utc
 
 _ASKS = "it needs you"
 _SAYS = {
-    Kind.FINISHED: "has finished",
-    Kind.CANCELLED: "was cancelled",
-    Kind.HALTED: f"is halted, {_ASKS}",
-    Kind.PAUSED: f"is paused, {_ASKS}",
-    Kind.WAITING: "is waiting",
-    Kind.FAILURES: "has more failures than allowed",
-    Kind.RUNNING: "goes on",
+    EventKind.FINISHED: "has finished",
+    EventKind.CANCELLED: "was cancelled",
+    EventKind.HALTED: f"is halted, {_ASKS}",
+    EventKind.PAUSED: f"is paused, {_ASKS}",
+    EventKind.WAITING: "is waiting",
+    EventKind.FAILURES: "has more failures than allowed",
+    EventKind.RUNNING: "goes on",
 }
 
 
@@ -33,19 +33,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     data: Status
 
 
-def message(entry: Entry) -> bytes:
+def message(entry: JournalEntry) -> bytes:
     """The JSON of an event."""
     kind, at = entry.event.kind, utc(entry.at)
     return msgspec.json.encode(Message(type=f"job.{kind}", timestamp=at, data=entry.status))
 
 
-def slack(entry: Entry) -> bytes:
+def slack(entry: JournalEntry) -> bytes:
     """An event for Slack, and for all that take what it takes (Mattermost, Rocket.Chat, Discord's ``/slack``)."""
     text = "\n".join(html.escape(line, quote=False) for line in lines(entry))
     return msgspec.json.encode({"text": text})
 
 
-def lines(entry: Entry) -> list[str]:
+def lines(entry: JournalEntry) -> list[str]:
     """An event for people."""
     status = entry.status
     counts = [
@@ -63,7 +63,7 @@ def lines(entry: Entry) -> list[str]:
     ]
 
 
-def facts(entry: Entry) -> dict[str, str]:
+def facts(entry: JournalEntry) -> dict[str, str]:
     """An event as environment variables of a command; none is one that a command of ours would read."""
     status = entry.status
     said = {

@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from pipeline.errors import RetouchError, StoreError
 from pipeline.job.folder import JobFolder
 from pipeline.notify import command, message, webhook
-from pipeline.notify.book import Book, Entry, Outcome
-from pipeline.notify.event import Kind, due
-from pipeline.notify.settings import SECRET, Format, Notify, asked
+from pipeline.notify.event import EventKind, due
+from pipeline.notify.journal import Delivery, Journal, JournalEntry
+from pipeline.notify.settings import SECRET, NotifySettings, WebhookFormat, stored_settings
 from pipeline.status import ENDED, State, Status
 from pipeline.timestamp import utc
 from pipeline.urls.public import PublicClients
@@ -52,7 +52,7 @@ class Notifier:
         self._words = words
         self._key = key
         self._clock = clock
-        self._book = Book(folder)
+        self._journal = Journal(folder)
         self._waits_since: float | None = None
         self._telling: dict[int, asyncio.Task[None]] = {}
 
@@ -63,10 +63,10 @@ class Notifier:
         for a person.
         """
         try:
-            notify = await asked(self._folder)
+            notify = await stored_settings(self._folder)
             if notify.url is None and not self._words:
                 return status.state in ENDED
-            await self._book.read()
+            await self._journal.read()
             await self._write(notify, status, float("inf") if at_rest else self._waited(status))
             await self._again(notify)
         except StoreError as error:
@@ -78,30 +78,30 @@ class Notifier:
         """Wait until what is being told is told, or cannot be."""
         await asyncio.gather(*self._telling.values())
 
-    async def _write(self, notify: Notify, status: Status, waited: float) -> None:
-        for event in due(self._book.events, status, bound=notify.failures, waited=waited):
-            number = await self._book.write(Entry(event=event, status=status, at=self._clock()))
+    async def _write(self, notify: NotifySettings, status: Status, waited: float) -> None:
+        for event in due(self._journal.events, status, bound=notify.failures, waited=waited):
+            number = await self._journal.write(JournalEntry(event=event, status=status, at=self._clock()))
             if number is None:
                 # Another has seen it, too; what is still to be said is found at the next look.
                 return
-            if event.kind is not Kind.RUNNING:
+            if event.kind is not EventKind.RUNNING:
                 self._begin(number, notify)
 
-    async def _again(self, notify: Notify) -> None:
+    async def _again(self, notify: NotifySettings) -> None:
         now = self._clock()
         for number in self._untold():
-            late = number not in self._telling and now - self._book.entries[number].at >= STALE
-            if late and await self._book.claim_again(number, utc(now)):
+            late = number not in self._telling and now - self._journal.entries[number].at >= STALE
+            if late and await self._journal.claim_again(number, utc(now)):
                 self._begin(number, notify)
 
     def _untold(self) -> list[int]:
         """Events of which nobody has said yet that they were told, or not, for the first time."""
         return [
             number
-            for number, entry in self._book.entries.items()
-            if entry.event.kind is not Kind.RUNNING
-            and number not in self._book.ended
-            and number not in self._book.again
+            for number, entry in self._journal.entries.items()
+            if entry.event.kind is not EventKind.RUNNING
+            and number not in self._journal.ended
+            and number not in self._journal.again
         ]
 
     def _waited(self, status: Status) -> float:
@@ -112,13 +112,13 @@ class Notifier:
             self._waits_since = self._clock()
         return self._clock() - self._waits_since
 
-    def _begin(self, number: int, notify: Notify) -> None:
+    def _begin(self, number: int, notify: NotifySettings) -> None:
         task = asyncio.create_task(self._tell(number, notify))
         self._telling[number] = task
         task.add_done_callback(lambda _: self._telling.pop(number, None))
 
-    async def _tell(self, number: int, notify: Notify) -> None:
-        entry = self._book.entries[number]
+    async def _tell(self, number: int, notify: NotifySettings) -> None:
+        entry = self._journal.entries[number]
         job, kind = entry.status.job, entry.event.kind
         ends = await asyncio.gather(
             _harmless(self._to_webhook(number, entry, notify)), _harmless(self._to_command(entry))
@@ -129,20 +129,20 @@ class Notifier:
         if not faults:
             log.info("told job=%s event=%s", job, kind)
         try:
-            await self._book.end(number, Outcome(at=utc(self._clock()), faults=faults))
+            await self._journal.end(number, Delivery(at=utc(self._clock()), faults=faults))
         except StoreError as error:
             log.warning("told_unwritten job=%s event=%s: %s", job, kind, error)
 
-    async def _to_webhook(self, number: int, entry: Entry, notify: Notify) -> str | None:
+    async def _to_webhook(self, number: int, entry: JournalEntry, notify: NotifySettings) -> str | None:
         if notify.url is None:
             return None
         if notify.signed and self._key is None:
             return f"{SECRET} is not set on the machine that sends this, so it could not be signed"
-        body = message.slack(entry) if notify.format is Format.SLACK else message.message(entry)
+        body = message.slack(entry) if notify.format is WebhookFormat.SLACK else message.message(entry)
         key = self._key if notify.signed else None
         return await webhook.post(self._clients, notify, f"{entry.status.job}-{number}", body, key)
 
-    async def _to_command(self, entry: Entry) -> str | None:
+    async def _to_command(self, entry: JournalEntry) -> str | None:
         if not self._words:
             return None
         return await command.run(self._words, message.facts(entry), message.message(entry))

@@ -29,14 +29,14 @@ _PREFIX = "whsec_"
 _LEAST, _MOST = 24, 64
 
 
-class Format(StrEnum):
+class WebhookFormat(StrEnum):
     """What a webhook is sent: a signed message as standardwebhooks.com describes it, or what Slack shows."""
 
     STANDARD = "standard"
     SLACK = "slack"
 
 
-class Notify(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who is to be told of one job.
 
     Attributes:
@@ -47,13 +47,13 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     url: str | None = None
-    format: Format = Format.STANDARD
+    format: WebhookFormat = WebhookFormat.STANDARD
     private: bool = False
     signed: bool = False
     failures: Bound | None = None
 
     def __repr__(self) -> str:
-        return f"Notify(url={self.receiver!r}, format={self.format}, signed={self.signed})"
+        return f"NotifySettings(url={self.receiver!r}, format={self.format}, signed={self.signed})"
 
     @property
     def receiver(self) -> str | None:
@@ -67,23 +67,23 @@ def notify_of(
     style: str | None,
     private: bool,
     failures: Bound | None,
-) -> Notify:
+) -> NotifySettings:
     """What was asked for, checked; the name of the URL's host is not resolved yet. *style*: a format's name.
 
     Raises:
         UsageError: the URL, or the secret in the environment, cannot be used.
     """
     if url is None:
-        return Notify(failures=failures)
+        return NotifySettings(failures=failures)
     try:
         host = check_url(url, allow_private=private).host
     except InvalidInput as error:
         mend = ": pass --notify-private to allow it" if error.code == "private_address" else ""
         raise UsageError(f"--notify: {_WRONG.get(error.code, 'is not a URL')}{mend}") from None
-    guessed = Format.SLACK if host == _SLACK else Format.STANDARD
-    chosen = Format(style) if style else guessed
-    signed = chosen is Format.STANDARD and secret_key() is not None
-    return Notify(url=url, format=chosen, private=private, signed=signed, failures=failures)
+    guessed = WebhookFormat.SLACK if host == _SLACK else WebhookFormat.STANDARD
+    chosen = WebhookFormat(style) if style else guessed
+    signed = chosen is WebhookFormat.STANDARD and secret_key() is not None
+    return NotifySettings(url=url, format=chosen, private=private, signed=signed, failures=failures)
 
 
 _WRONG = {
@@ -113,19 +113,19 @@ def secret_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
     return key
 
 
-async def ask(folder: JobFolder, notify: Notify) -> None:
+async def store_settings(folder: JobFolder, notify: NotifySettings) -> None:
     """Have it told of the job as *notify* says, from now on.
 
     Raises:
         StoreError: it cannot be stored.
     """
-    if notify == Notify():
+    if notify == NotifySettings():
         await folder.store.delete([_FILE])
     else:
         await folder.store.put(_FILE, msgspec.json.encode(notify))
 
 
-async def asked(folder: JobFolder) -> Notify:
+async def stored_settings(folder: JobFolder) -> NotifySettings:
     """Who is to be told of the job.
 
     Raises:
@@ -133,9 +133,9 @@ async def asked(folder: JobFolder) -> Notify:
     """
     data = await folder.store.get(_FILE)
     if data is None:
-        return Notify()
+        return NotifySettings()
     try:
-        return msgspec.json.decode(data, type=Notify)
+        return msgspec.json.decode(data, type=NotifySettings)
     except msgspec.DecodeError:
         raise StoreError(
             f"{folder.store.url}/{_FILE} is not valid: submit the job again with its --notify"

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 from tenacity.wait import wait_base, wait_random_exponential
 
 from pipeline.errors import InvalidInput
-from pipeline.notify.settings import Notify
+from pipeline.notify.settings import NotifySettings
 from pipeline.urls.addresses import check_url
 from pipeline.urls.public import PublicClients
 
@@ -34,7 +34,7 @@ class _Fault(NamedTuple):
 
 async def post(
     clients: PublicClients,
-    notify: Notify,
+    notify: NotifySettings,
     name: str,
     body: bytes,
     key: bytes | None,
@@ -68,7 +68,7 @@ async def post(
 
 
 async def _once(
-    clients: PublicClients, notify: Notify, name: str, body: bytes, key: bytes | None, seconds: float
+    clients: PublicClients, notify: NotifySettings, name: str, body: bytes, key: bytes | None, seconds: float
 ) -> _Fault | None:
     try:
         async with asyncio.timeout(seconds):

@@ -4,7 +4,7 @@ Everything here is synchronous and made to be called in a thread. Pillow is impo
 and its decoders only once a picture needs them.
 """
 
-from pipeline.picture.answer import VerifiedPicture, unchanged, verify
+from pipeline.picture.answer import VerifiedPicture, is_unchanged, verify
 from pipeline.picture.decoder import BadPicture
 from pipeline.picture.kind import CONVERTED, SENT, SEVERAL, check_kind, sniff
 from pipeline.picture.sent import LARGE, MAX_BYTES, SentPicture, admit, discard, open_refused, prepare
@@ -21,9 +21,9 @@ __all__ = [
     "admit",
     "check_kind",
     "discard",
+    "is_unchanged",
     "open_refused",
     "prepare",
     "sniff",
-    "unchanged",
     "verify",
 ]

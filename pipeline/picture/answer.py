@@ -61,7 +61,7 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
     )
 
 
-def unchanged(sha256: str, sent: Iterable[SentPicture]) -> bool:
+def is_unchanged(sha256: str, sent: Iterable[SentPicture]) -> bool:
     """Whether an answer with *sha256* is, byte for byte, a sent picture or what that was made from."""
     return any(sha256 in (picture.sha256, picture.original_sha256) for picture in sent)
 

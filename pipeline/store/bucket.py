@@ -25,7 +25,7 @@ class TooLarge(StoreError):  # noqa: N818 - it names what the object is
     """The object has more bytes than are wanted."""
 
 
-class Entry(NamedTuple):
+class ObjectEntry(NamedTuple):
     """An object inside a folder: its name there, its bytes, and what changes with its content."""
 
     name: str
@@ -55,7 +55,7 @@ class Bucket:
                 async for piece in found.stream(_PIECE):
                     await asyncio.to_thread(file.write, piece)
 
-    def entries(self, folder: str) -> Iterator[Entry | str]:
+    def entries(self, folder: str) -> Iterator[ObjectEntry | str]:
         """The objects directly inside *folder*, and the names of folders in it, as the store lists them.
 
         What lies deeper is listed too, and passed over.
@@ -69,14 +69,14 @@ class Bucket:
                 last = name
                 yield name
 
-    def below(self, folder: str) -> Iterator[Entry]:
+    def below(self, folder: str) -> Iterator[ObjectEntry]:
         """Every object inside *folder*, however deep, as the store lists them, with a page of them in memory."""
         prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         with self._sentences("list", folder):
             for page in obstore.list(self._objects, prefix or None, chunk_size=_PAGE):
                 for item in page:
                     version = item["e_tag"] or item["last_modified"].isoformat()
-                    yield Entry(item["path"].removeprefix(prefix), item["size"], version)
+                    yield ObjectEntry(item["path"].removeprefix(prefix), item["size"], version)
 
     @contextmanager
     def _sentences(self, what: str, key: str) -> Iterator[None]:
@@ -95,7 +95,7 @@ class Bucket:
             ) from error
 
 
-def parted(url: str) -> tuple[str, str]:
+def split_url(url: str) -> tuple[str, str]:
     """The bucket of *url* as a URL, and the key in it: ``s3://bucket/a/b`` -> ``s3://bucket``, ``a/b``."""
     scheme, _, rest = url.partition("://")
     name, _, key = rest.partition("/")

@@ -109,7 +109,7 @@ class ObjectStore:
         Raises:
             _Conflict: there is none.
         """
-        surely_there = refusals.status_of(error) in (None, _IS_THERE)
+        surely_there = refusals.http_status_of(error) in (None, _IS_THERE)
         there = await self._read(path) if doubtful or not surely_there else b""
         if there is None:
             raise _Conflict(refusals.said(error))

@@ -76,7 +76,7 @@ class Said(Exception):  # noqa: N818 - it is no error of its own
         super().__init__(said(error))
 
 
-def status_of(error: BaseException) -> int | None:
+def http_status_of(error: BaseException) -> int | None:
     """The HTTP status that *error* tells of."""
     found = _STATUS.search(str(error))
     return int(found[1]) if found else None

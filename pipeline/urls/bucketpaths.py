@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from pipeline.errors import InvalidInput
 from pipeline.store.access import is_bucket_url
-from pipeline.store.bucket import parted
+from pipeline.store.bucket import split_url
 
 _MEND = "move it inside, or pass --allow-outside"
 
@@ -54,11 +54,11 @@ def meant(
 
 def bucket_of(*urls: str | None) -> tuple[str, ...]:
     """The buckets of those *urls* that lie in one."""
-    return tuple(parted(url)[0] for url in urls if url and is_bucket_url(url))
+    return tuple(split_url(url)[0] for url in urls if url and is_bucket_url(url))
 
 
 def _plain(url: str) -> tuple[str, str]:
-    bucket, key = parted(url)
+    bucket, key = split_url(url)
     if "@" in bucket.partition("://")[2] and not bucket.startswith("abfs"):
         raise InvalidInput(
             "bad_url", "a bucket's URL contains credentials: set them in the environment instead"

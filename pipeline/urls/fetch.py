@@ -20,7 +20,7 @@ from tenacity.wait import wait_base
 
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.store import is_bucket_url
-from pipeline.store.bucket import Bucket, Missing, TooLarge, parted
+from pipeline.store.bucket import Bucket, Missing, TooLarge, split_url
 from pipeline.urls.addresses import Judge, check_url, shown
 from pipeline.urls.public import PublicClients
 
@@ -103,7 +103,7 @@ class Fetcher:
 
     async def _copy(self, url: str, to: Path, max_bytes: int, seconds: float) -> None:
         """Get an object of a bucket; obstore tries again by itself."""
-        root, key = parted(url)
+        root, key = split_url(url)
         try:
             if root not in self._buckets:
                 self._buckets[root] = Bucket(root)

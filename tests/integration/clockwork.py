@@ -10,7 +10,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.schedule import Schedule, When
 from jobs.schedule.settling import Begin, outcome_of
 from jobs.schedule.slots import Ended
@@ -45,9 +45,9 @@ class World:
         self.jobs: list[str] = []
 
     @property
-    def book(self) -> Book:
+    def book(self) -> ScheduleBook:
         """A new one each time: nothing of it is held in common."""
-        return Book(open_store(self.folder))
+        return ScheduleBook(open_store(self.folder))
 
     @property
     def copies(self) -> Schedules:

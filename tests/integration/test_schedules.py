@@ -16,9 +16,9 @@ import msgspec
 import pytest
 from PIL import Image
 
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.schedule import At
-from jobs.schedule.slots import Outcome
+from jobs.schedule.slots import SlotOutcome
 from pipeline.failpoints import SLOT_STEPS
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.store import open_store
@@ -64,7 +64,7 @@ class Timetable(Crew):
         self.redis.incr(f"retouch:changed:{self.folder / 'store'}")
 
     async def _bring_forward(self) -> None:
-        book = Book(open_store(self.folder / "store"))
+        book = ScheduleBook(open_store(self.folder / "store"))
         there = await book.schedule("nightly")
         due = At(int(time.time()) - 1)
         await book.put(msgspec.structs.replace(there, version=there.version + 1, when=due, since=0))
@@ -72,9 +72,9 @@ class Timetable(Crew):
     def runs(self) -> list[dict[str, Any]]:
         return self.said("show", "nightly", "--json")["runs"]
 
-    def history(self) -> list[Outcome]:
+    def history(self) -> list[SlotOutcome]:
         """What the book says, without a process."""
-        return asyncio.run(Book(open_store(self.folder / "store")).history("nightly", None))
+        return asyncio.run(ScheduleBook(open_store(self.folder / "store")).history("nightly", None))
 
     def run_now(self) -> dict[str, Any]:
         return self.said("run", "nightly", "--json")

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver
 from tenacity import wait_none
 
 from pipeline.notify import command
-from pipeline.notify.settings import Notify
+from pipeline.notify.settings import NotifySettings
 from pipeline.notify.webhook import TRIES, post
 from pipeline.urls.public import PublicClients
 from tests.integration.receiver import HANG, receiving
@@ -30,7 +30,7 @@ class Names(AbstractResolver):
 async def sent(url: str, *, private: bool = True) -> str | None:
     clients = PublicClients(resolver=Names())
     try:
-        notify = Notify(url=url, private=private)
+        notify = NotifySettings(url=url, private=private)
         return await post(clients, notify, "job-1", b"{}", None, wait=wait_none(), seconds=0.3)
     finally:
         await clients.aclose()

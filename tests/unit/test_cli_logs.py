@@ -12,7 +12,7 @@ import pytest
 from jobs import logs
 from jobs.logs import LogOptions
 from jobs.masking import masked
-from pipeline.engine.scope import Scope, concerning
+from pipeline.engine.task_context import TaskContext, concerning
 
 KEY = "AIzaSy-not-a-real-key"
 
@@ -100,10 +100,10 @@ def test_a_line_says_what_it_concerns_and_says_it_once(capsys):
     logs.begin(LogOptions(verbose=True))
     log = logging.getLogger("retouch.test")
 
-    with concerning(Scope("j-1", 2, 17)):
+    with concerning(TaskContext("j-1", 2, 17)):
         log.info("row_settled job=%s row=%s outcome=%s", "j-1", 17, "done")
         log.warning("store_failed, no new calls until it works again: %s", "disk full")
-    with concerning(Scope("j-1")):
+    with concerning(TaskContext("j-1")):
         log.warning("usage_absurd")
     log.info("worker_ready slots=%s", 4)
 
@@ -123,7 +123,7 @@ def test_json_has_a_line_an_object_with_its_fields(capsys):
     logs.begin(LogOptions(verbose=True, json=True))
     log = logging.getLogger("retouch.test")
 
-    with concerning(Scope("j-1", 2, 17)):
+    with concerning(TaskContext("j-1", 2, 17)):
         log.info(
             "call job=%s n=%s verdict=%s seconds=%.2f usd=%s, 100 %% sure: %s",
             "j-1",

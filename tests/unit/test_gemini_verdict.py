@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from pipeline.attempt import Verdict
 from pipeline.gemini import reasons
-from pipeline.gemini.answer import Answer, Failure, Kind
+from pipeline.gemini.answer import Answer, Failure, FailureKind
+from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.redact import redacted
 from pipeline.gemini.scan import Scanner
-from pipeline.gemini.verdict import Judgement, Scope, bad_picture, judge, unchanged
+from pipeline.gemini.verdict import bad_picture, judge, unchanged_picture
 from pipeline.gemini.wire import parse
 
 PNG = b"\x89PNG not verified here"
@@ -131,12 +132,12 @@ TABLE: dict[str, tuple[Answer | Failure, Expected]] = {
     "limited prompt": (answer({"promptFeedback": {"blockReason": "PUP_LIMITED_DISABLED"}}), DENIED),
     "new block": (answer({"promptFeedback": {"blockReason": "A_NEW_ONE"}}), BLOCKED),
     # failures
-    "reset after sending": (Failure(kind=Kind.NETWORK, begun=True, sent=True), NETWORK),
-    "late after sending": (Failure(kind=Kind.TIMEOUT, begun=True, sent=True), TIMEOUT),
-    "never connected": (Failure(kind=Kind.NETWORK), UNSENT),
-    "late connecting": (Failure(kind=Kind.TIMEOUT), UNSENT),
-    "never fully sent": (Failure(kind=Kind.NETWORK, begun=True), UNSENT),
-    "late while sending": (Failure(kind=Kind.TIMEOUT, begun=True), UNSENT),
+    "reset after sending": (Failure(kind=FailureKind.NETWORK, begun=True, sent=True), NETWORK),
+    "late after sending": (Failure(kind=FailureKind.TIMEOUT, begun=True, sent=True), TIMEOUT),
+    "never connected": (Failure(kind=FailureKind.NETWORK), UNSENT),
+    "late connecting": (Failure(kind=FailureKind.TIMEOUT), UNSENT),
+    "never fully sent": (Failure(kind=FailureKind.NETWORK, begun=True), UNSENT),
+    "late while sending": (Failure(kind=FailureKind.TIMEOUT, begun=True), UNSENT),
     "cut, not announced": (answer(b'{"candidates": [{"con', unfinished=True), NETWORK),
     # 429
     "429 minute": (error(429, "RESOURCE_EXHAUSTED", "q", violated(MINUTE)), THROTTLED),
@@ -315,7 +316,7 @@ def test_a_failed_check() -> None:
     judged = judge(said(PICTURE, usageMetadata={"totalTokenCount": 7}, modelVersion="m"))
     for changed, verdict in (
         (bad_picture(judged, "cut\noff"), V.BAD_IMAGE),
-        (unchanged(judged, "cut off"), V.UNCHANGED),
+        (unchanged_picture(judged, "cut off"), V.UNCHANGED),
     ):
         assert (changed.verdict, changed.scope, changed.counted, changed.picture) == (
             verdict,
@@ -333,7 +334,7 @@ def test_detail() -> None:
         error(403, "PERMISSION_DENIED", f"Consumer 'api_key:{key}' has been suspended. {'x' * 900}"),
         error(400, "", f"https://x/v1beta?key={key}&alt=json\nfailed"),
         said(finish="NO_IMAGE", promptFeedback={"blockReasonMessage": f"bad key={key}"}),
-        Failure(kind=Kind.NETWORK, detail=f"x-goog-api-key: {key}"),
+        Failure(kind=FailureKind.NETWORK, detail=f"x-goog-api-key: {key}"),
     ]
     for reply in echoes:
         judged = judge(reply)

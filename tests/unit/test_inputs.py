@@ -13,7 +13,7 @@ from pipeline.edit import Edit
 from pipeline.errors import InvalidInput, UsageError
 from pipeline.inputs import gather, gathered, glance
 from pipeline.picture import MAX_BYTES
-from pipeline.roots import Roots, RootUnseen, is_url, locate, root_map
+from pipeline.roots import Roots, RootUnseen, is_url, locate_picture, root_map
 
 
 @pytest.fixture
@@ -39,24 +39,24 @@ def edit(*images):
 
 def code_of(name, roots):
     with pytest.raises(InvalidInput) as caught:
-        locate(name, roots)
+        locate_picture(name, roots)
     assert ": " in caught.value.message
     return caught.value.code
 
 
 @pytest.mark.parametrize("name", ["a.png", "./a.png", "sub/../a.png", "sub//../a.png"])
 def test_a_path_is_relative_to_the_root(root, name):
-    assert locate(name, Roots(root=root)) == root.resolve() / "a.png"
+    assert locate_picture(name, Roots(root=root)) == root.resolve() / "a.png"
 
 
 def test_a_url_that_is_spelt_wrong_shows_no_password(root):
     with pytest.raises(InvalidInput, match=r"https:/host/a\.png is not a URL") as caught:
-        locate("https:/user:secret@host/a.png", Roots(root=root))
+        locate_picture("https:/user:secret@host/a.png", Roots(root=root))
     assert "secret" not in caught.value.message
 
 
 def test_an_absolute_path_may_lie_inside_the_root(root):
-    assert locate(str(root / "a.png"), Roots(root=root)) == root.resolve() / "a.png"
+    assert locate_picture(str(root / "a.png"), Roots(root=root)) == root.resolve() / "a.png"
 
 
 @pytest.mark.parametrize(
@@ -79,24 +79,29 @@ def test_links_are_resolved_before_the_check(root, tmp_path):
     (root / "leaves").symlink_to(tmp_path / "outside.png")
     (root / "up").symlink_to(tmp_path)
 
-    assert locate("inside", Roots(root=root)) == root.resolve() / "a.png"
+    assert locate_picture("inside", Roots(root=root)) == root.resolve() / "a.png"
     assert code_of("leaves", Roots(root=root)) == "outside"
     assert code_of("up/outside.png", Roots(root=root)) == "outside"
-    assert locate("leaves", Roots(root=root, allow_outside=True)) == (tmp_path / "outside.png").resolve()
+    assert (
+        locate_picture("leaves", Roots(root=root, allow_outside=True)) == (tmp_path / "outside.png").resolve()
+    )
 
 
 def test_a_root_that_is_itself_a_link_is_followed(root, tmp_path):
     (tmp_path / "link").symlink_to(root)
 
-    assert locate("a.png", Roots(root=tmp_path / "link")) == root.resolve() / "a.png"
-    assert locate(str(tmp_path / "link" / "a.png"), Roots(root=tmp_path / "link")) == root.resolve() / "a.png"
+    assert locate_picture("a.png", Roots(root=tmp_path / "link")) == root.resolve() / "a.png"
+    assert (
+        locate_picture(str(tmp_path / "link" / "a.png"), Roots(root=tmp_path / "link"))
+        == root.resolve() / "a.png"
+    )
 
 
 def test_outside_is_allowed_when_it_is_asked_for(root, tmp_path):
     roots = Roots(root=root, allow_outside=True)
 
-    assert locate("../outside.png", roots) == (tmp_path / "outside.png").resolve()
-    assert locate(str(tmp_path / "outside.png"), roots) == (tmp_path / "outside.png").resolve()
+    assert locate_picture("../outside.png", roots) == (tmp_path / "outside.png").resolve()
+    assert locate_picture(str(tmp_path / "outside.png"), roots) == (tmp_path / "outside.png").resolve()
 
 
 def test_names_that_no_file_can_have_are_the_rows_fault(root):
@@ -119,16 +124,16 @@ def test_names_that_no_file_can_have_are_the_rows_fault(root):
 
 def test_a_root_that_is_not_there_is_not_the_rows_fault(tmp_path):
     with pytest.raises(RootUnseen, match="RETOUCH_ROOT_MAP"):
-        locate("a.png", Roots(root=tmp_path / "nowhere"))
+        locate_picture("a.png", Roots(root=tmp_path / "nowhere"))
 
 
 def test_a_root_that_goes_away_is_not_the_rows_fault(root, tmp_path):
     roots = Roots(root=root)
-    locate("a.png", roots)
+    locate_picture("a.png", roots)
     root.rename(tmp_path / "unmounted")
 
     with pytest.raises(RootUnseen, match="mount it"):
-        locate("a.png", roots)
+        locate_picture("a.png", roots)
     with pytest.raises(RootUnseen):
         glance(edit("a.png"), roots)
 
@@ -148,8 +153,8 @@ def test_a_machine_out_of_descriptors_is_not_the_rows_fault(root, monkeypatch):
 def test_a_root_is_mapped_to_what_it_is_called_here(root):
     roots = Roots(root=Path("/host/pics"), root_map=(("/host", "/elsewhere"), ("/host/pics", str(root))))
 
-    assert locate("a.png", roots) == root.resolve() / "a.png"
-    assert locate("/host/pics/sub/b.bmp", roots) == root.resolve() / "sub" / "b.bmp"
+    assert locate_picture("a.png", roots) == root.resolve() / "a.png"
+    assert locate_picture("/host/pics/sub/b.bmp", roots) == root.resolve() / "sub" / "b.bmp"
     assert code_of("/host/picsX/a.png", roots) == "outside"
 
 

@@ -15,7 +15,7 @@ from pipeline.history import History
 from pipeline.job.folder import JobFolder, Planned
 from pipeline.job.planfiles import PLANNED_TOGETHER
 from pipeline.job.planning import Planner
-from pipeline.job.registry import Entry, entries, find, newest_ended, newest_unfinished, register
+from pipeline.job.registry import JobEntry, entries, find_job, newest_ended, newest_unfinished, register
 from pipeline.job.results import write_results, write_status
 from pipeline.job.runlock import is_run_locked, run_lock
 from pipeline.job.shard import Intent, Round
@@ -407,17 +407,17 @@ async def test_the_newest_unfinished_job_is_taken_up(tmp_path):
         job = new_id(wanted, second)
         folder = JobFolder.at(f"{registry.url}/{job}")
         await folder.create(msgspec.structs.replace(wanted, job=job, out=folder.store.url))
-        await register(registry, Entry(job=job, out=folder.store.url))
+        await register(registry, JobEntry(job=job, out=folder.store.url))
 
     newest = await newest_unfinished(registry, wanted)
 
     assert newest.job == new_id(wanted, 10)
     assert await newest_unfinished(registry, spec(prompt="another")) is None
     assert [entry.job for entry in await entries(registry)] == [new_id(wanted, 0), new_id(wanted, 10)]
-    assert await find(registry, newest.job) == newest
-    assert (await find(registry, newest.out)).job == newest.job
+    assert await find_job(registry, newest.job) == newest
+    assert (await find_job(registry, newest.out)).job == newest.job
     with pytest.raises(JobError, match="no job 'nonsense'"):
-        await find(registry, "nonsense")
+        await find_job(registry, "nonsense")
 
 
 async def begun(registry, second: int, state: State, limit: int | None) -> str:
@@ -425,7 +425,7 @@ async def begun(registry, second: int, state: State, limit: int | None) -> str:
     job = new_id(spec(), second)
     folder = JobFolder.at(f"{registry.url}/{job}")
     await folder.create(spec(job=job, out=folder.store.url))
-    await register(registry, Entry(job=job, out=folder.store.url))
+    await register(registry, JobEntry(job=job, out=folder.store.url))
     planned = Planned(bytes=1, sha256="", rows=limit or 10, shards=1, cost_usd=None, limit=limit)
     await folder.finish_plan(planned)
     status = status_of(Totals(), job=job, out=folder.store.url, state=state, submitted_at=utc(0))

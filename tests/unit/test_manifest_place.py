@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_manifest
 from pipeline.manifest.bucket import matches
-from pipeline.manifest.place import Format, locate
+from pipeline.manifest.place import ManifestFormat, locate_manifest
 
 
 def opened(argument, **options):
@@ -228,15 +228,15 @@ def test_a_glob_into_folders_leaves_out_what_retouch_has_put_there(tmp_path):
     ],
 )
 def test_a_folder_in_a_bucket(url, root):
-    place = locate(url, None)
-    assert (place.root, place.format, place.file) == (root, Format.PICTURES, None)
+    place = locate_manifest(url, None)
+    assert (place.root, place.format, place.file) == (root, ManifestFormat.PICTURES, None)
 
 
 def test_a_file_in_a_bucket(tmp_path):
     copied = tmp_path / "list.csv"
     copied.write_text("image,prompt\na.png,x\n")
-    place = locate("s3://b/in/list.csv", copied)
-    assert (place.source, place.root, place.format) == ("s3://b/in/list.csv", "s3://b/in", Format.CSV)
+    place = locate_manifest("s3://b/in/list.csv", copied)
+    assert (place.source, place.root, place.format) == ("s3://b/in/list.csv", "s3://b/in", ManifestFormat.CSV)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_file_in_a_bucket(tmp_path):
 )
 def test_a_file_in_a_bucket_that_is_no_manifest(name, says):
     with pytest.raises(ManifestError, match=says):
-        locate(f"s3://b/{name}", None)
+        locate_manifest(f"s3://b/{name}", None)
 
 
 @pytest.mark.parametrize(
@@ -257,17 +257,22 @@ def test_a_file_in_a_bucket_that_is_no_manifest(name, says):
     ],
 )
 def test_a_glob_in_a_bucket(url, root, pattern):
-    place = locate(url, None)
-    assert (place.source, place.root, place.format, place.pattern) == (url, root, Format.PICTURES, pattern)
+    place = locate_manifest(url, None)
+    assert (place.source, place.root, place.format, place.pattern) == (
+        url,
+        root,
+        ManifestFormat.PICTURES,
+        pattern,
+    )
 
 
 def test_a_folder_in_a_bucket_whose_name_looks_like_a_pattern():
-    assert locate("s3://bucket/shoes[1]/", None).pattern is None
+    assert locate_manifest("s3://bucket/shoes[1]/", None).pattern is None
 
 
 def test_the_name_of_a_bucket_is_no_pattern():
     with pytest.raises(ManifestError, match="write it in full"):
-        locate("s3://buck*/in", None)
+        locate_manifest("s3://buck*/in", None)
 
 
 @pytest.mark.parametrize(

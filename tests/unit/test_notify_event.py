@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.engine.brake import PAUSED
-from pipeline.notify.event import PATIENCE, Bound, Event, Kind, due
+from pipeline.notify.event import PATIENCE, Bound, Event, EventKind, due
 from pipeline.status import State, Status
 
 
@@ -23,7 +23,7 @@ class Watched:
         self.bound = bound
         self.told: list[Event] = []
 
-    def look(self, status: Status, waited: float = 0.0) -> list[Kind]:
+    def look(self, status: Status, waited: float = 0.0) -> list[EventKind]:
         events = due(self.told, status, bound=self.bound, waited=waited)
         self.told += events
         return [event.kind for event in events]
@@ -41,7 +41,7 @@ class Watched:
 def test_each_stop_is_told_once(state, reason):
     job = Watched()
     assert job.look(status()) == []
-    assert job.look(status(state, reason)) == [Kind(state)]
+    assert job.look(status(state, reason)) == [EventKind(state)]
     assert job.look(status(state, reason)) == []
 
 
@@ -52,41 +52,41 @@ def test_nobody_is_told_of_what_a_person_has_just_done():
 def test_a_second_halt_is_another_one_once_the_job_has_gone_on():
     job = Watched()
     job.look(status(State.HALTED, "denied: no"))
-    assert job.look(status(State.QUEUED)) == [Kind.RUNNING]
+    assert job.look(status(State.QUEUED)) == [EventKind.RUNNING]
     assert job.look(status(State.RUNNING)) == []
-    assert job.look(status(State.HALTED, "denied: no")) == [Kind.HALTED]
+    assert job.look(status(State.HALTED, "denied: no")) == [EventKind.HALTED]
 
 
 def test_a_halt_for_another_reason_is_another_one():
     job = Watched()
     job.look(status(State.HALTED, "denied: no"))
-    assert job.look(status(State.HALTED, "not_found: gone")) == [Kind.HALTED]
+    assert job.look(status(State.HALTED, "not_found: gone")) == [EventKind.HALTED]
 
 
 def test_a_job_that_ends_again_as_it_was_is_no_news_and_after_a_retry_it_is():
     job = Watched()
-    assert job.look(status(State.FINISHED, calls=4, done=3, failed=1)) == [Kind.FINISHED]
+    assert job.look(status(State.FINISHED, calls=4, done=3, failed=1)) == [EventKind.FINISHED]
     assert job.look(status(State.RUNNING, calls=4, done=3, failed=1)) == []
     assert job.look(status(State.FINISHED, calls=4, done=3, failed=1)) == []
-    assert job.look(status(State.FINISHED, calls=5, done=4)) == [Kind.FINISHED]
+    assert job.look(status(State.FINISHED, calls=5, done=4)) == [EventKind.FINISHED]
 
 
 def test_a_wait_is_told_when_it_is_long_and_once_until_the_job_goes_on():
     job = Watched()
     assert job.look(status(State.WAITING, "quota"), waited=PATIENCE - 1) == []
-    assert job.look(status(State.WAITING, "quota, 1 h left"), waited=PATIENCE) == [Kind.WAITING]
+    assert job.look(status(State.WAITING, "quota, 1 h left"), waited=PATIENCE) == [EventKind.WAITING]
     assert job.look(status(State.WAITING, "quota, 59 min left"), waited=2 * PATIENCE) == []
-    assert job.look(status(State.RUNNING)) == [Kind.RUNNING]
-    assert job.look(status(State.WAITING, "quota"), waited=PATIENCE) == [Kind.WAITING]
+    assert job.look(status(State.RUNNING)) == [EventKind.RUNNING]
+    assert job.look(status(State.WAITING, "quota"), waited=PATIENCE) == [EventKind.WAITING]
 
 
 def test_more_failures_than_a_number_are_told_once_until_the_job_has_ended():
     job = Watched(Bound(rows=2))
     assert job.look(status(failed=1, blocked=1, cancelled=9)) == []
-    assert job.look(status(failed=1, blocked=1, invalid=1)) == [Kind.FAILURES]
+    assert job.look(status(failed=1, blocked=1, invalid=1)) == [EventKind.FAILURES]
     assert job.look(status(failed=5)) == []
-    assert job.look(status(State.FINISHED, failed=5)) == [Kind.FINISHED]
-    assert job.look(status(State.FINISHED, calls=1, failed=6)) == [Kind.FAILURES, Kind.FINISHED]
+    assert job.look(status(State.FINISHED, failed=5)) == [EventKind.FINISHED]
+    assert job.look(status(State.FINISHED, calls=1, failed=6)) == [EventKind.FAILURES, EventKind.FINISHED]
 
 
 def test_a_share_of_failures_says_nothing_until_enough_rows_are_settled():
@@ -100,4 +100,4 @@ def test_a_share_of_failures_says_nothing_until_enough_rows_are_settled():
 def test_a_halt_is_told_over_a_wait_and_failures():
     job = Watched()
     job.look(status(State.WAITING), waited=PATIENCE)
-    assert job.look(status(State.HALTED, "denied: no")) == [Kind.HALTED]
+    assert job.look(status(State.HALTED, "denied: no")) == [EventKind.HALTED]

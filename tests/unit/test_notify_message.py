@@ -10,11 +10,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from pipeline.errors import UsageError
-from pipeline.notify.book import Entry
 from pipeline.notify.command import words_of
-from pipeline.notify.event import Event, Kind
+from pipeline.notify.event import Event, EventKind
+from pipeline.notify.journal import JournalEntry
 from pipeline.notify.message import facts, message, slack
-from pipeline.notify.settings import SECRET, Format, Notify, notify_of, secret_key
+from pipeline.notify.settings import SECRET, NotifySettings, WebhookFormat, notify_of, secret_key
 from pipeline.status import State, Status
 
 SLACK = "https://hooks.slack.com/services/T0/B0/secret-token"
@@ -27,10 +27,10 @@ STATUS = Status(
     outcomes={"done": 900, "blocked": 0, "failed": 7, "invalid": 0, "cancelled": 0, "pending": None},
     cost_usd=36.5,
 )
-ENTRY = Entry(event=Event(kind=Kind.HALTED, mark="x"), status=STATUS, at=1_785_585_600.0)
+ENTRY = JournalEntry(event=Event(kind=EventKind.HALTED, mark="x"), status=STATUS, at=1_785_585_600.0)
 
 
-def asked(url: str | None, style: str | None = None, *, private: bool = False) -> Notify:
+def asked(url: str | None, style: str | None = None, *, private: bool = False) -> NotifySettings:
     return notify_of(url=url, style=style, private=private, failures=None)
 
 
@@ -82,11 +82,11 @@ def test_what_is_no_secret_is_refused_and_not_shown(text):
 def test_slack_is_known_by_its_host_and_never_shown():
     notify = asked(SLACK)
 
-    assert notify.format is Format.SLACK
+    assert notify.format is WebhookFormat.SLACK
     assert not notify.signed
     assert notify.receiver == "https://hooks.slack.com"
     assert "secret-token" not in f"{notify} {notify!r}"
-    assert asked("https://chat.example.com/hooks/x", "slack").format is Format.SLACK
+    assert asked("https://chat.example.com/hooks/x", "slack").format is WebhookFormat.SLACK
     assert asked("https://user:pw@example.com/x?token=y").receiver == "https://example.com"
 
 

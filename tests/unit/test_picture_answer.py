@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from pipeline.picture import BadPicture, SentPicture, unchanged, verify
+from pipeline.picture import BadPicture, SentPicture, is_unchanged, verify
 
 
 def encoded(kind, size=(64, 48), **options):
@@ -127,8 +127,8 @@ def sent(sha256, original):
 def test_an_answer_is_unchanged_only_if_its_bytes_are_an_inputs():
     pictures = [sent("aa", "bb"), sent("cc", "cc")]
 
-    assert unchanged("aa", pictures)
-    assert unchanged("bb", pictures)
-    assert unchanged("cc", pictures)
-    assert not unchanged("dd", pictures)
-    assert not unchanged("aa", [])
+    assert is_unchanged("aa", pictures)
+    assert is_unchanged("bb", pictures)
+    assert is_unchanged("cc", pictures)
+    assert not is_unchanged("dd", pictures)
+    assert not is_unchanged("aa", [])

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from pipeline.attempt import Attempt, Variant, Verdict
-from pipeline.gemini.verdict import Judgement, Scope
+from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.history import History
-from pipeline.policy import PATIENCE, Again, Halt, Settle, decide, halt_reason, reason, variant
+from pipeline.policy import PATIENCE, Halt, Retry, Settle, decide, halt_reason, reason, variant
 from pipeline.record import Outcome
 
 
@@ -52,8 +52,8 @@ RETRIED = [
 def test_a_counted_try_is_repeated_until_the_tries_are_used_up(verdict):
     answer = judged(verdict)
 
-    assert isinstance(next_step(answer, tried(verdict)), Again)
-    assert isinstance(next_step(answer, tried(verdict, verdict)), Again)
+    assert isinstance(next_step(answer, tried(verdict)), Retry)
+    assert isinstance(next_step(answer, tried(verdict, verdict)), Retry)
     after = next_step(answer, tried(verdict, verdict, verdict))
 
     assert isinstance(after, Settle)
@@ -75,7 +75,7 @@ def test_a_final_refusal_is_not_tried_again():
 def test_image_safety_has_one_more_try():
     answer = judged(Verdict.BLOCKED, final=False, finish_reason="IMAGE_SAFETY")
 
-    assert isinstance(next_step(answer, tried(Verdict.BLOCKED)), Again)
+    assert isinstance(next_step(answer, tried(Verdict.BLOCKED)), Retry)
     assert next_step(answer, tried(Verdict.BLOCKED, Verdict.BLOCKED)).outcome is Outcome.BLOCKED
 
 
@@ -91,7 +91,7 @@ def test_an_overloaded_api_is_left_alone_longer_each_time_and_given_up_after_ten
     waits = []
     for times in range(1, 10):
         after = next_step(answer, tried(*[Verdict.OVERLOADED] * times, counted=False), jitter=1.0)
-        assert isinstance(after, Again)
+        assert isinstance(after, Retry)
         waits.append(after.seconds)
 
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
@@ -143,7 +143,7 @@ def test_a_days_quota_is_waited_for_whatever_the_patience():
     history = tried(Verdict.QUOTA_EXHAUSTED, counted=False)
     waited = History(**{f: getattr(history, f) for f in history.__struct_fields__} | {"waited": PATIENCE})
 
-    assert next_step(answer, waited) == Again(40_000.0, hold=40_000.0, patience=False)
+    assert next_step(answer, waited) == Retry(40_000.0, hold=40_000.0, patience=False)
 
 
 def test_a_refused_key_halts_with_its_mend():
@@ -179,10 +179,10 @@ def test_a_bad_request_fails_its_row_at_once():
 def test_a_picture_that_is_gone_is_uploaded_once_more_and_no_oftener():
     gone = judged(Verdict.FILE_GONE, counted=False, http_status=403, detail="File abc may not exist")
 
-    assert next_step(gone, tried(Verdict.FILE_GONE, counted=False)) == Again()
+    assert next_step(gone, tried(Verdict.FILE_GONE, counted=False)) == Retry()
     assert (
         next_step(gone, tried(Verdict.FILE_GONE, Verdict.OVERLOADED, Verdict.FILE_GONE, counted=False))
-        == Again()
+        == Retry()
     )
     after = next_step(gone, tried(Verdict.FILE_GONE, Verdict.FILE_GONE, counted=False))
 
@@ -209,6 +209,6 @@ def test_every_verdict_has_a_next_step_and_a_sentence():
         for counted in (True, False):
             answer = judged(verdict, counted=counted)
             step = next_step(answer, tried(verdict, counted=counted))
-            assert isinstance(step, Again | Settle | Halt)
+            assert isinstance(step, Retry | Settle | Halt)
             assert reason(answer)
     assert halt_reason(judged(Verdict.DENIED, http_status=None, finish_reason="PUP_LIMITED_DISABLED"))

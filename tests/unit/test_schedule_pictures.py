@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jobs.options import asked_for
-from jobs.schedule.book import Book
+from jobs.schedule.book import ScheduleBook
 from jobs.schedule.pictures import pick
 from jobs.schedule.slots import Begun, Picked
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder, Planned
@@ -26,7 +26,7 @@ class Folder:
         self.path = path
         self.photos = path / "photos"
         self.photos.mkdir()
-        self.book = Book(open_store(path / "store"))
+        self.book = ScheduleBook(open_store(path / "store"))
         self.jobs = 0
 
     def put(self, **contents: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from workers.monitoring.binding import Limit, Pressure, binding
+from workers.monitoring.binding import BindingLimit, Pressure, binding
 from workers.monitoring.health import Vitals, fault, rounds_fault
 
 WELL = Vitals(silent=0.4, idle=2.0, shards=3, timeout=300.0, stalled=False)
@@ -42,13 +42,13 @@ def test_open_work_without_progress_is_not(change, said):
 @pytest.mark.parametrize(
     ("change", "limit"),
     [
-        ({}, Limit.ROWS),
-        ({"full": True}, Limit.SLOTS),
-        ({"full": True, "booked": 0.5}, Limit.RPM),
-        ({"booked": 0.5, "short": True}, Limit.BUDGET),
-        ({"hold": 0.1, "short": True, "booked": 3.0}, Limit.API),
-        ({"hold": 9.0, "waiting": True}, Limit.STORE),
-        ({"redis_away": True, "waiting": True, "full": True}, Limit.REDIS),
+        ({}, BindingLimit.ROWS),
+        ({"full": True}, BindingLimit.SLOTS),
+        ({"full": True, "booked": 0.5}, BindingLimit.RPM),
+        ({"booked": 0.5, "short": True}, BindingLimit.BUDGET),
+        ({"hold": 0.1, "short": True, "booked": 3.0}, BindingLimit.API),
+        ({"hold": 9.0, "waiting": True}, BindingLimit.STORE),
+        ({"redis_away": True, "waiting": True, "full": True}, BindingLimit.REDIS),
     ],
 )
 def test_the_limit_that_binds(change, limit):

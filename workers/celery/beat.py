@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from pipeline.concurrency import cancel_and_wait
 from workers.celery.app import make_app
 from workers.loop import LoopThread
-from workers.shared.connection import check, connect
+from workers.shared.connection import check_redis, connect
 
 if TYPE_CHECKING:
     from workers.monitoring.scheduler import Rounds
@@ -65,7 +65,7 @@ def beat(
         BrokerError: Redis is out of reach.
         UsageError: nothing can be served at *metrics*.
     """
-    check(redis_url)
+    check_redis(redis_url)
     app = make_app(redis_url)
     with _watched(metrics) as rounds, LoopThread() as loop:
         opened = _at_work(redis_url, make_ticking, rounds)

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Limit(StrEnum):
+class BindingLimit(StrEnum):
     """What keeps a job from making more calls at the same time; the words of ``check`` where it has one."""
 
     #: Redis is not available, so calls could not be counted across workers.
@@ -46,14 +46,14 @@ class Pressure(msgspec.Struct, frozen=True, kw_only=True):
     full: bool
 
 
-def binding(pressure: Pressure) -> Limit:
+def binding(pressure: Pressure) -> BindingLimit:
     """The limit that binds: of several the one that holds calls back the longest."""
     found = (
-        (Limit.REDIS, pressure.redis_away),
-        (Limit.STORE, pressure.waiting),
-        (Limit.API, pressure.hold > 0),
-        (Limit.BUDGET, pressure.short),
-        (Limit.RPM, pressure.booked > 0),
-        (Limit.SLOTS, pressure.full),
+        (BindingLimit.REDIS, pressure.redis_away),
+        (BindingLimit.STORE, pressure.waiting),
+        (BindingLimit.API, pressure.hold > 0),
+        (BindingLimit.BUDGET, pressure.short),
+        (BindingLimit.RPM, pressure.booked > 0),
+        (BindingLimit.SLOTS, pressure.full),
     )
-    return next((limit for limit, binds in found if binds), Limit.ROWS)
+    return next((limit for limit, binds in found if binds), BindingLimit.ROWS)

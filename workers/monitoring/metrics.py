@@ -26,10 +26,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pipeline.attempt import Attempt, Verdict
-from pipeline.engine.scope import current
+from pipeline.engine.task_context import current
 from pipeline.models import ModelState, catalogue
 from pipeline.record import Outcome, Record
-from workers.monitoring.binding import Limit
+from workers.monitoring.binding import BindingLimit
 from workers.monitoring.events import Events
 from workers.monitoring.health import fault
 from workers.monitoring.pulse import Pulse
@@ -166,7 +166,7 @@ class _Standing(Collector):
             labels=("limit",),
         )
         limits = pulse.limits()
-        for limit in Limit:
+        for limit in BindingLimit:
             bound.add_metric((limit,), pulse.bound[limit])
             jobs.add_metric((limit,), limits.count(limit))
         yield bound

@@ -10,7 +10,7 @@ from pipeline.attempt import Attempt
 from pipeline.errors import BrokerError
 from pipeline.record import Record
 from workers.monitoring.backlog import Backlog, backlog
-from workers.monitoring.binding import Limit, Pressure, binding
+from workers.monitoring.binding import BindingLimit, Pressure, binding
 from workers.monitoring.health import Vitals
 from workers.shards.runner import ShardRunner
 from workers.shards.worker_job import WorkerJob
@@ -41,7 +41,7 @@ class Pulse:
         self.stalled = False
         self.lagged: Callable[[float], None] = lambda _: None
         self.backlog: Backlog | None = None
-        self.bound = dict.fromkeys(Limit, 0.0)
+        self.bound = dict.fromkeys(BindingLimit, 0.0)
         self._born = self._round = self._moved = self._clock()
         self._asked = 0.0
 
@@ -82,7 +82,7 @@ class Pulse:
             stalled=self.stalled,
         )
 
-    def limits(self) -> list[Limit]:
+    def limits(self) -> list[BindingLimit]:
         """The limit that binds each job here."""
         runner = self.runner
         if runner is None:
@@ -121,7 +121,7 @@ class Pulse:
 
 
 #: A job that is bound by one of these does nothing, and nothing is wrong with the worker.
-_REASONS_TO_WAIT = (Limit.REDIS, Limit.STORE, Limit.API, Limit.RPM)
+_REASONS_TO_WAIT = (BindingLimit.REDIS, BindingLimit.STORE, BindingLimit.API, BindingLimit.RPM)
 
 
 def _open_shards(runner: ShardRunner) -> int:

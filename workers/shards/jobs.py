@@ -9,7 +9,7 @@ from pipeline.status import State
 from workers.reporting import report
 from workers.shards.mark import Marks
 from workers.shards.worker_job import WorkerJob
-from workers.shared.board_types import Claim
+from workers.shared.board_types import ShardClaim
 from workers.tools import Tools
 
 STOPPING = "this worker is stopping; another continues"
@@ -37,7 +37,7 @@ class Jobs:
         for worker_job in self.open.values():
             worker_job.brake.stop(State.QUEUED, STOPPING)
 
-    async def join(self, job: str, claim: Claim) -> WorkerJob:
+    async def join(self, job: str, claim: ShardClaim) -> WorkerJob:
         """The job of a shard that was claimed, which :meth:`leave` is called for when the shard is over.
 
         Raises:
@@ -86,7 +86,7 @@ class Jobs:
             # Whoever builds the board again must find that it needs you; else it is written by the clock.
             await report(board, worker_job.folder, job)
 
-    def _usable(self, job: str, claim: Claim) -> WorkerJob | None:
+    def _usable(self, job: str, claim: ShardClaim) -> WorkerJob | None:
         """The job here, unless it was stopped: one that goes on again gets a new brake, and the old one runs out."""
         worker_job = self.open.get(job)
         if worker_job is None or not worker_job.brake.stopped:

@@ -13,7 +13,7 @@ import msgspec
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
 from workers.shared.board import Board
-from workers.shared.board_types import Claim
+from workers.shared.board_types import ShardClaim
 
 #: Deaths after which a shard is taken by a worker that has no other, and after which it is set aside.
 SUSPECT, GUILTY = 2, 3
@@ -29,7 +29,7 @@ DRAIN = 60.0
 Name = tuple[str, int]
 
 
-async def weighed(board: Board, job: str, shard: int, claim: Claim) -> Claim:
+async def weighed(board: Board, job: str, shard: int, claim: ShardClaim) -> ShardClaim:
     """*claim*, without its deaths when rows were settled between them: then the holders died of something else.
 
     The board knows of rows what heartbeats have said, and those of the dead may not have said all: the folder has.

@@ -8,14 +8,14 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from pipeline.engine.scope import Scope, in_scope
+from pipeline.engine.task_context import TaskContext, in_context
 from pipeline.errors import BrokerError
 from pipeline.status import Totals
 from workers.shards.held import HeldShard
 from workers.shards.jobs import Jobs
 from workers.shards.quarantine import SUSPECT, Quarantine, weighed
 from workers.shards.work import SOON, HandBack, work_on
-from workers.shared.board_types import Claim, ShardReport
+from workers.shared.board_types import ShardClaim, ShardReport
 from workers.shared.keys import FINISH
 from workers.shared.lease import RedisLease
 from workers.shared.retry import retry_for
@@ -123,7 +123,7 @@ class ShardRunner:
         await self.tools.board.leave()
 
     def _start(self, job: str, shard: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(in_scope(Scope(job, shard), work))
+        task = asyncio.create_task(in_context(TaskContext(job, shard), work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -177,7 +177,7 @@ class ShardRunner:
         self._quarantine.begin(shard)
         return True
 
-    async def _hold(self, held: HeldShard, claim: Claim) -> None:
+    async def _hold(self, held: HeldShard, claim: ShardClaim) -> None:
         self.held.add(held)
         self.idle.clear()
         try:

@@ -17,7 +17,7 @@ from workers.shards.jobs import Jobs
 from workers.shards.quarantine import GUILTY, SET_ASIDE
 from workers.shards.worker_job import WorkerJob
 from workers.shared.board import Board
-from workers.shared.board_types import Claim
+from workers.shared.board_types import ShardClaim
 from workers.shared.keys import FINISH
 from workers.shared.progress import ShardProgress
 
@@ -42,7 +42,7 @@ class HandBack(msgspec.Struct, frozen=True):
     unseen: bool = False
 
 
-async def work_on(held: HeldShard, claim: Claim, jobs: Jobs, board: Board) -> Totals | HandBack | None:
+async def work_on(held: HeldShard, claim: ShardClaim, jobs: Jobs, board: Board) -> Totals | HandBack | None:
     """What the shard came to; ``None``: it was the job's last step, and is done.
 
     Raises:
@@ -81,7 +81,7 @@ async def _write_results(held: HeldShard, worker_job: WorkerJob, jobs: Jobs, boa
 
 
 async def _settle_rows(
-    held: HeldShard, claim: Claim, worker_job: WorkerJob, jobs: Jobs, board: Board
+    held: HeldShard, claim: ShardClaim, worker_job: WorkerJob, jobs: Jobs, board: Board
 ) -> Totals | HandBack:
     held.progress = ShardProgress(worker_job.figures)
     run = worker_job.run(held.progress, orphaned=claim.orphaned, begin=partial(_say_begun, held, board))

@@ -17,11 +17,11 @@ from redis.asyncio import Redis
 from pipeline.ports import Wanted
 from pipeline.status import State, Totals
 from workers.shared.board_types import (
-    Claim,
     HeartbeatReply,
     Hint,
     JobNews,
     Placement,
+    ShardClaim,
     ShardReport,
     WorkerCard,
 )
@@ -107,13 +107,13 @@ class Board:
         """Take a job off the board that nobody works on; false when somebody does, or may come back to it."""
         return bool(await self._run("withdraw", job))
 
-    async def claim(self, job: str, shard: int, lease: float) -> Claim | None:
+    async def claim(self, job: str, shard: int, lease: float) -> ShardClaim | None:
         """Take the lease of *shard* for *lease* seconds; ``None`` when it is not to be had."""
         answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
         if not answer:
             return None
         token, out, want, born, deaths, orphaned = answer
-        return Claim(token, out, State(want), born, int(deaths), bool(orphaned))
+        return ShardClaim(token, out, State(want), born, int(deaths), bool(orphaned))
 
     async def begin(self, job: str, shard: int, token: str) -> None:
         """Say that rows of *shard*, which is ours, are about to be called for."""

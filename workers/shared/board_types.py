@@ -8,7 +8,7 @@ from pipeline.ports import Wanted
 from pipeline.status import State, Totals
 
 
-class Claim(msgspec.Struct, frozen=True):
+class ShardClaim(msgspec.Struct, frozen=True):
     """A shard that is ours for the time of a lease.
 
     Attributes:
@@ -79,7 +79,7 @@ class WorkerCard(msgspec.Struct, frozen=True):
 
 
 class JobNews(msgspec.Struct, frozen=True):
-    """Where a job stands (``None``: Redis does not know it), what is wanted of it, and *born* as in :class:`Claim`.
+    """Where a job stands (``None``: Redis does not know it), what is wanted of it; *born* as in :class:`ShardClaim`.
 
     *hold*: seconds for which the API wants to be left alone.
     """

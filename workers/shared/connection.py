@@ -39,7 +39,7 @@ def connect(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
-def check(url: str) -> None:
+def check_redis(url: str) -> None:
     """Return when Redis answers at *url*.
 
     Raises:

@@ -21,7 +21,7 @@ _card = msgspec.json.Decoder(WorkerCard)
 _wanted = msgspec.json.Decoder(Wanted)
 
 
-class Seen(msgspec.Struct, frozen=True):
+class BoardView(msgspec.Struct, frozen=True):
     """A job as the board shows it: *folded* of its *shards* are settled; *now*: the server's time, milliseconds."""
 
     status: Status
@@ -38,11 +38,11 @@ async def read_status(redis: Redis, job: str) -> Status | None:
     Raises:
         BrokerError: Redis is out of reach.
     """
-    seen = await look(redis, job)
+    seen = await read_board_view(redis, job)
     return seen.status if seen else None
 
 
-async def look(redis: Redis, job: str) -> Seen | None:
+async def read_board_view(redis: Redis, job: str) -> BoardView | None:
     """:func:`read_status`, and what else the same three commands tell."""
     with reaching(redis):
         pipe = redis.pipeline(transaction=False)
@@ -55,7 +55,7 @@ async def look(redis: Redis, job: str) -> Seen | None:
     now = int(seconds) * 1000 + int(micros) // 1000
     living = _living(cards, now)
     wanted = _wanted.decode(head["wanted"])
-    return Seen(
+    return BoardView(
         status=_status(job, head, living, wanted.budget),
         wanted=wanted,
         shards=int(head["shards"]),

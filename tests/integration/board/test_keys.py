@@ -8,20 +8,20 @@ from pipeline.errors import BrokerError
 from tests.integration.board.steps import LEASE, alive, done, opened
 from workers.shared.board import Board
 from workers.shared.board_types import ShardReport, WorkerCard
-from workers.shared.connection import check, connect
+from workers.shared.connection import check_redis, connect
 from workers.shared.keys import PREFIX, of_job
 
 
 def test_no_redis_is_one_sentence_without_the_password():
     with pytest.raises(BrokerError, match="RETOUCH_REDIS_URL") as caught:
-        check("redis://user:secret@127.0.0.1:1/0")
+        check_redis("redis://user:secret@127.0.0.1:1/0")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://127.0.0.1:1"])
 def test_a_url_that_is_none(url):
     with pytest.raises(BrokerError):
-        check(url)
+        check_redis(url)
 
 
 async def test_a_redis_that_went_away():

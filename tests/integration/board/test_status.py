@@ -6,7 +6,7 @@ from pipeline.ports import Wanted
 from pipeline.status import State
 from tests.integration.board.steps import LEASE, alive, done, fall_silent, folded, opened
 from workers.shared.board_types import ShardReport, WorkerCard
-from workers.shared.status import NO_WORKER, look, read_status, workers_alive
+from workers.shared.status import NO_WORKER, read_board_view, read_status, workers_alive
 
 
 async def test_three_commands_whatever_the_size(board):
@@ -83,5 +83,5 @@ async def test_a_job_that_redis_does_not_know(board):
 
 async def test_what_is_wanted_comes_along(board):
     await opened(board, shards=7)
-    seen = await look(board.redis, "job")
+    seen = await read_board_view(board.redis, "job")
     assert (seen.wanted, seen.shards, seen.workers) == (Wanted(), 7, 0)

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from pipeline.attempt import Verdict
-from pipeline.gemini.answer import Kind
+from pipeline.gemini.answer import FailureKind
 from pipeline.gemini.verdict import judge
 from pipeline.picture import SentPicture
 from tests.integration.gemini.wire import (
@@ -31,7 +31,7 @@ async def test_refused() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         failure = await broken(unused.getsockname()[1])
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.NETWORK, False, False)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.NETWORK, False, False)
     assert "refused" in failure.detail.lower() or "Connect" in failure.detail
 
 
@@ -46,7 +46,7 @@ async def test_lost_after_sending(hard: bool) -> None:
 
     async with serving(handle) as port:
         failure = await broken(port)
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.NETWORK, True, True)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.NETWORK, True, True)
     judged = judge(failure)
     assert (judged.verdict, judged.counted, judged.unknown) == (Verdict.NETWORK, True, True)
 
@@ -62,7 +62,7 @@ async def test_lost_while_sending(hard: bool, large: SentPicture) -> None:
 
     async with serving(handle) as port:
         failure = await broken(port, asking(large))
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.NETWORK, True, False)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.NETWORK, True, False)
     assert not judge(failure).counted
 
 
@@ -75,7 +75,7 @@ async def test_late_after_sending() -> None:
 
     async with serving(handle) as port:
         failure = await broken(port, timeout=0.1)
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.TIMEOUT, True, True)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.TIMEOUT, True, True)
     assert failure.seconds >= 0.1
     assert judge(failure).verdict is Verdict.TIMEOUT
 
@@ -88,7 +88,7 @@ async def test_late_while_sending(large: SentPicture) -> None:
 
     async with serving(handle) as port:
         failure = await broken(port, asking(large), timeout=0.2)
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.TIMEOUT, True, False)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.TIMEOUT, True, False)
     assert judge(failure).verdict is Verdict.NETWORK
 
 
@@ -104,7 +104,7 @@ async def test_late_connecting() -> None:
         failure = await broken(deaf.getsockname()[1], timeout=0.1)
         for each in crowd:
             each.close()
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.TIMEOUT, False, False)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.TIMEOUT, False, False)
 
 
 async def test_the_deadline_of_connecting_ends_with_the_connection() -> None:
@@ -144,7 +144,7 @@ async def test_an_answer_that_stalls() -> None:
 
     async with serving(handle) as port:
         failure = await broken(port, idle=0.1)
-    assert (failure.kind, failure.sent) == (Kind.TIMEOUT, True)
+    assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, True)
     assert failure.seconds < 5
 
 
@@ -158,7 +158,7 @@ async def test_an_answer_that_breaks_before_the_request_was_sent(large: SentPict
 
     async with serving(handle) as port:
         failure = await broken(port, asking(large), idle=0.1)
-    assert (failure.kind, failure.begun, failure.sent) == (Kind.TIMEOUT, True, True)
+    assert (failure.kind, failure.begun, failure.sent) == (FailureKind.TIMEOUT, True, True)
 
 
 async def test_a_dribble_ends_at_the_deadline() -> None:
@@ -174,7 +174,7 @@ async def test_a_dribble_ends_at_the_deadline() -> None:
 
     async with serving(handle) as port:
         failure = await broken(port, timeout=0.2)
-    assert (failure.kind, failure.sent) == (Kind.TIMEOUT, True)
+    assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, True)
     assert 0.2 <= failure.seconds < 5
 
 
@@ -188,7 +188,7 @@ async def test_shorter_than_announced() -> None:
 
     async with serving(handle) as port:
         failure = await broken(port)
-    assert (failure.kind, failure.sent) == (Kind.NETWORK, True)
+    assert (failure.kind, failure.sent) == (FailureKind.NETWORK, True)
     assert "cut off" in failure.detail
 
 
@@ -249,4 +249,4 @@ async def test_not_http(nonsense: bytes) -> None:
 
     async with serving(handle) as port:
         failure = await broken(port)
-    assert (failure.kind, failure.sent) == (Kind.NETWORK, True)
+    assert (failure.kind, failure.sent) == (FailureKind.NETWORK, True)

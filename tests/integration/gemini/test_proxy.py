@@ -11,7 +11,7 @@ import trustme
 
 from pipeline.attempt import Verdict
 from pipeline.errors import UsageError
-from pipeline.gemini.answer import Answer, Kind
+from pipeline.gemini.answer import Answer, FailureKind
 from pipeline.gemini.client import Client
 from pipeline.gemini.verdict import judge
 from pipeline.picture import SentPicture
@@ -148,7 +148,7 @@ async def test_a_proxy_that_refuses(
     async with serving(Proxy(refuses=True)) as by:
         monkeypatch.setenv("ALL_PROXY", f"http://user:{IN_URL}@127.0.0.1:{by}")
         failure = await broken("https://127.0.0.1:9")
-        assert (failure.kind, failure.begun) == (Kind.NETWORK, False)
+        assert (failure.kind, failure.begun) == (FailureKind.NETWORK, False)
         assert "407" in failure.detail
         reply = await whole("http://127.0.0.1:9")
         assert judge(reply).verdict is Verdict.DENIED
@@ -177,7 +177,7 @@ async def test_certificates(
         assert raw(await whole(url, asking(large))) == RAW
         monkeypatch.delenv("SSL_CERT_FILE")
         failure = await broken(url)
-        assert (failure.kind, failure.begun) == (Kind.UNTRUSTED, False)
+        assert (failure.kind, failure.begun) == (FailureKind.UNTRUSTED, False)
         assert "certificate" in failure.detail
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
         with pytest.raises(UsageError, match=r"SSL_CERT_FILE=.*none\.pem"):

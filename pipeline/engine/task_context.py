@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class TaskContext:
     """What a task is at work on; ``None`` where it is not about one.
 
     Attributes:
@@ -33,16 +33,16 @@ class Scope:
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
 
-_scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
+_scope: ContextVar[TaskContext | None] = ContextVar("scope", default=None)
 
 
-def current() -> Scope | None:
+def current() -> TaskContext | None:
     """What the running task is at work on, if it is at work on anything."""
     return _scope.get()
 
 
 @contextlib.contextmanager
-def concerning(scope: Scope) -> Iterator[None]:
+def concerning(scope: TaskContext) -> Iterator[None]:
     """The block is about *scope*, and so are the tasks that it starts."""
     token = _scope.set(scope)
     try:
@@ -53,7 +53,7 @@ def concerning(scope: Scope) -> Iterator[None]:
             end()
 
 
-async def in_scope(scope: Scope, work: Coroutine[Any, Any, T]) -> T:
+async def in_context(scope: TaskContext, work: Coroutine[Any, Any, T]) -> T:
     """The result of *work*, which is about *scope*."""
     with concerning(scope):
         return await work

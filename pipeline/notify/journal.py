@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.errors import StoreError
 from pipeline.job.folder import JobFolder
-from pipeline.notify.event import Event, Kind
+from pipeline.notify.event import Event, EventKind
 from pipeline.status import Status
 from pipeline.timestamp import utc
 
@@ -24,7 +24,7 @@ _FOLDER = ".retouch/told"
 T = TypeVar("T")
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An event, how the job stood, and when that was written down: seconds since the epoch."""
 
     event: Event
@@ -32,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """How telling an event has ended; without *faults* it was told."""
 
     at: str
@@ -42,13 +42,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """An event as people are shown it; with neither *told_at* nor *faults*, nobody has said what came of it."""
 
-    event: Kind
+    event: EventKind
     at: str
     told_at: str | None
     faults: list[str]
 
 
-class Book:
+class Journal:
     """The events of one job. Methods raise :class:`pipeline.errors.StoreError`.
 
     Attributes:
@@ -59,7 +59,7 @@ class Book:
 
     def __init__(self, folder: JobFolder) -> None:
         self._store = folder.store
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, JournalEntry] = {}
         self.ended: set[int] = set()
         self.again: set[int] = set()
 
@@ -74,7 +74,7 @@ class Book:
             elif part == "again":
                 self.again.add(int(number))
             elif int(number) not in self.entries:
-                entry = await self._read(name, Entry)
+                entry = await self._read(name, JournalEntry)
                 if entry is not None:
                     self.entries[int(number)] = entry
 
@@ -83,7 +83,7 @@ class Book:
         """All events, in order."""
         return [self.entries[number].event for number in sorted(self.entries)]
 
-    async def write(self, entry: Entry) -> int | None:
+    async def write(self, entry: JournalEntry) -> int | None:
         """Write the next event down; its number, or ``None`` when another process was quicker."""
         number = max(self.entries, default=0) + 1
         if not await self._store.put_new(f"{_FOLDER}/{number:06d}", msgspec.json.encode(entry)):
@@ -97,7 +97,7 @@ class Book:
         self.again.add(number)
         return claimed
 
-    async def end(self, number: int, outcome: Outcome) -> None:
+    async def end(self, number: int, outcome: Delivery) -> None:
         """Write down how telling event *number* has ended."""
         await self._store.put(f"{_FOLDER}/{number:06d}.outcome", msgspec.json.encode(outcome))
         self.ended.add(number)
@@ -110,11 +110,11 @@ class Book:
         return [
             await self._told(number, entry)
             for number, entry in sorted(self.entries.items())
-            if entry.event.kind is not Kind.RUNNING
+            if entry.event.kind is not EventKind.RUNNING
         ]
 
-    async def _told(self, number: int, entry: Entry) -> Told:
-        outcome = await self._read(f"{number:06d}.outcome", Outcome)
+    async def _told(self, number: int, entry: JournalEntry) -> Told:
+        outcome = await self._read(f"{number:06d}.outcome", Delivery)
         return Told(
             event=entry.event.kind,
             at=utc(entry.at),
