@@ -17,6 +17,7 @@ from jobs.words import duration, printable
 from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.access import access
 from pipeline.manifest import Manifest
+from pipeline.price import Cost
 from pipeline.report.words import money, plural
 
 #: Bytes of faults that are held in memory before they go to disk: a manifest may be at fault in every row.
@@ -40,7 +41,6 @@ def estimate_lines(estimate: Estimate, asked: JobOptions) -> list[str]:
     """The estimate, for people."""
     if not estimate.calls:
         return [f"{plural(estimate.rows, 'row')}, none of which can be sent"]
-    cost = "cost unknown" if estimate.cost_usd is None else f"about {money(estimate.cost_usd)}"
     bound = {
         "slots": f"--max-in-flight {asked.max_in_flight}",
         "rpm": f"--rpm {asked.rpm:g}" if asked.rpm else "--rpm",
@@ -48,9 +48,17 @@ def estimate_lines(estimate: Estimate, asked: JobOptions) -> list[str]:
     }[estimate.binding or "slots"]
     rows, calls = plural(estimate.rows, "row"), plural(estimate.calls, "call")
     return [
-        f"{rows}, {calls} if every first attempt succeeds, {cost}",
+        f"{rows}, {calls} if every first attempt succeeds, {_cost_line(estimate.cost)}",
         f"about {duration(estimate.seconds)}, bound by {bound}",
     ]
+
+
+def _cost_line(cost: Cost) -> str:
+    if cost.whole:
+        return f"about {money(cost.known_usd)}"
+    return (
+        f"at least {money(cost.known_usd)} beside calls of unknown cost" if cost.known_usd else "cost unknown"
+    )
 
 
 def _for_people(survey: Survey, manifest: Manifest) -> int:
@@ -84,7 +92,7 @@ def _as_json(survey: Survey, manifest: Manifest) -> int:
         estimate = survey.estimate()
         rest = {
             "calls": estimate.calls,
-            "cost_usd": None if estimate.cost_usd is None else round(estimate.cost_usd, 6),
+            "cost_usd": None if estimate.cost.usd is None else round(estimate.cost.usd, 6),
             "seconds": round(estimate.seconds, 1),
             "binding_limit": estimate.binding,
             "notes": [*manifest.notes, *survey.notes()],

@@ -40,13 +40,13 @@ class Estimate:
     Attributes:
         rows: all rows, those at fault too.
         calls: rows that can be sent; with ``--reuse`` equal ones once.
-        cost_usd: ``None`` where a price is unknown.
+        cost: of these calls.
         binding: what the time depends on: ``slots``, ``rpm`` or ``budget``; ``None`` without calls.
     """
 
     rows: int
     calls: int
-    cost_usd: float | None
+    cost: Cost
     seconds: float
     binding: str | None
 
@@ -101,9 +101,7 @@ class Survey:
     def estimate(self) -> Estimate:
         """What the rows that were read will take."""
         seconds, binding = _time(self.calls, self.cost.usd, self.asked)
-        return Estimate(
-            rows=self.rows, calls=self.calls, cost_usd=self.cost.usd, seconds=seconds, binding=binding
-        )
+        return Estimate(rows=self.rows, calls=self.calls, cost=self.cost, seconds=seconds, binding=binding)
 
     def notes(self) -> list[str]:
         """What is no fault and yet good to know, a sentence each."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 from PIL import Image
 
+from jobs.check import estimate_lines
 from jobs.job_options import JobOptions
 from jobs.options import DEFAULT_MODEL
 from jobs.survey import CALL_SECONDS, Survey
@@ -39,7 +41,7 @@ def test_rows_at_fault_are_neither_called_nor_paid_for(tmp_path):
 
     assert [(fault.row, fault.code) for fault in found] == [(2, "no_prompt"), (3, "missing")]
     assert (made.rows, made.calls, made.faulty) == (3, 1, 2)
-    assert made.estimate().cost_usd == pytest.approx(0.0336, rel=0.5)
+    assert made.estimate().cost.usd == pytest.approx(0.0336, rel=0.5)
 
 
 def test_rows_that_no_request_holds_are_no_fault_and_told_of(tmp_path):
@@ -77,6 +79,14 @@ def test_a_model_that_was_shut_is_a_fault_and_one_that_is_unknown_a_note(tmp_pat
 
     assert [(fault.row, fault.column) for fault in found] == [(1, "model")]
     assert made.cost.usd is None
+    assert (
+        "1 call if every first attempt succeeds, cost unknown"
+        in estimate_lines(made.estimate(), made.asked)[0]
+    )
+    read(made, edit(3))
+    assert re.search(
+        r"at least \$0\.\d+ beside calls of unknown cost", estimate_lines(made.estimate(), made.asked)[0]
+    )
     assert "of-tomorrow is not in the catalogue" in made.notes()[0]
 
 
@@ -115,7 +125,7 @@ def test_the_time_and_what_it_depends_on(tmp_path, options, seconds, binding):
 def test_of_nothing_nothing_is_estimated(tmp_path):
     estimate = survey(tmp_path).estimate()
 
-    assert (estimate.rows, estimate.calls, estimate.cost_usd, estimate.seconds) == (0, 0, 0, 0)
+    assert (estimate.rows, estimate.calls, estimate.cost.usd, estimate.seconds) == (0, 0, 0, 0)
     assert estimate.binding is None
 
 
