@@ -23,11 +23,11 @@ class Blob(msgspec.Struct):
     """One ``inlineData.data``, decoded.
 
     Attributes:
-        data: the bytes; empty where *sound* is false.
+        data: the bytes; empty where *sound* is false, and until its string has ended.
         sound: false when it was empty, not base64, or past the bound.
     """
 
-    data: bytearray
+    data: bytes | bytearray
     sound: bool = True
 
 

@@ -9,6 +9,10 @@ import pybase64
 
 from pipeline.gemini.answer import Blob
 
+#: Bytes of the pieces that a picture is kept in until its end is there; the last may be shorter.
+_LEAST = 64 << 10
+#: A picture that has more is kept in one buffer.
+_LARGE = 4 << 20
 _SPACE = b" \t\r\n"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -24,7 +28,9 @@ class Base64Stream:
     """
 
     def __init__(self) -> None:
-        self.blob = Blob(bytearray())
+        self.blob = Blob(b"")
+        self._made: list[bytes | bytearray] = []
+        self._length = 0
         self._escape = b""  # begun in the last piece
         self._carry = b""  # up to three characters that wait for their fourth
         self._padded = False
@@ -33,13 +39,13 @@ class Base64Stream:
         """Decode ``piece[start:end]``; how many bytes that made."""
         if not self.blob.sound:
             return 0
-        before = len(self.blob.data)
+        before = self._length
         if self._escape or piece.find(b"\\", start, end) >= 0:
             plain = self._unescape(self._escape + piece[start:end])
             self._take(plain, 0, len(plain))
         else:
             self._take(piece, start, end)
-        return len(self.blob.data) - before
+        return self._length - before
 
     def close(self) -> Blob:
         """The blob, now that its string has ended."""
@@ -49,14 +55,16 @@ class Base64Stream:
             self.spoil()
         elif rest:
             self._decode(rest.ljust(4, b"="))
-        if not self.blob.data:
-            self.blob.sound = False
+        if self.blob.sound:
+            self.blob.data = self._made[0] if len(self._made) == 1 else b"".join(self._made)
+            self._made = []
+            self.blob.sound = bool(self.blob.data)
         return self.blob
 
     def spoil(self) -> None:
         """Mark the blob as unsound and let its bytes go."""
         self.blob.sound = False
-        self.blob.data = bytearray()
+        self._made, self._length = [], 0
 
     def _take(self, piece: bytes, start: int, end: int) -> None:
         padding = start if self._padded else piece.find(b"=", start, end)
@@ -93,7 +101,22 @@ class Base64Stream:
         whole = len(text) // 4 * 4
         made = pybase64.b64decode(memoryview(text)[:whole], validate=True)
         self._carry = bytes(text[whole:])
-        self.blob.data += made
+        self._keep(made)
+
+    def _keep(self, made: bytes) -> None:
+        """In pieces that are joined at the end: a buffer that grows in the heap is copied whole, again and again.
+
+        One that is large lies outside the heap (:mod:`pipeline.heap`) and grows at no cost; its pieces would leave
+        holes in the heap.
+        """
+        self._length += len(made)
+        if self._length > _LARGE and len(self._made) > 1:
+            self._made = [bytearray().join(self._made)]
+        if self._made and (len(self._made[-1]) < _LEAST or self._length > _LARGE):
+            self._made[-1] += made
+        else:
+            # One that can grow, when it is short: an answer may dribble in byte by byte.
+            self._made.append(made if len(made) >= _LEAST else bytearray(made))
 
     def _unescape(self, text: bytes) -> bytes:
         """*text* without its JSON escapes; one that is not whole yet waits for the next piece."""

@@ -45,7 +45,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     http_status: int | None = None
     detail: str | None = None
-    picture: bytearray | None = None
+    picture: bytes | bytearray | None = None
     images: int = 0
     text: str | None = None
     tokens: Tokens | None = None

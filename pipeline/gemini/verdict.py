@@ -23,7 +23,7 @@ from pipeline.gemini.usage import tokens
 from pipeline.gemini.wire import Part, Reply
 
 #: Stands for a picture that the answer names and the scanner did not keep.
-_LOST = Blob(bytearray(), sound=False)
+_LOST = Blob(b"", sound=False)
 _A_FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
 
 

@@ -2,8 +2,9 @@
 
 import base64
 import json
+import random
 import re
-from itertools import pairwise
+from itertools import accumulate, cycle, pairwise, takewhile
 from typing import Any
 
 import pytest
@@ -190,6 +191,25 @@ def test_sound_with_any_padding_however_cut(data: str) -> None:
         blob = scanned(body, cuts).blobs[0]
         assert blob.sound
         assert bytes(blob.data) in (b"ABC", b"AB")
+
+
+@pytest.mark.parametrize(
+    ("length", "sizes"),
+    [
+        (300_000, (200_000,)),
+        (300_000, (10, 7)),
+        (300_000, (90_000, 10)),
+        (300_000, (10, 90_000, 65_000, 1)),
+        (6_000_000, (256_000,)),
+        (6_000_000, (5_500_000, 1_000_000)),
+    ],
+)
+def test_a_large_picture_in_pieces_of_any_size(length: int, sizes: tuple[int, ...]) -> None:
+    """The pieces of a picture are put together in order, those of an answer that dribbles in too."""
+    raw = random.Random(1).randbytes(length)
+    body = json.dumps(answer(image(b"inlineData", raw))).encode()
+    cuts = list(takewhile(lambda cut: cut < len(body), accumulate(cycle(sizes))))
+    assert scanned(body, cuts).blobs[0].data == raw
 
 
 def image(name: bytes, raw: bytes, *, thought: bool = False) -> dict[str, Any]:
