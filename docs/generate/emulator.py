@@ -31,7 +31,7 @@ times = 1
 ```
 
 A rule is about calls of `generateContent`, unless `on` names a request of the Files API: `start` of an upload, `upload` of a
-piece, `finish` (all pieces have arrived), `get`, `delete`. These can be answered with `status`, `bare_429`, `gateway_html`,
+piece, `query` (how much has arrived), `finish` (all has), `get`, `delete`. These can be answered with `status`, `bare_429`, `gateway_html`,
 `redirect`, `hang` and `reset`, and with `file` and `elsewhere`, and their conditions are `nth`, `every`, `after` and
 `probability`. `GET /ledger/files` lists the uploads.
 

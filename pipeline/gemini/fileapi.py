@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, Protocol
 
@@ -82,6 +83,13 @@ class Refused(Exception):  # noqa: N818 - it is an event, not an error
         self.judgement = judgement
 
 
+@dataclass
+class Session:
+    """One picture on its way to the API, over as many tries as it takes; *where* its bytes go, once that is known."""
+
+    where: httpx.URL | None = None
+
+
 class FileApi:
     """Requests of the Files API. They cost nothing, so that none is a try of its row.
 
@@ -98,21 +106,34 @@ class FileApi:
         self._key = key
         self._processing = processing
 
-    async def upload(self, picture: SentPicture, *, timeout: float) -> File:  # noqa: ASYNC109 - of each request
+    async def upload(
+        self,
+        picture: SentPicture,
+        session: Session,
+        *,
+        timeout: float,  # noqa: ASYNC109 - of each request
+    ) -> File:
         """Upload *picture*; the file, which need not be :meth:`ready`.
 
         Args:
             picture: is read from its file as it is sent, never held.
+            session: of an upload of the same bytes that broke off, which goes on from there; or a new one.
             timeout: seconds for each request, which holds up to :data:`CHUNK` bytes.
 
         Raises:
             Refused: it came to nothing.
             InvalidInput: the picture changed while it was being sent.
         """
-        where = await self._begun(picture, timeout)
+        where = session.where
+        start = await self._received(where) if where else 0
+        if where is None or not 0 < start <= picture.bytes:
+            where = session.where = await self._begun(picture, timeout)
+            start = 0
         reply = None
-        for start in range(0, picture.bytes, CHUNK):
-            reply = await self._sent(picture, start, where, timeout)
+        # Where all came and only the answer was lost, a piece without bytes ends the upload.
+        for at in range(start, picture.bytes, CHUNK) or (picture.bytes,):
+            reply = await self._sent(picture, at, where, timeout)
+        session.where = None
         return _file(_json(reply).get("file"))
 
     async def ready(self, file: File) -> File:
@@ -143,10 +164,11 @@ class FileApi:
 
     async def delete(self, name: str) -> str | None:
         """Delete the file *name*; why that failed. One that is gone is deleted."""
-        reply = await self._send("DELETE", f"/v1beta/{name}", timeout=_SHORT)
-        if isinstance(reply, Failure):
-            return reply.detail
-        return None if reply.is_success or reply.status_code == 404 else f"HTTP {reply.status_code}"
+        try:
+            await self._asked("DELETE", f"/v1beta/{name}", timeout=_SHORT, about=name)
+        except Refused as refused:
+            return None if refused.judgement.verdict is Verdict.FILE_GONE else refused.judgement.detail
+        return None
 
     async def _begun(self, picture: SentPicture, timeout: float) -> httpx.URL:  # noqa: ASYNC109
         """Where the bytes of *picture* go: a secret, for who knows it may write there."""
@@ -162,6 +184,19 @@ class FileApi:
             return httpx.URL(reply.headers["x-goog-upload-url"])
         except (KeyError, httpx.InvalidURL):
             _odd("it does not say where the picture is to go")
+
+    async def _received(self, where: httpx.URL) -> int:
+        """How many bytes the API has of an upload that broke off; 0: it knows nothing of it any more."""
+        try:
+            reply = await self._asked(
+                "POST", where, timeout=_SHORT, headers={"x-goog-upload-command": "query"}
+            )
+        except Refused as refused:
+            if refused.judgement.verdict is Verdict.INVALID_REQUEST:
+                return 0
+            raise
+        size = reply.headers.get("x-goog-upload-size-received", "")
+        return int(size) if reply.headers.get("x-goog-upload-status") == "active" and size.isdecimal() else 0
 
     async def _sent(
         self,

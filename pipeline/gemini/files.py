@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from pipeline.attempt import Verdict
 from pipeline.errors import InvalidInput
-from pipeline.gemini.fileapi import FileApi, Refused
+from pipeline.gemini.fileapi import FileApi, Refused, Session
 from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.redact import redacted
 from pipeline.picture import SentPicture
@@ -72,6 +72,8 @@ class Files:
         #: By the hash of the bytes, the least recently used first.
         self._uploads: OrderedDict[str, _Upload] = OrderedDict()
         self._deleting: set[asyncio.Task[None]] = set()
+        #: Of uploads that broke off, for the next try.
+        self._sessions: dict[str, Session] = {}
         self._uploading = asyncio.Semaphore(UPLOADS)
         self._turn = asyncio.Semaphore(_DELETIONS)
         self._told = False
@@ -107,6 +109,7 @@ class Files:
             raise
         except InvalidInput as fault:
             self._forget(upload)
+            self._sessions.pop(picture.sha256, None)
             if upload.picture.path == picture.path:
                 raise
             # Another row's copy of it, which went with that row.
@@ -123,6 +126,7 @@ class Files:
         """*lent* needs *sha256* no more."""
         upload = self._uploads.get(sha256)
         if upload is None:
+            self._sessions.pop(sha256, None)
             return
         upload.users.discard(lent)
         if upload.users:
@@ -142,7 +146,9 @@ class Files:
 
     async def _uploaded(self, upload: _Upload, timeout: float) -> str:  # noqa: ASYNC109
         async with self._uploading:
-            file = await self._api.upload(upload.picture, timeout=timeout)
+            session = self._sessions.setdefault(upload.picture.sha256, Session())
+            file = await self._api.upload(upload.picture, session, timeout=timeout)
+        self._sessions.pop(upload.picture.sha256, None)
         upload.name = file.name
         upload.until = time.monotonic() + _USED * file.life
         try:
@@ -166,6 +172,7 @@ class Files:
 
     def _drop(self, sha256: str) -> None:
         upload = self._uploads.pop(sha256)
+        self._sessions.pop(sha256, None)
         upload.task.cancel()
         if upload.name:
             self._delete(upload.name)

@@ -79,7 +79,11 @@ def test_a_rule_fires_on_its_own_request_alone():
         ("text_only", {"on": "start"}, 'on "start" there is no "text_only"'),
         ("elsewhere", {"on": "upload"}, 'on "upload" there is no "elsewhere"'),
         ("status", {"on": "get", "contains": "cat"}, "can say which"),
-        ("status", {"on": "everything"}, "expected call or start or upload or finish or get or delete"),
+        (
+            "status",
+            {"on": "everything"},
+            "expected call or start or upload or query or finish or get or delete",
+        ),
     ],
 )
 def test_an_answer_that_a_request_cannot_have_is_told(answer, given, said):

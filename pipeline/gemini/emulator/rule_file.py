@@ -10,7 +10,7 @@
     finish_reason = "STOP"        # parameters of the answer
 
     [[rule]]
-    on = "upload"                 # a request of the Files API: start, upload, finish, get, delete
+    on = "upload"                 # a request of the Files API: start, upload, query, finish, get, delete
     answer = "status"
     code = 503
 

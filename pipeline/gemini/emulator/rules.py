@@ -20,8 +20,8 @@ class Rule:
     """One answer, the calls that get it, and its limits; :mod:`.rule_file` reads it.
 
     Attributes:
-        on: ``call``, or a request of the Files API: ``start`` of an upload, ``upload`` of a piece, ``finish`` when
-            all of them have come, ``get``, ``delete``.
+        on: ``call``, or a request of the Files API: ``start`` of an upload, ``upload`` of a piece, ``query``
+            of what came, ``finish`` when all has, ``get``, ``delete``.
         times: how often it fires in all; ``times_per_token``: how often for each token.
         latency: instead of the emulator's own.
         spelling: ``camel`` or ``snake``, of the fields of the answer.

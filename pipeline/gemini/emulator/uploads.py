@@ -91,9 +91,8 @@ class Uploads:
 
     async def _go_on(self, request: web.Request, session: _Session) -> web.StreamResponse:
         commands = {word.strip() for word in request.headers.get("X-Goog-Upload-Command", "").split(",")}
-        received = {"X-Goog-Upload-Size-Received": str(len(session.data)), _STATUS: "active"}
         if commands == {"query"}:
-            return web.json_response({}, headers=received)
+            return await self._query(request, session)
         if request.headers.get("X-Goog-Upload-Offset") != str(len(session.data)):
             raise invalid(f"The upload has {len(session.data)} bytes; the offset must say so.")
         async for piece in request.content.iter_any():
@@ -111,6 +110,14 @@ class Uploads:
             return await _as_ordered(request, rule, session.entry)
         file = self._finished(request, session, rule)
         return web.json_response({"file": file.document()}, headers={_STATUS: "final"})
+
+    async def _query(self, request: web.Request, session: _Session) -> web.StreamResponse:
+        rule = self._rule("query")
+        if rule is not PLAIN:
+            return await _as_ordered(request, rule, session.entry)
+        return web.json_response(
+            {}, headers={"X-Goog-Upload-Size-Received": str(len(session.data)), _STATUS: "active"}
+        )
 
     def _finished(self, request: web.Request, session: _Session, rule: Rule) -> StoredFile:
         """The file that *session* has come to, and what a rule makes of it."""

@@ -19,7 +19,7 @@ from pipeline.attempt import Verdict
 from pipeline.errors import InvalidInput
 from pipeline.gemini.client import Client
 from pipeline.gemini.emulator import Emulator, Options, Studio, read_mark, rule, token_of
-from pipeline.gemini.fileapi import CHUNK, FileApi, Refused
+from pipeline.gemini.fileapi import CHUNK, FileApi, Refused, Session
 from pipeline.gemini.files import UPLOADS, Files, Lent
 from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.request import ImageRequest
@@ -199,7 +199,7 @@ async def test_the_address_for_the_bytes_is_believed_but_for_its_host(tmp_path, 
     async with serving(handle) as port, Client(key=KEY, base_url=f"http://127.0.0.1:{port}/gw") as client:
         api = FileApi(client.send, client._reader, KEY)
         with pytest.raises(Refused) as caught:
-            await api.upload(photo, timeout=5)
+            await api.upload(photo, Session(), timeout=5)
     assert [request.target for request in seen] == [
         "/gw/upload/v1beta/files",
         "/up/load?upload_id=s3cret&a=%2B",
@@ -249,6 +249,36 @@ async def test_a_failed_upload_is_judged_as_a_call_is_and_is_no_try(
     assert "redirects_followed" not in emulator.ledger.summary()
 
 
+async def test_an_upload_that_broke_off_goes_on_from_there(emulator, client, tmp_path):
+    """Of three pieces the second is refused, and the third lost on its way."""
+    large = variant(tmp_path, "large", 2 * CHUNK + 1000)
+    emulator.order(rule("status", on="upload", code=503, nth=2), rule("reset", on="upload", nth=3))
+    lent = lent_by(client, large)
+    assert [judged.verdict for _ in "ab" if (judged := await lent.upload(20))] == ["overloaded", "network"]
+    assert await lent.upload(20) is None
+    (upload,) = emulator.ledger.uploads()
+    assert (upload.sha256, upload.bytes) == (large.sha256, large.bytes)
+
+
+@pytest.mark.parametrize("code", [400, 404, 410])
+async def test_an_upload_of_which_nothing_is_known_any_more_begins_anew(emulator, client, tmp_path, code):
+    large = variant(tmp_path, "large", CHUNK)
+    emulator.order(rule("reset", on="upload", nth=2), rule("status", on="query", code=code))
+    lent = lent_by(client, large)
+    assert await lent.upload(20) is not None
+    assert await lent.upload(20) is None
+    assert [upload.uploaded for upload in emulator.ledger.uploads()] == [False, True]
+
+
+async def test_an_upload_is_not_given_up_because_nobody_can_say_how_far_it_is(emulator, client, tmp_path):
+    large = variant(tmp_path, "large", CHUNK)
+    emulator.order(rule("reset", on="upload", nth=1), rule("status", on="query", code=503, times=1))
+    lent = lent_by(client, large)
+    assert [judged.verdict for _ in "ab" if (judged := await lent.upload(20))] == ["network", "overloaded"]
+    assert await lent.upload(20) is None
+    assert emulator.ledger.summary()["uploads"] == 1
+
+
 async def test_why_a_picture_cannot_be_used_is_said_and_it_is_deleted(emulator, client, photo):
     emulator.order(rule("file", final="FAILED", polls=1, error="too odd"))
     judged = await lent_by(client, photo).upload(20)
@@ -267,7 +297,7 @@ async def test_a_file_that_is_worked_on_is_waited_for(emulator, client, photo):
     emulator.order(rule("file", polls=10**6))
     api = FileApi(client.send, client._reader, KEY, processing=0.3)
     with pytest.raises(Refused) as caught:
-        await api.ready(await api.upload(photo, timeout=5))
+        await api.ready(await api.upload(photo, Session(), timeout=5))
     assert caught.value.judgement.verdict is Verdict.OVERLOADED
 
 
@@ -316,14 +346,17 @@ async def test_what_no_row_needs_is_kept_up_to_a_bound_and_the_oldest_goes(emula
 
 
 async def test_a_deletion_that_fails_harms_nothing_and_is_told_once(emulator, client, tmp_path, caplog):
-    emulator.order(rule("status", on="delete", code=500))
-    for name in "abc":
+    emulator.order(rule("status", on="delete", code=500), rule("file", seconds=0.0, times=1))
+    for name in "gone", "a", "b":
         await lent_by(client, variant(tmp_path, name)).upload(20)
     with caplog.at_level(logging.WARNING, "retouch"):
         await client.aclose()
     (said,) = caplog.messages
     assert said.startswith("file_not_deleted name=files/")
-    assert "HTTP 500" in said
+    assert said.endswith(
+        "48 hours: Files API: INTERNAL: An internal error has occurred. Please retry or report in "
+        "https://developers.generativeai.google"
+    )
 
 
 async def test_an_upload_that_nobody_waits_for_ends(emulator, client, photo):

@@ -54,7 +54,7 @@ OF_FILES: Mapping[str, str] = {"file": "finish", "elsewhere": "start"}
 ON_FILES: Mapping[str, frozenset[str]] = {
     on: frozenset({"status", "bare_429", "gateway_html", "redirect", "hang", "reset"})
     | {answer for answer, place in OF_FILES.items() if place == on}
-    for on in ("start", "upload", "finish", "get", "delete")
+    for on in ("start", "upload", "query", "finish", "get", "delete")
 }
 
 
