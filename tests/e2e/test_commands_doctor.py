@@ -192,7 +192,7 @@ def test_servers_that_say_nothing_do_not_hold_it_up(shell):
                 "AWS_REGION": "x",
             },
         )
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
     assert (typed.code, typed.err) == (1, "")
     assert faults(typed) == {"api", "redis", "store"}
 

@@ -308,7 +308,7 @@ def test_ctrl_c_while_the_program_starts_shows_no_traceback(shell):
         assert starting.stderr is not None
         assert any("click" in line for line in starting.stderr)
         starting.send_signal(signal.SIGINT)
-        out, err = starting.communicate(timeout=20)
+        out, err = starting.communicate(timeout=60)
 
     assert (starting.returncode, out) == (130, "")
     assert "Traceback" not in err

@@ -19,9 +19,6 @@ from pipeline.gemini.emulator import Emulator
 from tests.forkserver import Command
 from tests.integration.shop import Shop
 
-#: Seconds of a lease, short so that takeovers are seen; long enough for a machine with much to do.
-LEASE = 2.0
-
 
 def free_port() -> int:
     """A port of this machine at which nobody listens."""
@@ -41,8 +38,7 @@ class Crew(Shop):
     """A shop whose jobs are done by workers."""
 
     def __init__(self, folder: Path, emulator: Emulator, redis_url: str, **environment: str) -> None:
-        environment = {"RETOUCH_REDIS_URL": redis_url, "RETOUCH_LEASE_SECONDS": str(LEASE), **environment}
-        super().__init__(folder, emulator.url, **environment)
+        super().__init__(folder, emulator.url, RETOUCH_REDIS_URL=redis_url, **environment)
         self.emulator = emulator
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
         self._workers: list[Command] = []
@@ -81,6 +77,10 @@ class Crew(Shop):
         """Wait until the job is in one of *states*."""
         wait_for(lambda: self.state(job) in (states or ("finished", "cancelled")), seconds)
 
+    def all_is_still(self) -> None:
+        """Wait until no worker has a shard: a call in flight would be in the ledger of the next test."""
+        wait_for(lambda: not self.redis.keys("retouch:job:*:leases"))
+
     def check_everything_once(self, rows: int) -> None:
         """Every row has one record, in order, with its own picture; each was paid for once."""
         assert [record["row"] for record in self.records()] == list(range(1, rows + 1))
@@ -103,14 +103,14 @@ class Crew(Shop):
             process.terminate()
         for process in self._workers:
             try:
-                process.communicate(timeout=20)
+                process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
         self.redis.close()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Return when *condition* holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -88,7 +88,7 @@ def status_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Return when *condition* holds; an assertion fails when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():

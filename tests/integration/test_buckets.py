@@ -79,7 +79,7 @@ def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
     shop.manifest(60)
     emulator.order(rule("picture", latency="0.3"))
     running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--max-in-flight", "2")
-    wait_for(lambda: len(folder.keys("images/")) >= 5, 30)
+    wait_for(lambda: len(folder.keys("images/")) >= 5)
     second = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
     assert second.returncode == 2
     assert "is held by process" in second.stderr
@@ -113,11 +113,11 @@ def test_without_out_it_goes_into_the_store(shop, bucket, emulator):
 def test_pause_resume_cancel_by_url(shop, folder, emulator):
     shop.manifest(200)
     running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--rpm", "120")
-    wait_for(lambda: folder.keys("images/"), 30)
+    wait_for(lambda: folder.keys("images/"))
     assert shop.retouch("pause", folder.url).returncode == 0
-    wait_for(lambda: folder.report()["state"] == "paused", 20)
+    wait_for(lambda: folder.report()["state"] == "paused")
     assert shop.retouch("resume", folder.url).returncode == 0
-    wait_for(lambda: folder.report()["state"] == "running", 20)
+    wait_for(lambda: folder.report()["state"] == "running")
     assert shop.retouch("cancel", folder.url).returncode == 0
     out, _ = running.communicate(timeout=60)
     assert running.returncode == 1

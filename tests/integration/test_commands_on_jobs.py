@@ -28,7 +28,7 @@ def test_pause_and_resume_return_when_the_run_has_heard(shop, emulator):
     assert emulator.ledger.summary()["calls"] == calls
     assert status_of(shop.retouch("resume", "out", "--json"))["state"] == "running"
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
 
 
 def test_a_pause_costs_none_of_the_pace(shop, emulator):
@@ -43,7 +43,7 @@ def test_a_pause_costs_none_of_the_pace(shop, emulator):
     # Forty turns were booked: they reach forty seconds ahead.
     wait_for(lambda: emulator.ledger.summary()["calls"] >= calls + 2)
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
 
 
 def test_a_job_that_nobody_works_on_is_paused_and_resumed_in_its_report(shop, emulator):
@@ -67,7 +67,7 @@ def test_the_report_of_a_live_run_calls_no_call_interrupted(shop, emulator):
     status = status_of(shop.retouch("report", "out", "--json"))
 
     assert (status["calls"], status["calls_unknown"], status["verdicts"]) == (0, 0, {})
-    assert running.wait(30) == 0
+    assert running.wait(60) == 0
     running.communicate()
 
 
@@ -151,7 +151,7 @@ def test_v_tells_of_rows_and_not_of_every_request(shop, redis_url):
     assert shop.retouch("watch", "out").returncode == 0
 
     worker.send_signal(signal.SIGTERM)
-    _, said = worker.communicate(timeout=30)
+    _, said = worker.communicate(timeout=60)
 
     assert "row_settled" in said
     assert "HTTP Request" not in said
@@ -228,7 +228,7 @@ def test_a_worker_whose_terminal_is_closed_lets_its_calls_finish(shop, emulator,
     worker.send_signal(signal.SIGHUP)
     wait_for(lambda: emulator.ledger.summary()["answered"] >= 1)
     worker.send_signal(signal.SIGHUP)
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=60)
 
     assert worker.returncode == 0
     status = status_of(shop.retouch("report", "out", "--json"))

@@ -249,7 +249,7 @@ def test_a_run_that_is_killed_in_a_call_leaves_its_file_to_the_api(large, emulat
     process = large.start("run", "shop.csv", "--out", "out", "--json")
     wait_for(lambda: any(call.token == "r1" for call in emulator.ledger.calls()))
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert left(emulator) == 1
 
     done = large.run()

@@ -60,5 +60,5 @@ def test_flower_sees_workers_and_shards(crew, flower):
     (task,) = flower.get("/api/tasks").json().values()
     assert (task["name"], task["args"]) == ("retouch.shard", f"('{job}', 1)")
     worker.terminate()
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=60)
     wait_for(lambda: list(flower.get("/api/workers?status=1").json().values()) == [False])

@@ -52,7 +52,7 @@ def test_a_worker_in_json_with_the_lines_of_celery(tmp_path, emulator, redis_url
     job = crew.submit()
     crew.to_its_end(job)
     worker.terminate()
-    _, said = worker.communicate(timeout=30)
+    _, said = worker.communicate(timeout=60)
     lines = lines_of(said)
     check(lines, job)
     loggers = {line["logger"].partition(".")[0] for line in lines}

@@ -437,7 +437,7 @@ def test_a_folder_that_another_run_holds_is_refused(shop, emulator):
 
     assert second.returncode == 2
     assert "is held by process" in second.stderr
-    assert first.wait(30) == 0
+    assert first.wait(60) == 0
     first.communicate()
 
 
@@ -448,7 +448,7 @@ def test_ctrl_c_lets_calls_in_flight_finish_and_says_how_to_go_on(shop, emulator
     wait_for(lambda: emulator.ledger.summary()["in_flight"] >= 4)
 
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
 
     assert running.returncode == 130
     assert json.loads(out)["calls_unknown"] == 0
@@ -524,7 +524,7 @@ def test_ctrl_c_twice_ends_at_once_and_still_reports(shop, emulator):
     running.send_signal(signal.SIGINT)
     time.sleep(0.3)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=20)
+    out, err = running.communicate(timeout=60)
 
     assert running.returncode == 130, err
     status = json.loads(out)

@@ -226,7 +226,7 @@ def test_nohup_runs_on(shop, emulator):
 
     running.send_signal(signal.SIGHUP)
 
-    assert running.wait(30) == 0
+    assert running.wait(60) == 0
 
 
 def test_a_certificate_that_is_not_trusted_halts_and_names_the_mend(tmp_path):

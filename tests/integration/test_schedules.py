@@ -109,6 +109,7 @@ def crew(stage, tmp_path):
     for process in started:
         process.kill()
         process.communicate()
+    crew.all_is_still()
     crew.end()
 
 
@@ -123,7 +124,7 @@ def test_two_schedulers_make_one_job_of_a_slot_and_end_in_order(crew):
     wait_for(lambda: crew.redis.exists(f"retouch:scheduler:{crew.folder / 'store'}"))
     crew.due_now()
 
-    wait_for(crew.history, 30)
+    wait_for(crew.history)
     (run,) = crew.runs()
     assert run["ended"] == "started"
     assert run["picked"] == {"new": 3, "changed": 0, "again": 0, "unchanged": 0, "left": 0}
@@ -133,7 +134,7 @@ def test_two_schedulers_make_one_job_of_a_slot_and_end_in_order(crew):
 
     for scheduler, number, code in zip(schedulers, (signal.SIGTERM, signal.SIGINT), (0, 130), strict=True):
         scheduler.send_signal(number)
-        _, log = scheduler.communicate(timeout=10)
+        _, log = scheduler.communicate(timeout=60)
         assert scheduler.returncode == code, log
         assert "Traceback" not in log
     assert crew.said("list", "--json")[0]["state"] == "over"
@@ -147,14 +148,14 @@ def test_a_scheduler_killed_at_any_step_leaves_one_job(crew, step):
     crew.environment["RETOUCH_KILL_AT"] = step
     doomed = crew.start("scheduler")
     del crew.environment["RETOUCH_KILL_AT"]
-    assert doomed.wait(30) == -signal.SIGKILL
+    assert doomed.wait(60) == -signal.SIGKILL
     # Its turn would run out by itself, in half a minute.
     crew.redis.delete(f"retouch:turn:{crew.folder / 'store'}:nightly")
     # Whatever comes now is for the next run.
     crew.picture("c", 150)
 
     crew.start("scheduler")
-    wait_for(crew.history, 30)
+    wait_for(crew.history)
     (run,) = crew.runs()
     assert run["ended"] == "started"
     edited = crew.finished(run)
@@ -261,7 +262,7 @@ def test_a_run_that_is_going_is_not_started_again(crew):
     assert crew.run_now()["ended"] == "queued"
     assert crew.retouch("resume", first["job"]).returncode == 0
     crew.to_its_end(first["job"])
-    wait_for(lambda: crew.history()[0].ended == "started", 30)
+    wait_for(lambda: crew.history()[0].ended == "started")
     assert crew.finished(crew.runs()[0]) == ["b.png"]
     assert [run["ended"] for run in crew.runs()] == ["started", "skipped", "started"]
 
@@ -274,7 +275,7 @@ def test_neither_a_new_redis_nor_a_new_machine_loses_schedules(crew):
     crew.redis.delete(key, f"retouch:changed:{crew.folder / 'store'}")
     wait_for(lambda: crew.redis.hget(key, "nightly"))
     scheduler.terminate()
-    scheduler.communicate(timeout=10)
+    scheduler.communicate(timeout=60)
 
     shutil.rmtree(crew.folder / "store")
     assert crew.said("list", "--json") == []
@@ -322,10 +323,10 @@ def test_a_run_that_waits_for_its_store_is_told_of_once_and_begins_when_that_is_
         assert "see the log of `retouch scheduler`" in crew.retouch("schedule", "list").stdout
         assert len(crew.said("show", "nightly", "--json")["waiting"]) == 1
         blocked.unlink()
-        wait_for(crew.history, 30)
+        wait_for(crew.history)
         assert log.read_text().count("schedule_held_up") == 1
         assert crew.finished(crew.runs()[0]) == ["a.png"]
         assert crew.said("show", "nightly", "--json")["waiting"] == []
     finally:
         scheduler.terminate()
-        scheduler.wait(30)
+        scheduler.wait(60)

@@ -116,7 +116,7 @@ def test_a_worker_does_too_and_is_called_as_the_environment_says(
     job = crew.submit()
     crew.to_its_end(job)
     worker.terminate()
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=60)
     check(collector.spans(), job, crew.records())
     assert {span["resource"]["service.name"] for span in collector.spans()} == {"shop"}
     crew.end()

@@ -144,7 +144,7 @@ def test_a_part_that_dies_again_and_again_is_given_up_a_little_later_each_time()
     def start() -> Child:
         child = Child("failing", [sys.executable, "-c", "raise SystemExit(7)"], dict(os.environ))
         started.append(now)
-        child.wait(30)
+        child.wait(60)
         return child
 
     part, now = Part("failing", start), 0.0

@@ -8,15 +8,18 @@ import time
 import pytest
 
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
-from tests.integration.crew import LEASE, Crew, wait_for
+from tests.integration.crew import Crew, wait_for
 from workers.shared.keys import QUEUE_LISTS
 from workers.shared.status import NO_WORKER
+
+#: Seconds, short so that a takeover is seen.
+LEASE = 2.0
 
 
 @pytest.fixture
 def crew(tmp_path, redis_url):
     with in_thread(Options(studio=Studio(shrink=6, format="jpeg"))) as emulator:
-        crew = Crew(tmp_path, emulator, redis_url)
+        crew = Crew(tmp_path, emulator, redis_url, RETOUCH_LEASE_SECONDS=str(LEASE))
         yield crew
         crew.end()
 
@@ -38,7 +41,7 @@ def test_a_killed_workers_shards_are_taken_over(crew):
             crew.redis.hget(f"retouch:job:{job}:owners", shard) != owner for shard, owner in owners.items()
         )
     )
-    assert time.monotonic() - died < LEASE + 6
+    assert time.monotonic() - died < LEASE + 20
     crew.to_its_end(job)
     assert [record["row"] for record in crew.records()] == list(range(1, 201))
     crew.check_pictures()
@@ -65,7 +68,7 @@ def test_nobody_is_there_and_the_messages_are_lost(crew):
     crew.manifest(20, "more.csv")
     crew.out = crew.folder / "more"
     job = crew.submit("more.csv")
-    wait_for(lambda: crew.status(job)["state_reason"] == NO_WORKER, 10)
+    wait_for(lambda: crew.status(job)["state_reason"] == NO_WORKER)
 
 
 def test_a_worker_that_is_told_to_end_gives_back_what_it_has_not_begun(crew):
@@ -76,9 +79,9 @@ def test_a_worker_that_is_told_to_end_gives_back_what_it_has_not_begun(crew):
     wait_for(lambda: crew.emulator.ledger.summary()["answered"] > 5)
     leaving.send_signal(signal.SIGTERM)
     told = time.monotonic()
-    leaving.communicate(timeout=30)
+    leaving.communicate(timeout=60)
     assert leaving.returncode == 0
-    assert time.monotonic() - told < 10
+    assert time.monotonic() - told < 30
     summary = crew.emulator.ledger.summary()
     assert summary["in_flight"] == 0
     assert summary["paid"] == summary["answered"]

@@ -35,6 +35,7 @@ def crew(stage, tmp_path) -> Crew:
     emulator.ledger.clear()
     crew = Crew(tmp_path, emulator, url)
     yield crew
+    crew.all_is_still()
     crew.end()
 
 
@@ -103,7 +104,7 @@ def test_it_halts_once_for_all_and_goes_on_when_mended(crew):
     refused = len(list(crew.emulator.ledger.calls({"status": "403"})))
     assert refused <= 2 * SLOTS
     wait_for(lambda: not crew.redis.zcard(f"retouch:job:{job}:leases"))
-    assert time.monotonic() - halted < 5
+    assert time.monotonic() - halted < 20
     calls = crew.emulator.ledger.summary()["calls"]
     time.sleep(1)
     assert crew.emulator.ledger.summary()["calls"] == calls, "nobody calls any more"
@@ -249,4 +250,4 @@ def test_latency_is_not_spent_waiting(crew):
     queued = time.monotonic()
     crew.to_its_end(job)
     # Generous, for machines with much else to do; one shard after another would take far longer.
-    assert time.monotonic() - queued < 3 * 200 * 0.5 / (2 * SLOTS) + 5
+    assert time.monotonic() - queued < 3 * 200 * 0.5 / (2 * SLOTS) + 15
