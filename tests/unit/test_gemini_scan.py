@@ -150,7 +150,12 @@ def test_any_cutting_of_any_document(document, cuts, indent, ascii_only, slashes
     assert set(scanner.blobs) == set(expected.kept.values())
 
 
-@given(st.binary(max_size=200), st.lists(st.integers(0, 300), max_size=5))
+@given(
+    st.binary(max_size=200) | st.text('{}[]":, a\\', max_size=200).map(str.encode),
+    st.lists(st.integers(0, 300), max_size=5),
+)
+@example(b"}" * 8 + b'{"a"', [])
+@example(b']}]}]}]}"', [])
 def test_any_bytes(body, cuts) -> None:
     """What is no JSON at all is survived, and the same however it is cut."""
     one, many = scanned(body), scanned(body, cuts)
