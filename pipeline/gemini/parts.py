@@ -49,7 +49,8 @@ class Parts:
         superseded: list[int] = []
         for bracket in _BRACKETS.finditer(tokens):
             if bracket.group() in b"{[":
-                if self.depth < len(self._path):
+                # What closes more than it has opened is no JSON, and may be of any depth.
+                if 0 <= self.depth < len(self._path):
                     self._path[self.depth] = self.name if bracket.start() == 1 and tokens[:1] == b":" else b""
                 self.depth += 1
             else:
