@@ -146,9 +146,12 @@ class Files:
 
     async def _uploaded(self, upload: _Upload, timeout: float) -> str:  # noqa: ASYNC109
         async with self._uploading:
+            begun = time.monotonic()
             session = self._sessions.setdefault(upload.picture.sha256, Session())
             file = await self._api.upload(upload.picture, session, timeout=timeout)
         self._sessions.pop(upload.picture.sha256, None)
+        seconds = time.monotonic() - begun
+        log.info("file_uploaded name=%s bytes=%s seconds=%.1f", file.name, upload.picture.bytes, seconds)
         upload.name = file.name
         upload.until = time.monotonic() + _USED * file.life
         try:

@@ -259,16 +259,24 @@ def test_a_run_that_is_killed_in_a_call_leaves_its_file_to_the_api(large, emulat
     assert [upload.deleted for upload in emulator.ledger.uploads()] == [False, True]
 
 
-def test_workers_upload_too_and_delete_at_their_end(tmp_path, emulator, redis_url):
+def test_a_worker_that_dies_in_an_upload_is_replaced_and_the_other_deletes_its_files_at_its_end(
+    tmp_path, emulator, redis_url
+):
     crew = Crew(tmp_path, emulator, redis_url)
     try:
         crew.manifest(2)
         enlarge(crew.folder / "p1.png")
-        emulator.order(rule("status", on="start", code=503, times=1))
+        emulator.order(rule("hang", on="upload", times=1), rule("status", on="start", code=503, nth=2))
+        first = crew.worker()
+        job = crew.submit()
+        wait_for(lambda: any(upload.bytes for upload in emulator.ledger.uploads()))
+        wait_for(lambda: emulator.ledger.summary()["paid"] == 1)
+        first.kill()
         crew.worker()
-        crew.to_its_end(crew.submit())
+        crew.to_its_end(job)
         crew.check_everything_once(2)
         assert steps(crew.records()[0]) == [("upload", "overloaded"), ("edit", "image")]
+        assert crew.records()[0]["calls_unknown"] == 0, "who dies in an upload has called for nothing"
         assert left(emulator) == 1, "kept for the next row that needs it"
         said = crew.ended_saying()
     finally:
