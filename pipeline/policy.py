@@ -44,8 +44,8 @@ _SENTENCES = {
 }
 
 _MENDS = {
-    Verdict.NETWORK: "set SSL_CERT_FILE to the certificate of your network's proxy (a .pem file), check this "
-    "machine's clock, then run the same command again",
+    Verdict.NETWORK: "set SSL_CERT_FILE=/path/to/proxy.pem (the certificate authority of your network's proxy), "
+    "check this machine's clock, then run the same command again",
     Verdict.DENIED: "check the key, the project's billing and its region, then run the same command again",
     Verdict.NOT_FOUND: "choose a model that `retouch models` lists and start a job with it, "
     "or correct GOOGLE_GEMINI_BASE_URL if it is set",

@@ -55,7 +55,7 @@ def test_a_run(shop, folder, emulator):
     once(folder, emulator, 12)
     folder.check_links()
     page = (folder.read("report.html") or b"").decode()
-    assert f"Pictures of {shop.folder} are not shown, because the report is stored elsewhere" in page
+    assert f"The originals in {shop.folder} are not shown, because the report is stored elsewhere" in page
     assert {"control.json", "job.json", "report.json", "results.csv", "results.jsonl"} <= set(folder.keys())
     assert not [key for key in folder.keys(".retouch/") if "probe" in key]
     again = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
@@ -211,7 +211,7 @@ REFUSALS = {
     "rights": (
         {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "reader-secret-that-must-not-leak"},
         None,
-        "may not",
+        "do not allow it",
     ),
     "key": ({"AWS_ACCESS_KEY_ID": "nobody"}, None, "are not accepted"),
     "away": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, None, "cannot be reached"),

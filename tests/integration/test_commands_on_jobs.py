@@ -165,7 +165,7 @@ def test_a_new_job_says_that_an_earlier_one_has_paid_for_the_same(shop):
     reusing = shop.retouch("run", "shop.csv", "--json", "--reuse")
 
     assert f"This is a new job and will be paid for again: {first}, of the same manifest" in again.stderr
-    assert "pays anew" not in reusing.stderr
+    assert "paid for again" not in reusing.stderr
 
 
 def test_files_of_ours_that_are_damaged_are_named(shop):

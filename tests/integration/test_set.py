@@ -86,7 +86,7 @@ def test_a_job_that_its_budget_has_paused_goes_on_with_a_new_one(crew):
     assert (pace.returncode, crew.state(job)) == (0, "paused"), "another pace is no more money"
     money = crew.retouch("set", job, "--budget", "none")
 
-    assert "goes on" in money.stderr
+    assert "continues" in money.stderr
     crew.to_its_end(job)
     crew.check_everything_once(20)
 
