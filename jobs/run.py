@@ -128,11 +128,19 @@ class Running:
                     self.view.say("Ended at once: calls in flight may have been paid for without an answer.")
                 finally:
                     looking.cancel()
-                status = await self.job.finish()
+                status = await self._finished()
             await notifier.look(status, at_rest=True)
         if self.job.fault and not status.calls:
             raise self.job.fault
         return status
+
+    async def _finished(self) -> Status:
+        try:
+            return await self.job.finish()
+        except asyncio.CancelledError:
+            job = self.job.spec.job
+            self.view.say(f"Ended at once: `retouch report {job}` writes the results and the report.")
+            return await self.job.status()
 
     async def _with(self, keys: Access, scratch: Path) -> None:
         slots = self.job.spec.max_in_flight

@@ -211,6 +211,23 @@ def test_who_says_no_has_paid_no_more_than_may_be_spent_unasked(shop, emulator, 
     assert status["calls"] == emulator.ledger.summary()["calls"]
 
 
+def test_ctrl_c_twice_while_results_are_written_ends_at_once(shop):
+    shop.manifest(1)
+    assert shop.run().returncode == 0
+    (shop.out / "results.jsonl").unlink()
+    (shop.out / "results.jsonl").mkdir()
+
+    running = shop.start("run", "shop.csv", "--out", "out")
+    for said in ("store_failed", "Stopping: "):
+        wait_for(lambda said=said: said in running.err)
+        running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=15)
+
+    assert running.returncode == 130, err
+    assert "Ended at once: `retouch report " in err
+    assert "Traceback" not in err
+
+
 def test_nohup_runs_on(shop, emulator):
     emulator.order(rule("picture", latency="0.5"))
     shop.manifest(4)
