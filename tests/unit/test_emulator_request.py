@@ -75,6 +75,14 @@ def test_both_spellings_are_read_alike():
         (config(imageConfig="16:9"), "generation_config.image_config", "Invalid value at"),
         ({"contents": [{"parts": [{"text": 5}]}]}, "contents[0].parts[0].text", "TYPE_STRING"),
         ({**TEXT, "generationConfig": {}, "generation_config": {}}, None, "already set"),
+        (config(candidateCount=10**400), "generation_config.candidate_count", "TYPE_NUMBER"),
+        (config(maxOutputTokens="many"), "generation_config.max_output_tokens", "TYPE_NUMBER"),
+        (config(mediaResolution={"a": 1}), "generation_config.media_resolution", "MediaResolution"),
+        (
+            {**TEXT, "safetySettings": [{"threshold": 5}]},
+            "safety_settings[0].threshold",
+            "HarmBlockThreshold",
+        ),
     ],
 )
 def test_an_unknown_name_or_a_wrong_type_is_named_with_its_place(document, field, message):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -223,7 +224,7 @@ def _value(value: Any, shape: Shape, path: str, found: Violations) -> Any:
 
 def _enum(value: Any, shape: Enum, path: str, found: Violations) -> Any:
     name = value.upper() if shape.any_case and isinstance(value, str) else value
-    if name not in shape.names:
+    if not isinstance(name, str) or name not in shape.names:
         found.append((path, f"Invalid value at '{path}' ({_PACKAGE}.{shape.type}), {json.dumps(value)[:80]}"))
     return name
 
@@ -233,4 +234,6 @@ def _is_scalar(value: Any, shape: str) -> bool:
         return shape == "bool"
     if shape == "number" and isinstance(value, str):
         return _NUMBER.fullmatch(value) is not None
+    if shape == "number" and isinstance(value, int | float):
+        return -sys.float_info.max <= value <= sys.float_info.max
     return isinstance(value, _SCALARS[shape])
