@@ -12,24 +12,22 @@ from pipeline.engine.jobrun import Caller, JobRun
 from pipeline.engine.keeper import Keeper
 from pipeline.engine.progress import LocalProgress, Observed
 from pipeline.engine.shards import run_shards
-from pipeline.engine.slots import AdjustableSlots
 from pipeline.errors import RetouchError, StoreError
-from pipeline.gemini.transport import room_for
 from pipeline.inputs import Inputs
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import inputs_of
-from pipeline.job.limits import Limits, limits_of
+from pipeline.job.limits import limits_of
 from pipeline.job.planning import Planner
 from pipeline.job.registry import last_status
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
-from pipeline.limits.budget import LocalBudget, maybe_paid
-from pipeline.limits.pace import LocalPace, hold_said
+from pipeline.limits.pace import hold_said
+from pipeline.locallimits import LocalLimits
 from pipeline.manifest import Manifest
 from pipeline.models import catalogue
 from pipeline.ports import Observer, Wanted
-from pipeline.price import Cost, cost_left, estimate
+from pipeline.price import Cost, cost_left
 from pipeline.reuse import LocalClaims, Reuse
 from pipeline.status import ENDED, State, Status, Totals, status_of
 from pipeline.store import Store
@@ -50,6 +48,7 @@ class LocalJob:
 
     Attributes:
         brake: stops it; calls in flight are let finish.
+        limits: its pace, money, slots and timeout.
         budget: its money; ``budget.unasked`` bounds what is spent before the user has answered.
         planner: reads the manifest.
         observers: are told what happens to rows and calls.
@@ -66,11 +65,9 @@ class LocalJob:
         self.folder = folder
         self.spec = spec
         self.brake = Brake()
-        self.budget = LocalBudget(spec.budget)
-        self.slots = AdjustableSlots(spec.max_in_flight)
-        self.timeout = spec.timeout
         self.progress = LocalProgress()
-        self.pace = LocalPace(spec.rpm)
+        self.limits = LocalLimits(folder, spec, self.progress)
+        self.budget = self.limits.budget
         self.planner = Planner(folder, manifest, spec)
         self.reuse = Reuse(registry, LocalClaims())
         self.observers: tuple[Observer, ...] = ()
@@ -110,8 +107,7 @@ class LocalJob:
         if before is not None and before.started_at:
             self.started_at = before.started_at
         await self.folder.rounds.refresh()
-        if self.budget.limit is not None:
-            self.budget.spent = await self._spent()
+        await self.limits.begin()
         refreshing = asyncio.create_task(self._refresh())
         try:
             await self._obey(await self.folder.wanted())
@@ -146,52 +142,30 @@ class LocalJob:
     async def _pass(self, client: Caller, inputs: Inputs) -> None:
         """Once through the shards, until all is settled or the job is stopped."""
         self.progress.exactly(Totals())
-        self.pace.begin_anew()
+        self.limits.pace.begin_anew()
         job = JobRun(
             folder=self.folder,
             spec=self.spec,
             client=client,
             inputs=inputs,
             catalogue=catalogue(),
-            pace=self.pace,
+            pace=self.limits.pace,
             budget=self.budget,
             progress=Observed(self.progress, self.observers) if self.observers else self.progress,
-            slots=self.slots,
+            slots=self.limits.slots,
             decoders=self._decoders,
             brake=self.brake,
-            timeout=self.timeout,
+            timeout=self.limits.timeout,
             reuse=self.reuse,
         )
         self._run = job
         await run_shards(job, self.planner.numbers())
 
-    async def _spent(self) -> float:
-        """Dollars that were spent on the job; what may have been paid for counts as paid."""
-        totals = await exact_totals(self.folder, await self.folder.plans.count())
-        price = estimate(self.spec.model, self.spec.image_size, 1, 0)
-        return totals.cost_usd + maybe_paid(totals, price, self.progress.in_flight)
-
-    async def _bind(self, limits: Limits) -> None:
-        """Let *limits* hold from now on."""
-        self.pace.rpm = limits.rpm
-        if limits.max_in_flight > self.slots.limit:
-            room_for(limits.max_in_flight)
-        self.slots.limit = limits.max_in_flight
-        self.timeout = limits.timeout
-        if self._run:
-            self._run.timeout = limits.timeout
-        if limits.budget != self.budget.limit:
-            if self.budget.limit is None:
-                # Without a budget nobody has counted what earlier processes spent; what is settled while we do counts
-                # twice, for a budget is rather too careful.
-                here = self.budget.spent
-                spent = await self._spent()
-                self.budget.spent += spent - here
-            await self.budget.limit_to(limits.budget)
-
     async def _obey(self, wanted: Wanted) -> None:
         """Do what people want of the job now."""
-        await self._bind(limits_of(self.spec, wanted))
+        await self.limits.bind(limits_of(self.spec, wanted))
+        if self._run:
+            self._run.timeout = self.limits.timeout
         if wanted.state is State.CANCELLED:
             if not self.brake.cancelled:
                 self.brake.stop(State.CANCELLED, CANCELLED)
@@ -231,7 +205,7 @@ class LocalJob:
         return self._status(State.WAITING if waiting else State.RUNNING, waiting)
 
     async def _hold(self) -> str | None:
-        held = await self.pace.held()
+        held = await self.limits.pace.held()
         return hold_said(held, time.time()) if held > FRESH else None
 
     def _final(self) -> Status:

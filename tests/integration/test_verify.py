@@ -86,9 +86,9 @@ def test_results_that_are_not_the_records_are_named(done, change):
     (flaw,) = verified(done)["flaws"]
 
     assert flaw["code"] == ("missing" if change == "gone" else "results")
-    assert {"line": "line 55 ", "less": "line 60 ", "more": "line 61", "gone": "not there"}[change] in flaw[
-        "message"
-    ]
+    assert {"line": "line 55 ", "less": "line 60 ", "more": "line 61", "gone": "does not exist"}[
+        change
+    ] in flaw["message"]
     assert done.retouch("report", "out").returncode == 0
     assert verified(done, 0)["flaws"] == []
 
