@@ -50,8 +50,11 @@ async def _show_one(job: str, *, json: bool) -> None:
 
 
 def _news(told: Told) -> str:
-    fate = "; ".join(map(words.printable, told.faults)) if told.faults else f"told at {told.told_at}"
-    return f"{told.event} at {told.at}: {fate if told.faults or told.told_at else 'not known to be told'}"
+    if told.faults:
+        fate = "notification failed: " + "; ".join(map(words.printable, told.faults))
+    else:
+        fate = f"notified at {told.told_at}" if told.told_at else "notification not confirmed"
+    return f"{told.event} at {told.at}: {fate}"
 
 
 async def _show_all(*, json: bool) -> None:

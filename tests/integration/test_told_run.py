@@ -105,7 +105,7 @@ def test_a_webhook_that_is_gone_harms_no_job_and_status_says_so(shop):
     assert fault in done.stderr
     assert TOKEN not in done.stderr
     assert [event["faults"] for event in told(shop)] == [[fault]]
-    assert f": {fault}" in shop.retouch("status", "out").stdout
+    assert f": notification failed: {fault}" in shop.retouch("status", "out").stdout
 
 
 def test_a_redirect_is_not_followed(shop):
