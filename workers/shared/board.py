@@ -200,6 +200,10 @@ class Board:
         """Claim an edit for *lives* seconds; false when a living worker makes it."""
         return bool(await self._run("edit", fingerprint, self.worker, _milliseconds(lives)))
 
+    async def edited(self, fingerprint: str) -> None:
+        """Give the claim of an edit back; one that has run out may be another's by now, and stays."""
+        await self._run("edited", fingerprint, self.worker)
+
     async def reporter(self, job: str, seconds: float) -> bool:
         """Whether we are the one who writes the job's ``report.json`` for the next *seconds*."""
         with reaching(self.redis):

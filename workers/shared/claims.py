@@ -6,8 +6,6 @@ import logging
 
 from pipeline.errors import BrokerError
 from workers.shared.board import Board
-from workers.shared.connection import reaching
-from workers.shared.keys import EDIT
 
 log = logging.getLogger("retouch.redis")
 
@@ -42,6 +40,5 @@ class RedisClaims:
             log.debug("edit_unreleased, with the next claim: %s", error)
 
     async def _release(self, fingerprint: str) -> None:
-        with reaching(self._board.redis):
-            await self._board.redis.delete(EDIT + fingerprint)
+        await self._board.edited(fingerprint)
         self._unreleased.discard(fingerprint)

@@ -30,6 +30,7 @@ NAMES = (
     "overdue",
     "withdraw",
     "edit",
+    "edited",
     "told",
 )
 

@@ -71,6 +71,11 @@ async def test_an_edit_is_made_by_one_of_the_living(board, other):
     assert not await other.edit("print", 60)
     await board.leave()
     assert await other.edit("print", 60), "nobody waits for the dead"
+    await board.edited("print")
+    await alive(other)
+    assert not await board.edit("print", 60), "what has run out is another's, and not ours to give back"
+    await other.edited("print")
+    assert await board.edit("print", 60)
 
 
 async def test_turns_that_nobody_waits_for_any_more_hold_back_no_job_that_goes_on(board):
