@@ -35,5 +35,15 @@ def decode_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> l
         raise _damaged(where, error) from error
 
 
-def _damaged(where: str, error: msgspec.DecodeError) -> JobError:
+def check_whole(lines: bytes, count: int, where: str) -> None:
+    """See that *lines* are *count*, each with its end; *where* names the file.
+
+    Raises:
+        JobError: they are not.
+    """
+    if lines.count(b"\n") != count:
+        raise _damaged(where, "it is cut off")
+
+
+def _damaged(where: str, error: msgspec.DecodeError | str) -> JobError:
     return JobError(f"{where} is damaged ({error}): restore it, or start a new job")

@@ -23,7 +23,7 @@ import msgspec
 
 from pipeline.failpoints import failpoint
 from pipeline.history import History
-from pipeline.job.decode import decode_file, decode_lines
+from pipeline.job.decode import check_whole, decode_file, decode_lines
 from pipeline.job.planfiles import PlanFiles
 from pipeline.job.roundfiles import RoundFiles, shard_path
 from pipeline.job.shard import Folded, Intent, OpenShard, found, totals_of
@@ -91,7 +91,8 @@ class ShardFiles:
             path = f"{shard_path(shard, number)}/folded"
             data = await self._store.get(path)
             if data is not None:
-                records = decode_lines(data.partition(b"\n")[2], _records, f"{self._store.url}/{path}")
+                where = f"{self._store.url}/{path}"
+                records = decode_lines(_lines_of(data, where), _records, where)
                 return {record.row: record for record in records}
         return {}
 
@@ -148,11 +149,13 @@ class ShardFiles:
         return lines
 
     async def _settled(self, shard: int) -> bytes:
-        data = await self._store.get(f"{self._rounds.path(shard)}/folded")
+        path = f"{self._rounds.path(shard)}/folded"
+        data = await self._store.get(path)
         opened = await self.open(shard) if data is None else None
         if opened is None:
-            data = data or await self._store.get(f"{self._rounds.path(shard)}/folded") or b""
-            return data.partition(b"\n")[2]
+            path = f"{self._rounds.path(shard)}/folded"
+            data = data or await self._store.get(path) or b""
+            return _lines_of(data, f"{self._store.url}/{path}") if data else b""
         records = opened.settled()
         return b"".join(_encode(records[row]) + b"\n" for row in sorted(records))
 
@@ -161,6 +164,17 @@ class ShardFiles:
         if data is None:
             raise _Gone
         return decode_file(data, shape, f"{self._store.url}/{path}/{name}")
+
+
+def _lines_of(folded: bytes, where: str) -> bytes:
+    """The records in a file of a shard, which says first how many they are.
+
+    Raises:
+        JobError: it ends before the last of them.
+    """
+    head, _, lines = folded.partition(b"\n")
+    check_whole(lines, decode_file(head, Folded, where).rows, where)
+    return lines
 
 
 def _last_marks(names: Iterable[str], settled: Container[int]) -> dict[int, str]:

@@ -141,6 +141,16 @@ async def test_folding_keeps_the_records_and_drops_the_small_files(folder):
     assert [msgspec.json.decode(line, type=Record).row for line in lines] == [1, 2]
 
 
+async def test_a_folded_shard_that_is_cut_off_is_named(tmp_path):
+    folder = JobFolder.at(str(tmp_path))
+    await folder.shards.fold(1, [record(1), record(2)])
+    folded = next(tmp_path.rglob("folded"))
+    folded.write_bytes(folded.read_bytes()[:-20])
+
+    with pytest.raises(JobError, match=r"folded is damaged \(it is cut off\): restore it"):
+        await folder.shards.settled_lines(1)
+
+
 async def test_a_record_is_one_line_to_every_reader(folder):
     """Also to those that end a line wherever Unicode does, such as ``str.splitlines``."""
     said = "one\x85two\u2028three\u2029four\nfive"
