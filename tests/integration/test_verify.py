@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
-from pipeline.gemini.emulator import rule
+from pipeline.gemini.emulator import Options, Studio, in_thread, rule
+from tests.integration.shop import Shop
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """A job of two shards, with a row that is not done; its folder is kept as it was."""
+    with in_thread(Options(studio=Studio(shrink=6, format="jpeg"))) as emulator:
+        shop = Shop(tmp_path_factory.mktemp("shop"), emulator.url)
+        emulator.order(rule("text_only", contains="[[r7]]"))
+        shop.manifest(60)
+        assert shop.run("--attempts", "1").returncode == 1
+        emulator.order()
+        shutil.copytree(shop.out, shop.folder / "kept")
+        yield shop
 
 
 @pytest.fixture
-def done(shop, emulator):
-    """A job of two shards, with a row that is not done."""
-    emulator.order(rule("text_only", contains="[[r7]]"))
-    shop.manifest(60)
-    assert shop.run("--attempts", "1").returncode == 1
-    return shop
+def done(ended):
+    """That job, to do something to."""
+    shutil.rmtree(ended.out)
+    shutil.copytree(ended.folder / "kept", ended.out)
+    return ended
 
 
 def verified(shop, code: int = 1) -> dict:
@@ -42,8 +56,7 @@ def test_a_job_as_it_was_left_has_no_flaw(done):
     assert said.stdout == ""
 
 
-def test_a_retried_job_has_none_either(done, emulator):
-    emulator.order()
+def test_a_retried_job_has_none_either(done):
     assert done.retouch("retry", "out").returncode == 0
     assert verified(done, 0)["pictures"] == 60
 
