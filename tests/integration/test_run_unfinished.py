@@ -195,7 +195,7 @@ def test_who_says_no_has_paid_no_more_than_may_be_spent_unasked(shop, emulator, 
         ]
         os.execve(sys.executable, words, shop.environment | {"TERM": "xterm"})
     shown = b""
-    while b"Go on?" not in shown:
+    while b"Continue?" not in shown:
         shown += os.read(terminal, 4096)
 
     os.write(terminal, b"n\n")
