@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +37,12 @@ _SECRETS_AND_SETTINGS = (
     "https_proxy",
     "all_proxy",
 )
+
+
+# Under nohup, or in the background of a script, these are ignored, and so they would be by all that tests start.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 def pytest_xdist_auto_num_workers() -> int:

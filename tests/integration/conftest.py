@@ -19,6 +19,10 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, emulator: Emulator) -> Shop:
+def shop(tmp_path: Path, emulator: Emulator) -> Iterator[Shop]:
     """A folder with the installed command, whose API is the emulator."""
-    return Shop(tmp_path, emulator.url)
+    shop = Shop(tmp_path, emulator.url)
+    yield shop
+    # A worker that a failed test has left would take the messages of those that follow.
+    for command in shop.started:
+        command.kill()

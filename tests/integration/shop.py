@@ -24,6 +24,7 @@ class Shop:
     def __init__(self, folder: Path, url: str, **environment: str) -> None:
         self.folder = folder
         self.out = folder / "out"
+        self.started: list[Command] = []
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -50,7 +51,9 @@ class Shop:
 
     def start(self, *words: str) -> Command:
         """``retouch`` *words* in the background."""
-        return Command(words, self.folder, self.environment)
+        command = Command(words, self.folder, self.environment)
+        self.started.append(command)
+        return command
 
     def retouch(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """``retouch`` *words* to its end."""

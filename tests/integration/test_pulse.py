@@ -113,7 +113,7 @@ async def test_messages_that_nobody_takes(station, clock, redis_url):
         assert (pulse.backlog.messages, pulse.backlog.rows, pulse.backlog.shards) == (2, 100, 2)
         clock.ahead = 10
         await until(lambda: pulse.stalled)
-        assert "messages lie in the queue" in (fault(pulse.vitals()) or "")
+        assert "messages are waiting" in (fault(pulse.vitals()) or "")
         station.busy_threads = station.tools.settings.threads
         await until(lambda: not pulse.stalled)
     app.close()
