@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from tests.chaos.emulator import Api, emulator_process
 from tests.chaos.ground import Ground
 from tests.chaos.proxy import Proxy
 from tests.chaos.server import Server
+from tests.chaos.waiting import until
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,8 +51,14 @@ def _no_orphans() -> Iterator[None]:
     forkserver.start()
     before = set(psutil.Process(os.getpid()).children(recursive=True))
     yield
-    left = set(psutil.Process(os.getpid()).children(recursive=True)) - before
-    assert not [process.cmdline() for process in left if process.status() != psutil.STATUS_ZOMBIE]
+    until(lambda: not list(_started_since(before)), 20, "what this suite has started to end")
+
+
+def _started_since(before: set[psutil.Process]) -> Iterator[psutil.Process]:
+    for process in set(psutil.Process(os.getpid()).children(recursive=True)) - before:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                yield process
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_a_run_waits_for_room(ground, disk, full):
     running = ground.running("--max-in-flight", str(SLOTS))
     until(lambda: ground.api.answered() >= SLOTS, 20)
     disk.fill()
-    until(lambda: "make room" in running.log, 10, "a word that there is no room")
+    until(lambda: "free space" in running.log, 30, "a word that there is no room")
     calls_cease(ground)
     assert running.alive
     disk.make_room()
@@ -92,7 +92,7 @@ def test_a_run_that_is_told_to_end_on_a_full_disk_keeps_what_it_can(ground, disk
     running = ground.running("--max-in-flight", str(SLOTS))
     until(lambda: ground.api.answered() >= SLOTS, 20)
     disk.fill()
-    until(lambda: "make room" in running.log, 10)
+    until(lambda: "free space" in running.log, 30)
     ground.api.at_rest()
     assert running.end(40) != 0
     ground.mourn()
@@ -102,7 +102,7 @@ def test_a_run_that_is_told_to_end_on_a_full_disk_keeps_what_it_can(ground, disk
 
 
 def test_workers_wait_for_room(ground, disk, full):
-    workers_wait(ground, disk.fill, disk.make_room, "make room", 200 if full else 30)
+    workers_wait(ground, disk.fill, disk.make_room, "free space", 200 if full else 30)
 
 
 def test_workers_wait_until_the_disk_can_be_written(ground, disk, only_in_full):

@@ -33,7 +33,7 @@ def shell(tmp_path) -> Shell:
         ),
         (["add", "n", "--every", "1h", "--tz", "CEST", *PHOTOS], "name one such as Europe/Paris"),
         (["add", "n", "--every", "1h", "--overlap", "both", *PHOTOS], "is not one of 'skip', 'queue' (try"),
-        (["add", "n", "--cron", "0 25 * * *", *PHOTOS], "its hour cannot be meant"),
+        (["add", "n", "--cron", "0 25 * * *", *PHOTOS], "its hour is not valid"),
         (["add", "n", "--at", "2020-01-01T00:00", *PHOTOS], "has passed"),
         (["add", "n", "--every", "1h", "--tz", "Europe/Pari", *PHOTOS], "did you mean Europe/Paris"),
         (["add", "../n", "--every", "1h", *PHOTOS], "give up to 40 letters"),

@@ -189,7 +189,7 @@ def test_a_run_edits_what_is_new_or_changed_and_says_what_it_skipped(crew):
     assert calls(crew) == 6
 
     report = (crew.folder / third["out"] / "report.html").read_text()
-    assert "A run of schedule nightly: 1 new, 1 changed; skipped: 3 unchanged." in report
+    assert "Run of schedule nightly: 1 new, 1 changed; skipped: 3 unchanged." in report
     listed = crew.retouch("schedule", "list").stdout
     assert "skipped: 3 unchanged" in listed
     assert "finished · 2 done" in listed
@@ -230,6 +230,7 @@ def test_a_budget_is_a_runs_own_and_the_next_goes_on(crew):
     crew.add("--every", "1h", words=words)
     first = crew.run_now()
     crew.to_its_end(first["job"], "paused")
+    crew.all_is_still()
     done = crew.status(first["job"])["outcomes"]["done"]
     assert 0 < done < 4
 
@@ -296,7 +297,7 @@ def test_a_run_that_cannot_be_is_told_in_history(crew):
     crew.add("--every", "1h", words=("shop.csv", "--confirm-above", "0.01"))
     dear = crew.retouch("schedule", "run", "nightly")
     assert dear.returncode == 2
-    assert "more than --confirm-above 0.01, and there is nobody to ask" in dear.stderr
+    assert "more than --confirm-above 0.01, and nobody can be asked" in dear.stderr
     crew.said("edit", "nightly", "--json", "--", "--yes")
     (crew.folder / "shop.csv").unlink()
     gone = crew.retouch("schedule", "run", "nightly")
