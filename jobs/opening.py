@@ -182,16 +182,12 @@ async def _same_input(entry: JobEntry, manifest: Manifest) -> bool:
 
 def spec_for(asked: JobOptions, manifest: Manifest) -> Spec:
     """What *asked* means, for a job that has neither a name nor a folder yet."""
-    shared = {name: getattr(asked, name) for name in Spec.__struct_fields__ if hasattr(asked, name)}
     return Spec(
-        **{
-            **shared,
-            "job": "",
-            "out": "",
-            "manifest": manifest.source,
-            "root": str(manifest.root),
-            "created_at": utc(time.time()),
-            # What lies in a bucket is there for every worker.
-            "uploaded": asked.upload and isinstance(manifest.root, Path),
-        }
+        **asked.edit_options() | {"manifest": manifest.source},
+        job="",
+        out="",
+        root=str(manifest.root),
+        created_at=utc(time.time()),
+        # What lies in a bucket is there for every worker.
+        uploaded=asked.upload and isinstance(manifest.root, Path),
     )

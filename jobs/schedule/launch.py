@@ -161,7 +161,7 @@ class _Making:
         asked = asked_of(self.schedule.options)
         if there is not None:
             # The schedule may have been edited since this job was begun.
-            asked = msgspec.structs.replace(asked, **_as_begun(there))
+            asked = msgspec.structs.replace(asked, out=there.out, **there.edit_options())
         check_options(asked)
         await prove(open_store(asked.out or self.book.store.url))
         picked, manifest = await self._read(asked)
@@ -209,7 +209,7 @@ class _Making:
 
 
 def skipped(picked: Picked, name: str | None = None) -> str:
-    """``A run of schedule NAME: 12 new; skipped: 9,988 unchanged.``, or without *name* its end alone."""
+    """``Run of schedule NAME: 12 new; skipped: 9,988 unchanged.``, or without *name* its end alone."""
     counts = [
         f"{count:,} {word}"
         for word, count in (
@@ -222,12 +222,6 @@ def skipped(picked: Picked, name: str | None = None) -> str:
     ]
     said = f"{', '.join(counts) or 'nothing new'}; skipped: {picked.unchanged:,} unchanged"
     return f"Run of schedule {name}: {said}." if name else said
-
-
-def _as_begun(there: Spec) -> dict[str, object]:
-    return {
-        name: getattr(there, name) for name in Spec.__struct_fields__ if name in JobOptions.__struct_fields__
-    }
 
 
 def _check_cost(asked: JobOptions, manifest: Manifest, name: str) -> None:

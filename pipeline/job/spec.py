@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from pipeline.job.edit_options import EditOptions
+
 #: Rows in a shard: the unit of a claim, of a fold and of a message (``architecture.md``).
 SHARD_ROWS = 50
 
@@ -18,39 +20,20 @@ _ABOUT_THE_FOLDER = frozenset(
 )
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """The frozen specification of a job.
+class Spec(EditOptions, frozen=True, kw_only=True):
+    """The frozen specification of a job; its *manifest* is an absolute path or glob, or ``-``.
 
     Attributes:
-        manifest: absolute path, glob or ``-``.
         root: absolute folder that relative picture paths start from.
-        rpm: calls a minute over all workers; ``None``: no limit of ours.
-        budget: dollars; ``None``: none.
-        timeout: seconds a call.
         uploaded: the inputs were copied into the job folder, under ``.retouch/inputs``.
         note: what people should know of how the job came to be, such as what an incremental run has skipped.
     """
 
     job: str
     out: str
-    manifest: str
     root: str
-    model: str
     created_at: str
     version: int = 1
-    prompt: str | None = None
-    aspect_ratio: str | None = None
-    image_size: str | None = None
-    max_in_flight: int = 64
-    rpm: float | None = None
-    budget: float | None = None
-    attempts: int = 3
-    timeout: float = 300.0
-    limit: int | None = None
-    repeat: int = 1
-    reuse: bool = False
-    allow_outside: bool = False
-    allow_private_urls: bool = False
     shard_rows: int = SHARD_ROWS
     uploaded: bool = False
     note: str | None = None
