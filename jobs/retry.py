@@ -16,7 +16,6 @@ from jobs.notifying import hook
 from jobs.run import Running
 from jobs.standing import registry, spec_of, standings, the_job
 from pipeline.errors import JobError, UsageError
-from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import limits_of
 from pipeline.job.registry import JobEntry, last_status
@@ -49,7 +48,6 @@ def retry(
             f"--reason {reason!r} contains no reason: leave it out to retry every row that is not done"
         )
     again = RetryRequest(reasons=reasons, prompt=prompt, confirm_above=None if yes else confirm_above)
-    share_one_heap()
     with viewing(json=json) as view:
         return asyncio.run(_retry(job, again, view))
 

@@ -24,7 +24,6 @@ from pipeline.engine.traces import tracing
 from pipeline.errors import KeyMissing
 from pipeline.gemini.access import Access, access
 from pipeline.gemini.client import Client
-from pipeline.heap import share_one_heap
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import limited, limits_asked, limits_of
 from pipeline.job.runlock import run_lock
@@ -48,7 +47,6 @@ REFUSED = "not confirmed: run again with --yes, or set a --budget"
 
 def run(*, json: bool, **values: Any) -> int:
     """Do the whole job in this process; its exit code."""
-    share_one_heap()
     with viewing(json=json) as view:
         return asyncio.run(_run(asked_for(values), view))
 

@@ -22,7 +22,6 @@ from pipeline.concurrency import cancel_and_wait
 from pipeline.engine.traces import tracing
 from pipeline.errors import BrokerError
 from pipeline.gemini.access import access
-from pipeline.heap import share_one_heap
 from pipeline.notify.command import words_of
 from pipeline.notify.settings import secret_key
 from pipeline.ports import Observer
@@ -78,7 +77,6 @@ def main(
         KeyMissing: there is no API key.
         UsageError: a setting cannot be meant.
     """
-    share_one_heap()
     keys = access()
     settings = Settings(
         redis_url=redis_url,

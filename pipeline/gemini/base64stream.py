@@ -106,7 +106,7 @@ class Base64Stream:
     def _keep(self, made: bytes) -> None:
         """In pieces that are joined at the end: a buffer that grows in the heap is copied whole, again and again.
 
-        One that is large lies outside the heap (:mod:`pipeline.heap`) and grows at no cost; its pieces would leave
+        One that is large has, as a rule, a mapping of its own that grows without being copied; its pieces would leave
         holes in the heap.
         """
         self._length += len(made)

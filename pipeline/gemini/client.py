@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 #: Answers that are read, verified and stored at the same time in one process; the others stay in their sockets.
-ANSWERS = 12
+ANSWERS = 10
 #: Requests that are sent at the same time: each holds half a megabyte, and the line is full long before. The wait
 #: for it is before the connection, under no deadline.
 SENDING = 32
