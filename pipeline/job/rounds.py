@@ -113,7 +113,7 @@ def _code(record: Record) -> str:
 def _reworded(edit: Edit, prompt: str | None) -> Edit:
     if prompt is None:
         return edit
-    cells = {**edit.extra, "id": edit.id, "image": ", ".join(edit.images)}
+    cells = {**edit.extra, "id": edit.id, "image": [*edit.images]}
     try:
         return msgspec.structs.replace(edit, prompt=template.fill(prompt, cells))
     except template.TemplateError as error:

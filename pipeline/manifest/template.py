@@ -1,4 +1,8 @@
-"""``{column}`` in prompts; ``{{`` and ``}}`` are braces. Filled in once: braces in a value mean nothing."""
+"""``{column}`` in prompts; ``{{`` and ``}}`` are braces. Filled in once: braces in a value mean nothing.
+
+A picture's URL is filled in as records hold it, without passwords and signatures: a prompt goes to the API, and into
+records and reports, which are handed on.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,12 @@ from typing import Any
 
 import msgspec
 
+from pipeline.urls.addresses import traceable
+
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _BRACES = "write {{ and }} for literal braces"
+#: Columns that name pictures.
+_PICTURES = frozenset({"image", "images"})
 
 
 class TemplateError(ValueError):
@@ -44,7 +52,9 @@ def _filled(token: re.Match[str], cells: Mapping[str, Any]) -> str:
     _refuse_stray(token)
     if token[1] is None:
         return token[0][0]
-    return _shown(_value(token[1].strip(), cells))
+    name = token[1].strip()
+    value = _value(name, cells)
+    return _shown(_traceable(value) if name.casefold() in _PICTURES else value)
 
 
 def _refuse_stray(token: re.Match[str]) -> None:
@@ -65,6 +75,13 @@ def _value(name: str, cells: Mapping[str, Any]) -> Any:
     columns = ", ".join(column[:40] for column in list(cells)[:12] if column != "prompt")
     message = f"the prompt names {{{name[:40]}}}, which is not a column of this row (available: {columns})"
     raise TemplateError("unknown_column", f"{message}; correct the name, or {_BRACES}.")
+
+
+def _traceable(value: Any) -> Any:
+    """*value* of a column of pictures, each as records name it."""
+    if isinstance(value, str):
+        return "|".join(map(traceable, value.split("|")))
+    return [_traceable(item) for item in value] if isinstance(value, list) else value
 
 
 def _shown(value: Any) -> str:

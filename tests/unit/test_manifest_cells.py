@@ -160,6 +160,34 @@ def test_templates(text, filled):
 
 
 @pytest.mark.parametrize(
+    ("pictures", "filled"),
+    [
+        ({"image": "photos/a b.png"}, "photos/a b.png"),
+        ({"Image": "https://anna:geheim@x.com/a.png?sku=7"}, "https://x.com/a.png?sku=7"),
+        (
+            {"image": "https://x.com/a.png?X-Amz-Signature=0a1b2c3d4e5f6"},
+            "https://x.com/a.png?X-Amz-Signature=[hidden]",
+        ),
+    ],
+)
+def test_a_picture_is_named_in_a_prompt_without_what_lets_somebody_in(pictures, filled):
+    assert template.fill("as in {image}", pictures) == f"as in {filled}"
+
+
+@pytest.mark.parametrize(
+    "several",
+    [
+        "https://a:secret@x/1.png|https://x/2.png?sig=secret|3.png",
+        ["https://a:secret@x/1.png", "https://x/2.png?sig=secret", "3.png"],
+    ],
+)
+def test_of_several_pictures_each_is_named_without_it(several):
+    filled = template.fill("{images}", {"images": several})
+    assert "secret" not in filled
+    assert ("1.png" in filled, "2.png?sig=[hidden]" in filled, "3.png" in filled) == (True, True, True)
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("{", "stray_brace"),
