@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections import deque
 from collections.abc import AsyncIterator
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -18,11 +16,9 @@ from jobs.words import printable
 from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.results import records_in
+from pipeline.job.totals import over_shards
 from pipeline.record import Outcome, Record
 from pipeline.report import write_csv
-
-#: Shards that are read ahead: enough to hide the way to an object store.
-_AHEAD = 16
 
 
 class _Ended(msgspec.Struct):
@@ -72,20 +68,10 @@ async def _folder_of(job: str) -> JobFolder:
 
 
 async def _settled(folder: JobFolder, outcome: Outcome | None) -> AsyncIterator[list[bytes]]:
-    """The lines of one shard after another, in the manifest's order; a few shards are read ahead."""
-    shards = iter(range(1, await folder.plans.count() + 1))
-    reading = deque(
-        asyncio.ensure_future(folder.shards.settled_lines(shard)) for shard in islice(shards, _AHEAD)
-    )
-    try:
-        while reading:
-            lines = (await reading.popleft()).splitlines(keepends=True)
-            if (shard := next(shards, None)) is not None:
-                reading.append(asyncio.ensure_future(folder.shards.settled_lines(shard)))
-            yield [line for line in lines if outcome is None or _ended.decode(line).outcome is outcome]
-    finally:
-        for task in reading:
-            task.cancel()
+    """The lines of one shard after another, in the manifest's order."""
+    async for settled in over_shards(await folder.plans.count(), folder.shards.settled_lines):
+        lines = settled.splitlines(keepends=True)
+        yield [line for line in lines if outcome is None or _ended.decode(line).outcome is outcome]
 
 
 def _for_people(record: Record) -> bytes:

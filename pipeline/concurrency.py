@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,6 +26,25 @@ async def bounded_map(work: Callable[[T], Awaitable[R]], items: Iterable[T], lim
             return await work(item)
 
     return await asyncio.gather(*map(one, items))
+
+
+async def ordered_map(work: Callable[[T], Awaitable[R]], items: Iterable[T], ahead: int) -> AsyncIterator[R]:
+    """The result of *work* on each of *items*, one by one and in their order.
+
+    At most *ahead* of them are worked on, or wait for those before them, at a time. Raises what *work* raises.
+    """
+    under_way: deque[asyncio.Future[R]] = deque()
+    try:
+        for item in items:
+            under_way.append(asyncio.ensure_future(work(item)))
+            if len(under_way) == ahead:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for future in under_way:
+            future.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:

@@ -26,6 +26,7 @@ from jobs.schedule.slots import Begun, Ended, Picked
 from pipeline.errors import InvalidInput, StoreError
 from pipeline.job.folder import SPOOLED_MANIFEST, JobFolder
 from pipeline.job.spec import Spec
+from pipeline.job.totals import over_shards
 from pipeline.manifest import Chosen, open_pictures
 from pipeline.record import InputPicture, Outcome
 from pipeline.roots import Roots, locate_picture
@@ -189,8 +190,7 @@ async def _fold(memory: Memory, run: Begun, how: str) -> None:
         return
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     await folder.rounds.refresh()
-    for shard in range(1, planned.shards + 1):
-        lines = await folder.shards.settled_lines(shard)
+    async for lines in over_shards(planned.shards, folder.shards.settled_lines):
         await asyncio.to_thread(_count, tallies, lines, spec.repeat)
     for number, picture in enumerate(msgspec.json.Decoder(Chosen).decode_lines(data)):
         if number not in tallies and spec.limit is not None and number >= spec.limit:

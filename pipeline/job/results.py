@@ -13,6 +13,7 @@ from pipeline.failpoints import COLLECTED_STEP, failpoint
 from pipeline.job.folder import JobFolder
 from pipeline.job.inputs import bucket_inputs, roots_of, uploaded_name
 from pipeline.job.spec import Spec
+from pipeline.job.totals import over_shards
 from pipeline.record import Record
 from pipeline.report import local_inputs, write_csv, write_html
 from pipeline.status import Status
@@ -87,8 +88,8 @@ def records_in(lines: Path) -> Iterator[Record]:
 
 async def _collect(folder: JobFolder, shards: int, lines: Path) -> None:
     with lines.open("wb") as file:
-        for shard in range(1, shards + 1):
-            file.write(await folder.shards.settled_lines(shard))
+        async for settled in over_shards(shards, folder.shards.settled_lines):
+            file.write(settled)
 
 
 def _write_table(lines: Path, table: Path) -> None:

@@ -1,26 +1,23 @@
-"""What the shards of a job come to: looked at some together, so that a store's latency is paid once for many."""
+"""The shards of a job, one after another; some are read ahead, so that a store's latency is paid once for many."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from pipeline.concurrency import bounded_map
+from pipeline.concurrency import ordered_map
 from pipeline.job.folder import JobFolder
 from pipeline.status import Totals
 
 T = TypeVar("T")
 
-#: Shards that are looked at together, and that are held until they are handed on in order.
-_TOGETHER, _BATCH = 32, 1000
+#: Shards that are read ahead.
+_AHEAD = 32
 
 
-async def over_shards(shards: int, look: Callable[[int], Awaitable[T]]) -> AsyncIterator[T]:
-    """What *look* says of each of the first *shards* shards, in order."""
-    for first in range(1, shards + 1, _BATCH):
-        batch = range(first, min(first + _BATCH, shards + 1))
-        for found in await bounded_map(look, batch, _TOGETHER):
-            yield found
+def over_shards(shards: int, read: Callable[[int], Awaitable[T]]) -> AsyncIterator[T]:
+    """What *read* returns for each of the first *shards* shards, in order."""
+    return ordered_map(read, range(1, shards + 1), _AHEAD)
 
 
 async def exact_totals(folder: JobFolder, shards: int) -> Totals:
