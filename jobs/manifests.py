@@ -54,7 +54,7 @@ async def keep_spooled(scratch: Path, folder: JobFolder) -> None:
     if await folder.store.get(SPOOLED_MANIFEST, 1) is None:
         copy = scratch / "manifest.copy"
         await asyncio.to_thread(shutil.copyfile, scratch / _SPOOL, copy)
-        await folder.store.put_file(SPOOLED_MANIFEST, copy)
+        await folder.store.put_file(SPOOLED_MANIFEST, copy, private=True)
 
 
 def roots_below(root: Path | str, asked: JobOptions) -> Roots:

@@ -49,7 +49,7 @@ class ScheduleBook:
     async def put(self, schedule: Schedule) -> bool:
         """Add a version; false when somebody else has added it first."""
         path = f"{_at(schedule.name)}/versions/{schedule.version:06d}"
-        return await self.store.put_new(path, _encode(schedule))
+        return await self.store.put_new(path, _encode(schedule), private=True)
 
     async def claim(self, name: str, claim: SlotClaim) -> bool:
         """Take a slot; false when somebody else has it."""

@@ -189,7 +189,8 @@ class _Making:
         elif not picked.chosen:
             return picked, None
         else:
-            await self.folder.store.put_new(SPOOLED_MANIFEST, await asyncio.to_thread(selection.read_bytes))
+            chosen = await asyncio.to_thread(selection.read_bytes)
+            await self.folder.store.put_new(SPOOLED_MANIFEST, chosen, private=True)
         manifest = open_selection(
             asked.manifest, selection, prompt=asked.prompt, limit=asked.limit, repeat=asked.repeat
         )

@@ -37,7 +37,7 @@ class PlanFiles:
             JobError: other rows are planned for it.
         """
         path, plan = _path(shard, 1), _encoded(edits)
-        if not await self._store.put_new(path, plan) and await self._store.get(path) != plan:
+        if not await self._store.put_new(path, plan, private=True) and await self._store.get(path) != plan:
             raise JobError(
                 f"{self._store.url}: another process has planned shard {shard} with other rows; make sure that only "
                 "one works on this job, and run the same command again"
@@ -47,7 +47,7 @@ class PlanFiles:
     async def add_to_round(self, number: int, plans: dict[int, list[Edit]]) -> None:
         """Write the rows, by shard, that are to be settled again in round *number*, which is opened afterwards."""
         for shard, edits in plans.items():
-            await self._store.put(_path(shard, number), _encoded(edits))
+            await self._store.put(_path(shard, number), _encoded(edits), private=True)
 
     async def count(self) -> int:
         """How many shards have a plan, without a gap from the first."""

@@ -122,7 +122,7 @@ async def store_settings(folder: JobFolder, notify: NotifySettings) -> None:
     if notify == NotifySettings():
         await folder.store.delete([_FILE])
     else:
-        await folder.store.put(_FILE, msgspec.json.encode(notify))
+        await folder.store.put(_FILE, msgspec.json.encode(notify), private=True)
 
 
 async def stored_settings(folder: JobFolder) -> NotifySettings:

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,14 +34,14 @@ class DiskStore:
     def anchor(self, path: str) -> None:
         self._anchor = self._root / path
 
-    async def put_new(self, path: str, data: Bytes) -> bool:
-        return await asyncio.to_thread(self._put_new, path, data)
+    async def put_new(self, path: str, data: Bytes, *, private: bool = False) -> bool:
+        return await asyncio.to_thread(self._put_new, path, data, private=private)
 
-    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:
-        await asyncio.to_thread(self._put, path, data, durable=durable)
+    async def put(self, path: str, data: Bytes, *, durable: bool = True, private: bool = False) -> None:
+        await asyncio.to_thread(self._put, path, data, durable=durable, private=private)
 
-    async def put_file(self, path: str, source: Path) -> None:
-        await asyncio.to_thread(self._put_file, path, source)
+    async def put_file(self, path: str, source: Path, *, private: bool = False) -> None:
+        await asyncio.to_thread(self._put_file, path, source, private=private)
 
     async def get(self, path: str, size: int | None = None) -> bytes | None:
         return await asyncio.to_thread(self._get, path, size)
@@ -51,10 +52,10 @@ class DiskStore:
     async def delete(self, paths: list[str], *, durable: bool = False) -> None:
         await asyncio.to_thread(self._delete, paths, durable=durable)
 
-    def _put_new(self, path: str, data: Bytes) -> bool:
+    def _put_new(self, path: str, data: Bytes, *, private: bool) -> bool:
         target = self._root / path
         with self._written_to(target):
-            temporary = self._written(data)
+            temporary = self._written(data, private=private)
             try:
                 self._make_folder(target.parent)
                 os.link(temporary, target)
@@ -65,21 +66,23 @@ class DiskStore:
             _sync_folder(target.parent)
         return True
 
-    def _put(self, path: str, data: Bytes, *, durable: bool) -> None:
+    def _put(self, path: str, data: Bytes, *, durable: bool, private: bool) -> None:
         target = self._root / path
         with self._written_to(target):
-            temporary = self._written(data, durable=durable)
+            temporary = self._written(data, durable=durable, private=private)
             self._make_folder(target.parent)
             temporary.replace(target)
             if durable:
                 _sync_folder(target.parent)
 
-    def _put_file(self, path: str, source: Path) -> None:
+    def _put_file(self, path: str, source: Path, *, private: bool) -> None:
         target = self._root / path
         with self._written_to(target):
             temporary = self._temporary()
             # From another file system the bytes are copied first: the last step is a rename all the same.
             shutil.move(source, temporary)
+            if private:
+                _close_to_readers(temporary)
             _sync_file(temporary)
             self._make_folder(target.parent)
             temporary.replace(target)
@@ -137,10 +140,12 @@ class DiskStore:
         if self._anchor is not None and not self._anchor.exists():
             raise _Adrift(str(self._anchor))
 
-    def _written(self, data: Bytes, *, durable: bool = True) -> Path:
+    def _written(self, data: Bytes, *, durable: bool = True, private: bool = False) -> Path:
         temporary = self._temporary()
         try:
             with open(temporary, "xb", buffering=0) as file:
+                if private:
+                    _close_to_readers(file.fileno())
                 directio.write(file.fileno(), memoryview(data))
                 if durable:
                     os.fsync(file.fileno())
@@ -183,6 +188,17 @@ _MENDS = {
     errno.ENOLCK: "the file system must have locks: choose another folder with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",
 }
+
+
+def _close_to_readers(file: int | Path) -> None:
+    """Let only those read *file* who may write it.
+
+    So the umask, or an ACL, says with whom a store is shared: a worker under another user must write there, too.
+    """
+    mode = stat.S_IMODE(os.stat(file).st_mode)
+    # A file system that knows no such rights keeps none.
+    with contextlib.suppress(OSError):
+        os.chmod(file, mode & (0o222 | (mode & 0o222) << 1))
 
 
 def _sync_file(path: Path) -> None:

@@ -78,7 +78,7 @@ class ObjectStore:
     def anchor(self, path: str) -> None:
         """A bucket is there, or it answers with an error."""
 
-    async def put_new(self, path: str, data: Bytes) -> bool:
+    async def put_new(self, path: str, data: Bytes, *, private: bool = False) -> bool:  # noqa: ARG002
         body = bytes(data)
         tries = AsyncRetrying(
             stop=stop_after_attempt(_TRIES),
@@ -116,11 +116,18 @@ class ObjectStore:
         self._in_doubt.discard(path)
         return doubtful and there == body
 
-    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - it always is
+    async def put(
+        self,
+        path: str,
+        data: Bytes,
+        *,
+        durable: bool = True,  # noqa: ARG002 - it always is
+        private: bool = False,  # noqa: ARG002
+    ) -> None:
         with self._sentences("write", path):
             await obstore.put_async(self._objects, path, bytes(data), attributes=_attributes(path))
 
-    async def put_file(self, path: str, source: Path) -> None:
+    async def put_file(self, path: str, source: Path, *, private: bool = False) -> None:  # noqa: ARG002
         with self._sentences("write", path):
             await obstore.put_async(self._objects, path, source, attributes=_attributes(path))
         await asyncio.to_thread(source.unlink)

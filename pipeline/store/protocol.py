@@ -9,7 +9,11 @@ Bytes = bytes | bytearray | memoryview
 
 
 class Store(Protocol):
-    """What the rest of the program needs of a store. Every method raises :class:`StoreError`."""
+    """What the rest of the program needs of a store. Every method raises :class:`StoreError`.
+
+    What is put *private* is, on a disk, for those alone who may write there: plans and settings may hold passwords.
+    In a bucket the bucket's own rules say who reads it.
+    """
 
     url: str
     #: The root as a folder of this machine; ``None`` for an object store.
@@ -19,18 +23,18 @@ class Store(Protocol):
         """From now on fail where the file *path* is not: a disk that was unmounted leaves an empty folder behind."""
         ...
 
-    async def put_new(self, path: str, data: Bytes) -> bool:
+    async def put_new(self, path: str, data: Bytes, *, private: bool = False) -> bool:
         """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
         ...
 
-    async def put(self, path: str, data: Bytes, *, durable: bool = True) -> None:
+    async def put(self, path: str, data: Bytes, *, durable: bool = True, private: bool = False) -> None:
         """Create or replace *path*; a reader sees the old bytes or the new, never a mixture.
 
         What is not *durable* may be gone, or empty, after a loss of power.
         """
         ...
 
-    async def put_file(self, path: str, source: Path) -> None:
+    async def put_file(self, path: str, source: Path, *, private: bool = False) -> None:
         """Create or replace *path* with a local file, which is used up; for what is too big for memory."""
         ...
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import stat
 
 import pytest
 
@@ -125,6 +127,25 @@ async def test_put_file_uses_the_file_up(store, tmp_path):
     await store.put_file("a", source)
     assert await store.get("a") == b"large"
     assert not source.exists()
+
+
+@pytest.mark.parametrize(
+    ("umask", "mode"), [(0o022, "-rw-------"), (0o002, "-rw-rw----"), (0o000, "-rw-rw-rw-")]
+)
+async def test_what_is_private_is_for_those_who_may_write_it(tmp_path, umask, mode):
+    store = DiskStore(tmp_path / "store")
+    (tmp_path / "source").write_bytes(b"c")
+    (tmp_path / "source").chmod(0o666 & ~umask)
+    before = os.umask(umask)
+    try:
+        await store.put_new("a", b"a", private=True)
+        await store.put("b", b"b", private=True)
+        await store.put_file("c", tmp_path / "source", private=True)
+        await store.put("d", b"d")
+    finally:
+        os.umask(before)
+    modes = [stat.filemode((tmp_path / "store" / name).stat().st_mode) for name in "abcd"]
+    assert modes == [mode, mode, mode, stat.filemode(stat.S_IFREG | 0o666 & ~umask)]
 
 
 @pytest.mark.parametrize("name", ["a b", "ä", "100%25", "x~row2"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import stat
 import sys
 
 import pytest
@@ -53,6 +54,31 @@ def test_a_webhook_is_told_once_signed_although_it_fails_first(signed):
     assert TOKEN not in done.stderr + done.stdout
     assert leaks(signed) == ["notify"]
     assert [(event["event"], event["faults"]) for event in told(signed)] == [("finished", [])]
+
+
+def test_what_may_let_somebody_in_is_for_those_alone_who_work_on_the_job(shop):
+    """A webhook, and a picture's URL that cannot be read: in plans, and in standard input, which is kept."""
+    row = json.dumps(
+        {"image": f"http://a:{TOKEN}@127.0.0.1:9/{TOKEN}?sig={TOKEN}", "prompt": "as in {image}"}
+    )
+    with receiving() as receiver:
+        url = receiver.url
+        done = shop.retouch(
+            *("run", "-", "--out", "out", "--allow-private-urls", "--notify", url, "--notify-private"),
+            stdin=row.replace(f"/{TOKEN}", "/a.png"),
+        )
+        (shop.folder / "photos").mkdir()
+        options = ("photos", "--prompt", "p", "--notify", url, "--notify-private")
+        added = shop.retouch("schedule", "add", "nightly", "--every", "1d", "--", *options)
+
+    assert (done.returncode, added.returncode) == (1, 0), done.stderr + added.stderr
+    holding = [
+        path for path in shop.folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()
+    ]
+    assert sorted(path.name for path in holding) == ["000001", "manifest.jsonl", "notify", "plan"]
+    assert {stat.filemode(path.stat().st_mode) for path in holding} == {"-rw-------"}
+    assert (shop.out / "report.html").stat().st_mode & stat.S_IROTH
+    assert TOKEN not in done.stderr + done.stdout
 
 
 def test_a_halt_and_going_on_after_it_are_told(shop, emulator):

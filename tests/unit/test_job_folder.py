@@ -328,13 +328,13 @@ class Gated(DiskStore):
         self.begun: list[str] = []
         self.made = asyncio.Semaphore(0)
 
-    async def put_new(self, path: str, data: Bytes) -> bool:
+    async def put_new(self, path: str, data: Bytes, *, private: bool = False) -> bool:
         self.begun.append(path)
         if path == self.late:
             await self.gate.wait()
             if self.fault:
                 raise self.fault
-        made = await super().put_new(path, data)
+        made = await super().put_new(path, data, private=private)
         self.made.release()
         return made
 
