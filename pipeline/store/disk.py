@@ -145,7 +145,7 @@ class DiskStore:
         try:
             with open(temporary, "xb", buffering=0) as file:
                 if private:
-                    _close_to_readers(file.fileno())
+                    _close_to_readers(temporary)
                 directio.write(file.fileno(), memoryview(data))
                 if durable:
                     os.fsync(file.fileno())
@@ -190,15 +190,15 @@ _MENDS = {
 }
 
 
-def _close_to_readers(file: int | Path) -> None:
+def _close_to_readers(file: Path) -> None:
     """Let only those read *file* who may write it.
 
     So the umask, or an ACL, says with whom a store is shared: a worker under another user must write there, too.
     """
-    mode = stat.S_IMODE(os.stat(file).st_mode)
+    mode = stat.S_IMODE(file.stat().st_mode)
     # A file system that knows no such rights keeps none.
     with contextlib.suppress(OSError):
-        os.chmod(file, mode & (0o222 | (mode & 0o222) << 1))
+        file.chmod(mode & (0o222 | (mode & 0o222) << 1))
 
 
 def _sync_file(path: Path) -> None:
