@@ -15,10 +15,11 @@ import httpx
 
 from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.answer import Answer, Failure, FailureKind
-from pipeline.gemini.exchange import BROKEN, Deadlines, Exchange, close, kind_of, said
+from pipeline.gemini.exchange import Deadlines, Exchange, answer_of, close
 from pipeline.gemini.inline import INLINE_BYTES, by_file
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.transport import proxy_credentials, room_for, transport
+from pipeline.gemini.transport_errors import TRANSPORT_ERRORS, error_text, failure_kind
 from pipeline.gemini.upload import Stretch, Upload, check
 
 if TYPE_CHECKING:
@@ -163,6 +164,10 @@ class Client:
         """What the API says of *path*, such as ``/v1beta/models/<id>``, read whole; costs nothing."""
         return await self.send("GET", path, timeout=timeout)
 
+    def answer(self, response: httpx.Response) -> Answer:
+        """The answer in *response* of :meth:`get` or :meth:`send`, without the key."""
+        return answer_of(response, self._key)
+
     async def send(
         self,
         method: str,
@@ -195,10 +200,10 @@ class Client:
                 response = await self._http.send(request)
         except TimeoutError:
             return Failure(kind=FailureKind.TIMEOUT, detail=f"no answer within {timeout:g} s")
-        except BROKEN as error:
+        except TRANSPORT_ERRORS as error:
             if isinstance(body, Stretch) and body.fault is not None:
                 raise body.fault from None
-            return Failure(kind=kind_of(error), detail=said(error, self._key))
+            return Failure(kind=failure_kind(error), detail=error_text(error, self._key))
         if isinstance(body, Stretch) and response.is_success:
             self.last_piece = time.monotonic()
         return response

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 
-import httpx
 import msgspec
 
-from pipeline.gemini.answer import Answer, Failure
+from pipeline.gemini.answer import Failure
 from pipeline.gemini.client import Client
 from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.verdict import judge
-from pipeline.gemini.wire import parse
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,26 +36,15 @@ async def describe(client: Client, model: str, seconds: float) -> Description:
     if isinstance(response, Failure):
         return Description(refused=judge(response))
     date = _date(response.headers.get("date"))
+    judged = judge(client.answer(response))
     if not response.is_success:
-        return Description(refused=judge(_answer(response)), date=date)
+        return Description(refused=judged, date=date)
     try:
         described = msgspec.json.decode(response.content, type=_Model)
     except (msgspec.DecodeError, UnicodeDecodeError):
         detail = "what answers is not the API: its description of the model is not the expected JSON"
-        return Description(
-            refused=msgspec.structs.replace(judge(_answer(response)), detail=detail), date=date
-        )
+        return Description(refused=msgspec.structs.replace(judged, detail=detail), date=date)
     return Description(methods=described.methods, date=date)
-
-
-def _answer(response: httpx.Response) -> Answer:
-    body = response.content
-    return Answer(
-        status=response.status_code,
-        reply=parse(body),
-        html=body.lstrip()[:1] == b"<",
-        retry_after=response.headers.get("retry-after"),
-    )
 
 
 def _date(header: str | None) -> float | None:

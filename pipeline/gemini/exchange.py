@@ -1,29 +1,24 @@
-"""One exchange on the wire: where it stands in time, and what is known of it when it breaks."""
+"""One request and its answer on the wire: its deadlines, and what is known when it breaks off."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing, suppress
-from typing import Any, cast
+from typing import cast
 
-import aiohttp
 import httpx
 import msgspec
 
 from pipeline.gemini.answer import Answer, Failure, FailureKind
-from pipeline.gemini.redact import hidden, redacted
+from pipeline.gemini.conceal import concealed
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.scan import Scanner
+from pipeline.gemini.transport_errors import TRANSPORT_ERRORS, error_text, failure_kind
 from pipeline.gemini.upload import Upload
-from pipeline.gemini.wire import Reply, parse
-
-# What breaks on the wire. The class of an error says nothing of what was sent: the transport reports a connection
-# lost after the body as a failure to connect. Only :class:`Upload` knows.
-BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+from pipeline.gemini.wire import parse
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,17 +33,6 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     total: float
     connect: float
     idle: float
-
-
-# What the transport's texts say in a way that no person could use.
-_PLAIN: dict[type[BaseException], str] = {
-    aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
-    aiohttp.ClientPayloadError: "the answer ended before it was complete",
-    aiohttp.http_exceptions.ContentLengthError: "the answer is shorter than it announced",
-    aiohttp.http_exceptions.TransferEncodingError: "the answer ended before it was complete",
-    aiohttp.http_exceptions.BadStatusLine: "the answer is not HTTP",
-    aiohttp.http_exceptions.BadHttpMessage: "the answer is not HTTP",
-}
 
 
 class Exchange:
@@ -99,10 +83,10 @@ class Exchange:
                 f"answer within {self._deadlines.total:g} s" if self.upload.begun else "connection in time"
             )
             return self._failure(FailureKind.TIMEOUT, f"no {awaited}")
-        except BROKEN as error:
+        except TRANSPORT_ERRORS as error:
             if self.upload.fault is not None:
                 raise self.upload.fault from None
-            return self._failure(kind_of(error), said(error, self._key))
+            return self._failure(failure_kind(error), error_text(error, self._key))
         finally:
             self._connecting = None
         self._waited, self._came = self._clock() - self._started, time.time()
@@ -120,8 +104,10 @@ class Exchange:
             broken = self._failure(
                 FailureKind.TIMEOUT, f"the answer did not end within {self._deadlines.total:g} s"
             )
-        except BROKEN as error:
-            broken = self._failure(FailureKind.NETWORK, f"the answer was cut off: {said(error, self._key)}")
+        except TRANSPORT_ERRORS as error:
+            broken = self._failure(
+                FailureKind.NETWORK, f"the answer was cut off: {error_text(error, self._key)}"
+            )
         if broken is not None and response.is_success:
             # An answer that begins says that the request arrived, whatever our side of it had handed over.
             return msgspec.structs.replace(broken, sent=True, status=response.status_code)
@@ -169,55 +155,16 @@ class Exchange:
         )
 
 
-def kind_of(error: Exception) -> FailureKind:
-    """Why no answer came, by what broke."""
-    return FailureKind.UNTRUSTED if _untrusted(error) else FailureKind.NETWORK
-
-
-def said(error: Exception, key: str) -> str:
-    """What *error* tells, by the first in its chain: the transport's own classes mislead. *key* is hidden."""
-    first = _first(error)
-    plain = next((text for kind, text in _PLAIN.items() if isinstance(first, kind)), None)
-    return plain or redacted(f"{type(first).__name__}: {first}", key)
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first error of the chain that ended in *error*."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def _untrusted(error: BaseException) -> bool:
-    return isinstance(_first(error), ssl.SSLCertVerificationError)
-
-
-def concealed(reply: Reply, key: str) -> Reply:
-    """*reply* without the *key*, however the answer had spelt it: escapes are gone once it was read."""
-    raw = msgspec.to_builtins(reply)
-    said = [
-        part
-        for candidate in raw["candidates"]
-        for part in (candidate["content"] or {"parts": ()})["parts"]
-        if part["text"] and not part["thought"]
-    ]
-    together = "".join(part["text"] for part in said)
-    if (kept := hidden(together, key)) != together:
-        for part in said:
-            part["text"] = None
-        said[0]["text"] = kept
-    return msgspec.convert(_without(raw, key), Reply)
-
-
-def _without(value: Any, key: str) -> Any:
-    """*value*, made of dicts and lists, with every text without *key*."""
-    if isinstance(value, str):
-        return hidden(value, key)
-    if isinstance(value, dict):
-        return {name: _without(each, key) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without(each, key) for each in value]
-    return value
+def answer_of(response: httpx.Response, key: str) -> Answer:
+    """The answer in *response*, which is small and was read whole; *key* is hidden."""
+    reply = parse(response.content)
+    return Answer(
+        status=response.status_code,
+        reply=concealed(reply, key) if reply else None,
+        html=response.content.lstrip()[:1] == b"<",
+        retry_after=response.headers.get("retry-after"),
+        at=time.time(),
+    )
 
 
 def _nothing() -> None:
@@ -226,5 +173,5 @@ def _nothing() -> None:
 
 async def close(response: httpx.Response) -> None:
     """Give the connection back, or close it if the answer was not read to its end."""
-    with suppress(*BROKEN):
+    with suppress(*TRANSPORT_ERRORS):
         await response.aclose()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ import msgspec
 from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_exponential
 
 from pipeline.attempt import Verdict
-from pipeline.gemini.answer import Answer, Failure
-from pipeline.gemini.exchange import concealed
+from pipeline.gemini.answer import Failure
+from pipeline.gemini.exchange import answer_of
 from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.redact import redacted
 from pipeline.gemini.upload import Stretch
 from pipeline.gemini.verdict import file_gone, judge
-from pipeline.gemini.wire import loads, parse, read
+from pipeline.gemini.wire import loads, read
 from pipeline.models import fault_of_id
 from pipeline.picture import SentPicture
 
@@ -231,18 +230,8 @@ class FileApi:
         raise Refused(self._judged(reply, (about,) if about else ()))
 
     def _judged(self, reply: httpx.Response | Failure, names: tuple[str, ...]) -> Judgement:
-        if isinstance(reply, Failure):
-            judged = judge(reply)
-        else:
-            said = parse(reply.content)
-            answer = Answer(
-                status=reply.status_code,
-                reply=concealed(said, self._key) if said else None,
-                html=reply.content.lstrip()[:1] == b"<",
-                retry_after=reply.headers.get("retry-after"),
-                at=time.time(),
-            )
-            judged = file_gone(judge(answer), names)
+        answer = reply if isinstance(reply, Failure) else answer_of(reply, self._key)
+        judged = file_gone(judge(answer), names)
         if judged.verdict is Verdict.NOT_FOUND:
             # No model is meant: nothing answers there, as behind a gateway that knows nothing of files.
             judged = msgspec.structs.replace(judged, verdict=Verdict.INVALID_REQUEST, scope=Scope.ROW)

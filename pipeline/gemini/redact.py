@@ -1,4 +1,4 @@
-"""Text of others made fit for logs and records: one line, short, and without anything that looks like a key."""
+"""Makes text from outside fit for logs and records: one short line without anything that looks like a key."""
 
 from __future__ import annotations
 
@@ -23,20 +23,28 @@ _SECRETS = re.compile(
 
 
 def hidden(text: str, secret: str) -> str:
-    """*text* without *secret*, in whatever case, in base64, quoted for a URL, or begun where the text was cut off.
+    """*text* without *secret*: in any case, in base64, quoted for a URL, or only begun where *text* was cut off.
 
-    A secret shorter than any key (a stand-in for the emulator) would be found in words, and is let be.
+    A secret shorter than any real key (a stand-in for the emulator) could be part of a word, so it is not hidden.
     """
-    return _forms(secret).sub(_MASK, text) if len(secret) >= _SHORTEST else text
+    if len(secret) < _SHORTEST:
+        return text
+    whole, beginning = _patterns(secret)
+    text = whole.sub(_MASK, text)
+    for begun in beginning.finditer(text, max(0, len(text) - len(secret))):
+        rest = text[begun.start() :]
+        if re.fullmatch(re.escape(secret[: len(rest)]), rest, re.IGNORECASE):
+            return text[: begun.start()] + _MASK
+    return text
 
 
 @lru_cache(maxsize=16)
-def _forms(secret: str) -> re.Pattern[str]:
+def _patterns(secret: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """*secret* in all its forms, and every place where it may begin."""
     encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-    whole = "|".join(re.escape(form) for form in (secret, encoded, quote(secret, safe="")))
-    begun, rest = secret[:_SHORTEST], secret[_SHORTEST:]
-    cut = re.escape(begun) + "".join(f"(?:{re.escape(letter)}" for letter in rest) + ")?" * len(rest)
-    return re.compile(rf"(?:{whole})=*|{cut}\Z", re.IGNORECASE)
+    forms = "|".join(re.escape(form) for form in (secret, encoded, quote(secret, safe="")))
+    beginning = re.escape(secret[:_SHORTEST])
+    return re.compile(rf"(?:{forms})=*", re.IGNORECASE), re.compile(rf"(?={beginning})", re.IGNORECASE)
 
 
 def redacted(text: str, *secrets: str) -> str:

@@ -14,6 +14,7 @@ from pipeline.attempt import Verdict
 from pipeline.errors import InvalidInput, KeyMissing, UsageError
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.client import SENDING, Client
+from pipeline.gemini.description import describe
 from pipeline.gemini.verdict import judge
 from pipeline.picture import SentPicture
 from tests.integration.gemini.wire import (
@@ -361,6 +362,31 @@ async def test_the_key_is_in_no_text_of_the_model(large: SentPicture, texts: lis
         client.call(asking(large), timeout=20) as reply,
     ):
         assert judge(reply).text == shown
+
+
+async def test_the_key_is_not_in_what_the_api_says_of_a_model() -> None:
+    """A gateway may echo it in a refusal that `retouch doctor` shows."""
+    said = json.dumps({"error": {"code": 403, "message": f"Consumer {ODD} is suspended"}}).encode()
+    async with (
+        serving(answering(http(said, 403))) as port,
+        Client(key=ODD, base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        described = await describe(client, "m", 20)
+    assert described.refused is not None
+    assert described.refused.detail == "Consumer [hidden] is suspended"
+
+
+async def test_a_key_as_long_as_a_gateway_may_give(large: SentPicture) -> None:
+    """A signed token has thousands of characters: whole or cut off, it is hidden."""
+    token = "eyJ" + "aZ09-_." * 700
+    texts = [f"{token} is it, and so is {token[:3000]}"]
+    said = json.dumps({"candidates": [{"content": {"parts": [{"text": text} for text in texts]}}]}).encode()
+    async with (
+        serving(answering(http(said))) as port,
+        Client(key=token, base_url=f"http://127.0.0.1:{port}") as client,
+        client.call(asking(large), timeout=20) as reply,
+    ):
+        assert judge(reply).text == "[hidden] is it, and so is [hidden]"
 
 
 @pytest.mark.parametrize(
