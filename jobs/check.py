@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from jobs import output
+from jobs.confirm import in_words
 from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
 from jobs.manifests import opened_manifest
@@ -18,7 +19,7 @@ from pipeline.errors import KeyMissing, UsageError
 from pipeline.gemini.access import access
 from pipeline.manifest import Manifest
 from pipeline.price import Cost
-from pipeline.report.words import money, plural
+from pipeline.report.words import plural
 
 #: Bytes of faults that are held in memory before they go to disk: a manifest may be at fault in every row.
 _IN_MEMORY = 8 * 1024 * 1024
@@ -54,11 +55,9 @@ def estimate_lines(estimate: Estimate, asked: JobOptions) -> list[str]:
 
 
 def _cost_line(cost: Cost) -> str:
-    if cost.whole:
-        return f"about {money(cost.known_usd)}"
-    return (
-        f"at least {money(cost.known_usd)} beside calls of unknown cost" if cost.known_usd else "cost unknown"
-    )
+    if not cost.whole and not cost.known_usd:
+        return "cost unknown"
+    return in_words(cost) if cost.whole else f"{in_words(cost)} beside calls of unknown cost"
 
 
 def _for_people(survey: Survey, manifest: Manifest) -> int:

@@ -1,4 +1,4 @@
-"""The question before money is spent, which ``run``, ``submit`` and ``retry`` ask alike."""
+"""The question before money is spent: when it is asked, and how."""
 
 from __future__ import annotations
 
@@ -26,14 +26,27 @@ def confirmed(view: View, what: str, cost: Cost, above: float | None, budget: fl
     """
     if not cost.whole:
         view.say("The price of a model is not known, so the cost cannot be estimated.")
-    at_most = cost.known_usd if budget is None else min(cost.known_usd, budget)
-    if above is None or at_most <= above:
+    if not must_ask(cost, above, budget):
         return True
-    about = "about" if cost.whole else "at least"
+    at_most = _at_most(cost, budget)
     bound = f", bounded by the budget to {money(at_most)}" if at_most < cost.known_usd else ""
-    question = f"{what}, {about} {money(cost.known_usd)}{bound}. Continue?"
+    question = f"{what}, {in_words(cost)}{bound}. Continue?"
     answer = view.ask(question)
     if answer is None:
         mend = "pass --yes, raise --confirm-above, or set a --budget"
         raise UsageError(f"{question} There is no terminal to ask on: {mend}")
     return answer
+
+
+def must_ask(cost: Cost, above: float | None, budget: float | None) -> bool:
+    """Whether more than *above* may be spent on what *cost* estimates; arguments as for :func:`confirmed`."""
+    return above is not None and _at_most(cost, budget) > above
+
+
+def in_words(cost: Cost) -> str:
+    """``about $12.00``; ``at least $12.00`` where some price is not known."""
+    return f"{'about' if cost.whole else 'at least'} {money(cost.known_usd)}"
+
+
+def _at_most(cost: Cost, budget: float | None) -> float:
+    return cost.known_usd if budget is None else min(cost.known_usd, budget)

@@ -27,3 +27,8 @@ class JobOptions(EditOptions, frozen=True, kw_only=True):
     notify_failures: Bound | None = None
     notify_private: bool = False
     notify_command: str | None = None
+
+    @property
+    def ask_above(self) -> float | None:
+        """Dollars above which the user is asked; ``None``: never, since ``--yes`` has answered."""
+        return None if self.yes else self.confirm_above

@@ -68,8 +68,7 @@ async def _run(asked: JobOptions, view: View) -> int:
             await _bind(folder, spec)
             for store in (folder.store, registry):
                 remove_leftovers(store.folder)
-            confirm_above = None if asked.yes else asked.confirm_above
-            running = Running(view, job, confirm_above, asked.notify_command)
+            running = Running(view, job, asked.ask_above, asked.notify_command)
             status = await running.to_its_end(Path(scratch))
     view.close(status)
     return exit_code(status)

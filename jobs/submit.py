@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from jobs import environment, output
-from jobs.confirm import confirmed
+from jobs.confirm import confirmed, must_ask
 from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
 from jobs.live import View, viewing
@@ -70,13 +70,12 @@ def _submit(asked: JobOptions, view: View) -> Submitted:
 
 def _confirm(asked: JobOptions, manifest: Manifest, survey: Survey, view: View) -> None:
     what, cost = plural(survey.calls, "call"), survey.cost
-    above = None if asked.yes else asked.confirm_above
-    if above is not None and cost.known_usd > above:
+    if must_ask(cost, asked.ask_above, asked.budget):
         settled = asyncio.run(_settled(asked, manifest))
         if settled:
             what = f"What is left of {plural(survey.rows, 'row')}"
             cost = cost_left(cost, survey.rows, settled)
-    if not confirmed(view, what, cost, above, asked.budget):
+    if not confirmed(view, what, cost, asked.ask_above, asked.budget):
         raise UsageError("not confirmed, so nothing was queued: pass --yes, or a smaller --limit")
 
 

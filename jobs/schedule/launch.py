@@ -16,6 +16,7 @@ from typing import Self
 
 import msgspec
 
+from jobs.confirm import in_words, must_ask
 from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
 from jobs.manifests import manifest_of
@@ -38,7 +39,7 @@ from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
 from pipeline.manifest import Manifest, open_selection
 from pipeline.notify.settings import store_settings
-from pipeline.report.words import money, plural
+from pipeline.report.words import plural
 from pipeline.status import ENDED, State
 from pipeline.store import open_store, prove
 from pipeline.timestamp import utc
@@ -234,15 +235,11 @@ def _check_cost(asked: JobOptions, manifest: Manifest, name: str) -> None:
     survey = survey_of(asked, manifest)
     if tell_faults(survey, manifest, lambda line: log.debug("schedule_fault schedule=%s: %s", name, line)):
         log.warning("schedule_faults schedule=%s: %s at fault", name, plural(survey.faulty, "row"))
-    known = survey.cost.known_usd
-    at_most = known if asked.budget is None else min(known, asked.budget)
-    if asked.yes or at_most <= asked.confirm_above:
-        return
-    about = "about" if survey.cost.whole else "at least"
-    raise UsageError(
-        f"{plural(survey.calls, 'call')} for {about} {money(known)}, more than --confirm-above "
-        f"{asked.confirm_above:g}, and nobody can be asked: `retouch schedule edit {name} -- --budget USD`"
-    )
+    if must_ask(survey.cost, asked.ask_above, asked.budget):
+        raise UsageError(
+            f"{plural(survey.calls, 'call')} for {in_words(survey.cost)}, more than --confirm-above "
+            f"{asked.confirm_above:g}, and nobody can be asked: `retouch schedule edit {name} -- --budget USD`"
+        )
 
 
 class _Hold(AsyncExitStack):
