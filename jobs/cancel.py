@@ -20,8 +20,9 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import JobEntry
 from pipeline.job.runlock import run_lock
 from pipeline.job.spec import Spec
+from pipeline.ports import Wanted
 from pipeline.status import ENDED, State, Status
-from workers.submitting import announce, withdraw
+from workers.submitting import want, withdraw
 
 #: Seconds beyond a call's own timeout in which a job must have come to rest.
 _GRACE = 30.0
@@ -50,17 +51,19 @@ async def _cancel(job: str, view: View) -> Status:
         if before.status.state in ENDED:
             view.say(f"{entry.job} has already ended; there is nothing to cancel.")
             return before.status
-        wanted = msgspec.structs.replace(await folder.wanted(), state=State.CANCELLED)
-        # First what lasts, then who should know: a worker that misses the word reads the file.
-        await folder.want(wanted)
         if entry.submitted:
             return await _by_workers(entry, folder, spec, known, view)
+        await folder.want(await _cancelled(folder))
         if not before.alive:
             return await _settle_rest(folder, spec)
         after = await follow(entry, known, view, until=ENDED, seconds=spec.timeout + _GRACE)
     if after.status.state not in ENDED:
         view.say(_NOT_YET)
     return after.status
+
+
+async def _cancelled(folder: JobFolder) -> Wanted:
+    return msgspec.structs.replace(await folder.wanted(), state=State.CANCELLED)
 
 
 async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
@@ -77,7 +80,7 @@ async def _by_workers(entry: JobEntry, folder: JobFolder, spec: Spec, known: Sta
     """Tell the workers, and wait for them; when none is there, and none can come back to a shard, it is for us."""
     url, end = environment.redis_url(), time.monotonic() + spec.timeout + _GRACE
     try:
-        await announce(url, entry.job, await folder.wanted())
+        await want(url, folder, entry.job, await _cancelled(folder))
         while (standing := await known.of(entry)).status.state not in ENDED and time.monotonic() < end:
             if await withdraw(url, entry.job):
                 return await _settle_rest(folder, spec)

@@ -16,7 +16,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import JobEntry
 from pipeline.job.results import write_status
 from pipeline.status import State, Status
-from workers.submitting import announce, hand_over
+from workers.submitting import hand_over, want
 
 #: Seconds in which a process hears of it, and between two looks whether it has; a `run` looks every two.
 _PATIENCE, _LOOK = 8.0, 0.2
@@ -48,10 +48,10 @@ async def _wish(job: str, state: State, view: View) -> Status:
     folder = JobFolder.at(entry.out)
     async with standings() as known:
         before = await known.of_unfinished(entry)
-        # First what lasts, then who should know: a process that misses the word reads the file.
         wanted = msgspec.structs.replace(await folder.wanted(), state=state)
-        await folder.want(wanted)
-        if entry.submitted and not await announce(environment.redis_url(), entry.job, wanted):
+        if not entry.submitted:
+            await folder.want(wanted)
+        elif not await want(environment.redis_url(), folder, entry.job, wanted):
             await _rebuild(entry, folder, state, view)
         if not entry.submitted and not before.alive:
             view.say(f"No process is working on {entry.job}: run the command that started it to continue.")

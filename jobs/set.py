@@ -8,7 +8,7 @@ import msgspec
 
 from jobs import environment
 from jobs.live import View, viewing
-from jobs.standing import Standing, spec_of, standings, the_job
+from jobs.standing import spec_of, standings, the_job
 from pipeline.errors import UsageError
 from pipeline.job.folder import JobFolder
 from pipeline.job.limits import Limits, limited, limits_of
@@ -16,7 +16,7 @@ from pipeline.job.registry import JobEntry
 from pipeline.ports import Wanted
 from pipeline.report.words import money, plural
 from pipeline.status import State, Status
-from workers.submitting import announce
+from workers.submitting import want
 
 #: What ``none`` on the command line becomes: no limit.
 NO_LIMIT = float("inf")
@@ -49,29 +49,31 @@ async def _change(job: str, given: dict[str, float | None], view: View) -> Statu
         before = await known.of_unfinished(entry)
         there = await folder.wanted()
         limits = msgspec.structs.replace(limits_of(spec, there), **given)
-        # First what lasts, then who should know: a process that misses the word reads the file.
         wanted = limited(there, limits)
-        await folder.want(wanted)
-        await _tell(entry, before, wanted, view, more_money="budget" in given)
+        if entry.submitted:
+            # Paused by itself, that is by its budget, and not by a person or for a fault that money does not mend.
+            paused_itself = before.status.state is State.PAUSED and wanted.state is State.RUNNING
+            await _by_workers(entry, folder, wanted, view, goes_on=paused_itself and "budget" in given)
+        else:
+            await folder.want(wanted)
+            if not before.alive:
+                view.say(
+                    f"No process is working on {entry.job}: give the same options to the command that continues it."
+                )
         view.say(f"{entry.job}: {_in_words(limits)}.")
         return (await known.of(entry)).status
 
 
-async def _tell(entry: JobEntry, before: Standing, wanted: Wanted, view: View, *, more_money: bool) -> None:
-    if entry.submitted:
-        # Paused by itself, that is by its budget, and not by a person or for a fault that money does not mend.
-        goes_on = more_money and before.status.state is State.PAUSED and wanted.state is State.RUNNING
-        if not await announce(environment.redis_url(), entry.job, wanted, goes_on=goes_on):
-            view.say(
-                f"Redis does not know {entry.job}; the change is stored in {entry.out} and applies when the job "
-                "continues."
-            )
-        elif goes_on:
-            view.say(f"{entry.job} continues; it pauses again if it reaches the budget again.")
-    elif before.alive is False:
+async def _by_workers(
+    entry: JobEntry, folder: JobFolder, wanted: Wanted, view: View, *, goes_on: bool
+) -> None:
+    if not await want(environment.redis_url(), folder, entry.job, wanted, goes_on=goes_on):
         view.say(
-            f"No process is working on {entry.job}: give the same options to the command that continues it."
+            f"Redis does not know {entry.job}; the change is stored in {entry.out} and applies when the job "
+            "continues."
         )
+    elif goes_on:
+        view.say(f"{entry.job} continues; it pauses again if it reaches the budget again.")
 
 
 def _in_words(limits: Limits) -> str:

@@ -88,14 +88,26 @@ async def withdraw(redis_url: str, job: str) -> bool:
         return await Board(redis).withdraw(job)
 
 
-async def announce(redis_url: str, job: str, wanted: Wanted, *, goes_on: bool = True) -> bool:
-    """Tell the workers what ``control.json`` says already; false when they do not have the job.
+async def want(redis_url: str, folder: JobFolder, job: str, wanted: Wanted, *, goes_on: bool = True) -> bool:
+    """Write what is wanted of a submitted job to ``control.json``, then tell the workers.
 
-    *goes_on*: one that a row has stopped goes on, if that is what is wanted.
+    The file first: a worker that misses the message reads it there.
+
+    Args:
+        redis_url: where live state is.
+        folder: the job's.
+        job: its id.
+        wanted: what ``control.json`` is to say.
+        goes_on: a job that a row has stopped continues, if that is what is wanted.
+
+    Returns:
+        Whether the workers have the job.
 
     Raises:
-        BrokerError: Redis is out of reach.
+        BrokerError: Redis is out of reach; the file is written.
+        StoreError: the file cannot be written.
     """
+    await folder.want(wanted)
     async with redis_at(redis_url) as redis:
         return await Board(redis).want(job, wanted, REASONS.get(wanted.state, ""), repeated=not goes_on)
 

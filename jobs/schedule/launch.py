@@ -44,7 +44,7 @@ from pipeline.status import ENDED, State
 from pipeline.store import open_store, prove
 from pipeline.timestamp import utc
 from workers.shared.status import NO_WORKER
-from workers.submitting import announce, hand_over, status_at
+from workers.submitting import hand_over, status_at, want
 
 log = logging.getLogger("retouch.scheduler")
 
@@ -130,8 +130,7 @@ class Launcher:
         if state is State.PAUSED and reason.startswith(_BUDGET):
             # Its budget was for that run alone; what it has left is for the next.
             wanted = msgspec.structs.replace(wanted, state=State.CANCELLED)
-            await folder.want(wanted)
-            await announce(self.redis_url, last.job, wanted)
+            await want(self.redis_url, folder, last.job, wanted)
         if wanted.state is State.CANCELLED:
             return _Going(f"{last.job} is being cancelled", waits=True)
         mend = (
