@@ -18,17 +18,15 @@ from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked
 from jobs.opening import open_job, taken_up
 from jobs.options import asked_for
+from jobs.planning import plan_job
 from jobs.survey import Survey, survey_of
 from pipeline.errors import JobError, UsageError
-from pipeline.job.folder import JobFolder, Planned
-from pipeline.job.inputs import upload
-from pipeline.job.planning import Planner
+from pipeline.job.folder import Planned
 from pipeline.job.registry import last_status
 from pipeline.job.runlock import run_lock
-from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import Manifest
-from pipeline.notify.settings import NotifySettings, store_settings
+from pipeline.notify.settings import NotifySettings
 from pipeline.price import cost_left
 from pipeline.report.words import plural
 from pipeline.status import State, Status
@@ -98,8 +96,7 @@ async def _queue(
             "done, and another --out starts a new job"
         )
     async with run_lock(folder.store):
-        await store_settings(folder, notify)
-        planned = await _planned(folder, spec, manifest, asked)
+        planned = await plan_job(folder, spec, manifest, asked, notify)
     ended = _at_its_end(await last_status(folder), planned)
     handed = await hand_over(environment.redis_url(), folder, spec, adjust=True)
     if ended:
@@ -124,9 +121,3 @@ def _surveyed(asked: JobOptions, manifest: Manifest, view: View) -> Survey:
     for note in [*manifest.notes, *survey.notes()]:
         view.say(f"note: {note}")
     return survey
-
-
-async def _planned(folder: JobFolder, spec: Spec, manifest: Manifest, asked: JobOptions) -> Planned:
-    if spec.uploaded:
-        await upload(folder, manifest.edits(), survey_of(asked, manifest).roots)
-    return await Planner(folder, manifest, spec).read()

@@ -6,6 +6,7 @@ Figures are written as the report writes them (:mod:`pipeline.report.words`).
 from __future__ import annotations
 
 from pipeline.attempt import Verdict
+from pipeline.engine.brake import over_budget
 from pipeline.record import Outcome
 from pipeline.report.words import money, number, plural
 from pipeline.status import ENDED, State, Status
@@ -145,10 +146,7 @@ def _of_money(status: Status) -> list[str]:
     if status.calls_unpriced:
         lines.append(f"{plural(status.calls_unpriced, 'call')} at an unknown price, not included in the cost")
     if status.calls_unknown:
-        # OVER_BUDGET of pipeline.engine.permit and workers begins so.
-        of_budget = (
-            "; the budget counts them as paid" if (status.state_reason or "").startswith("budget:") else ""
-        )
+        of_budget = "; the budget counts them as paid" if over_budget(status.state_reason) else ""
         lines.append(
             f"{plural(status.calls_unknown, 'call')} without an answer, may have been paid for{of_budget}"
         )

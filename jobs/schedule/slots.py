@@ -59,6 +59,17 @@ class Picked(msgspec.Struct, frozen=True, kw_only=True):
         """How many pictures the run edits."""
         return self.new + self.changed + self.again
 
+    def in_words(self) -> str:
+        """``12 new, 1 changed; skipped: 9,988 unchanged``."""
+        counts = (
+            (self.new, "new"),
+            (self.changed, "changed"),
+            (self.again, "left by an earlier run"),
+            (self.left, "left for the next"),
+        )
+        found = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing new"
+        return f"{found}; skipped: {self.unchanged:,} unchanged"
+
 
 class SlotOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a slot, written once: *job* and *out* when a job was made, else the *reason* for none."""

@@ -15,6 +15,14 @@ T = TypeVar("T")
 PAUSED = "paused by `retouch pause`; `retouch resume` continues it"
 CANCELLED = "cancelled by `retouch cancel`"
 CANCELLING = "being cancelled: calls in flight finish, the rest is recorded as cancelled"
+OVER_BUDGET = (
+    "budget: the next call would exceed the job's budget; raise --budget and run the same command again"
+)
+
+
+def over_budget(reason: str | None) -> bool:
+    """Whether *reason* says that a job was stopped by its own budget."""
+    return (reason or "").startswith("budget:")
 
 
 class Brake:

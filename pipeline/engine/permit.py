@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pipeline.concurrency import wait_for_event
+from pipeline.engine.brake import OVER_BUDGET
 from pipeline.engine.jobrun import JobRun
 from pipeline.ports import Lease
 from pipeline.status import State
-
-OVER_BUDGET = (
-    "budget: the next call would exceed the job's budget; raise --budget and run the same command again"
-)
 
 
 class Permit:
