@@ -186,8 +186,13 @@ def halt_reason(judged: Judgement) -> str:
     return f"{judged.verdict}: the API rejected the job's calls ({status}{said}); {_MENDS[judged.verdict]}"
 
 
-def wrong_job(step: Next) -> str:
-    """One sentence that says why bad requests, all alike, stop the job; *step* is what follows from the last."""
+def wrong_job(judged: Judgement, step: Next) -> str:
+    """One sentence that says why faults, all alike, stop the job; *step* is what follows from the last, *judged*."""
+    if judged.too_short:
+        return (
+            f"{judged.verdict}: a call could not be sent in the time that --timeout gives it ({judged.detail}), five "
+            "times without any success: run the same command again with a longer --timeout"
+        )
     said = step.reason if isinstance(step, Settle) else ""
     return (
         f"{said}; the same error five times without any success: start a new job with other options; or run the "

@@ -8,11 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.attempt import Verdict
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import Keeper
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.judgement import Judgement
 from pipeline.gemini.request import ImageRequest
+from pipeline.history import History
 from pipeline.inputs import Inputs
 from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
@@ -66,15 +68,21 @@ class Slots(Protocol):
 
 @dataclass
 class FaultCount:
-    """Counts equal bad requests while nothing has succeeded: five of them say that the job is wrong."""
+    """Counts equal faults while nothing has succeeded: five of them say that the job is wrong.
+
+    Bad requests count over all rows; a timeout that is too short for one row, which may be the doing of a busy
+    moment, must have been too short for the same row again and again.
+    """
 
     succeeded: bool = False
     same: dict[str | None, int] = field(default_factory=dict)
 
-    def halts(self, judged: Judgement) -> bool:
-        """Count the bad request *judged*; whether the job should halt."""
+    def halts(self, judged: Judgement, history: History) -> bool:
+        """Count *judged*, the last of a row's *history*, if it is one; whether the job should halt."""
         if self.succeeded:
             return False
+        if judged.verdict is not Verdict.INVALID_REQUEST:
+            return judged.too_short and history.in_a_row(judged.verdict) >= SAME_FAULTS
         self.same[judged.detail] = self.same.get(judged.detail, 0) + 1
         return self.same[judged.detail] >= SAME_FAULTS
 

@@ -237,8 +237,8 @@ class Row:
         )
         if judged.verdict is Verdict.IMAGE:
             job.faults.succeeded = True
-        if judged.verdict is Verdict.INVALID_REQUEST and job.faults.halts(judged):
-            step = Halt(wrong_job(step))
+        if job.faults.halts(judged, self.history):
+            step = Halt(wrong_job(judged, step))
         if judged.verdict is Verdict.NOT_FOUND and isinstance(step, Halt | Settle):
             step = msgspec.structs.replace(step, reason=f"{step.reason}{job.catalogue.meant(self.model)}")
         if isinstance(step, Retry):

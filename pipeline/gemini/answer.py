@@ -15,6 +15,8 @@ class FailureKind(StrEnum):
 
     NETWORK = "network"
     TIMEOUT = "timeout"
+    #: It was not sent within a deadline for the whole that is shorter than the one for a connection alone.
+    TOO_SHORT = "too_short"
     #: The server's certificate is not trusted: no try will change that.
     UNTRUSTED = "untrusted"
 

@@ -199,7 +199,8 @@ class Client:
             ):
                 response = await self._http.send(request)
         except TimeoutError:
-            return Failure(kind=FailureKind.TIMEOUT, detail=f"no answer within {timeout:g} s")
+            kind = FailureKind.TOO_SHORT if timeout <= self._connect else FailureKind.TIMEOUT
+            return Failure(kind=kind, detail=f"no answer within {timeout:g} s")
         except TRANSPORT_ERRORS as error:
             if isinstance(body, Stretch) and body.fault is not None:
                 raise body.fault from None

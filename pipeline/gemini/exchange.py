@@ -79,10 +79,7 @@ class Exchange:
             ) as self._connecting:
                 response = await http.send(request, stream=True)
         except TimeoutError:
-            awaited = (
-                f"answer within {self._deadlines.total:g} s" if self.upload.begun else "connection in time"
-            )
-            return self._failure(FailureKind.TIMEOUT, f"no {awaited}")
+            return self._late()
         except TRANSPORT_ERRORS as error:
             if self.upload.fault is not None:
                 raise self.upload.fault from None
@@ -147,6 +144,13 @@ class Exchange:
             self._connecting.reschedule(self._started + self._deadlines.total)
         if self._on_begun is not None:
             self._on_begun()
+
+    def _late(self) -> Failure:
+        total = self._deadlines.total
+        if not self.upload.sent and total <= self._deadlines.connect:
+            return self._failure(FailureKind.TOO_SHORT, f"not sent within {total:g} s")
+        awaited = f"answer within {total:g} s" if self.upload.begun else "connection in time"
+        return self._failure(FailureKind.TIMEOUT, f"no {awaited}")
 
     def _failure(self, kind: FailureKind, detail: str) -> Failure:
         seconds = self._clock() - self._started

@@ -26,6 +26,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
             ``row``: this row's doing; ``none``: nobody's.
         counted: it uses up one of the row's tries.
         unknown: the request was sent and its outcome is not known: it may have been paid for.
+        too_short: our own deadline left no time to send it.
         final: the same row would meet it again: no further try.
         retry_after: seconds that the API asks for.
         finish_reason: of the candidate, or the prompt's block reason.
@@ -40,6 +41,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = Scope.NONE
     counted: bool = True
     unknown: bool = False
+    too_short: bool = False
     final: bool = False
     retry_after: float | None = None
     finish_reason: str | None = None

@@ -89,6 +89,7 @@ def _failure(failure: Failure) -> Judgement:
         scope=Scope.ROW if late else Scope.NONE,
         counted=failure.sent,
         unknown=failure.sent,
+        too_short=failure.kind is FailureKind.TOO_SHORT,
         http_status=failure.status,
         detail=redacted(failure.detail) or None,
     )

@@ -215,6 +215,17 @@ def test_a_call_without_an_answer_ends_at_the_deadline(shop, emulator):
     assert status_of(done)["calls_unknown"] == 2
 
 
+def test_a_deadline_that_leaves_no_time_to_send_halts_the_job(shop, emulator):
+    shop.manifest(2)
+
+    done = shop.run("--timeout", "1e-9")
+
+    assert done.returncode == 3
+    assert "not sent within 1e-09 s" in status_of(done)["state_reason"]
+    assert (status_of(done)["calls"], emulator.ledger.summary()["calls"]) == (0, 0)
+    assert shop.run("--timeout", "300").returncode == 0
+
+
 def test_a_dribbling_body_ends_at_the_deadline(shop, emulator):
     emulator.order(rule("slow_body", bytes_per_second=50, times_per_token=1))
     shop.manifest(1)

@@ -136,6 +136,7 @@ TABLE: dict[str, tuple[Answer | Failure, Expected]] = {
     "late after sending": (Failure(kind=FailureKind.TIMEOUT, begun=True, sent=True), TIMEOUT),
     "never connected": (Failure(kind=FailureKind.NETWORK), UNSENT),
     "late connecting": (Failure(kind=FailureKind.TIMEOUT), UNSENT),
+    "no time to connect": (Failure(kind=FailureKind.TOO_SHORT), UNSENT),
     "never fully sent": (Failure(kind=FailureKind.NETWORK, begun=True), UNSENT),
     "late while sending": (Failure(kind=FailureKind.TIMEOUT, begun=True), UNSENT),
     "cut, not announced": (answer(b'{"candidates": [{"con', unfinished=True), NETWORK),
