@@ -12,7 +12,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.registry import JobEntry
 from pipeline.job.results import write_results
 from pipeline.job.totals import exact_totals
-from pipeline.status import ENDED, Status, recounted
+from pipeline.status import ENDED, Status, counted
 
 
 def rewrite(*, job: str, json: bool) -> None:
@@ -61,4 +61,4 @@ async def _exact(entry: JobEntry, folder: JobFolder, shards: int) -> Status:
             verdicts=standing.verdicts,
             cost_usd=standing.cost_usd or 0.0,
         )
-    return recounted(msgspec.structs.replace(standing, job=entry.job, out=entry.out), totals)
+    return counted(msgspec.structs.replace(standing, job=entry.job, out=entry.out), totals)

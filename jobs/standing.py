@@ -21,7 +21,7 @@ from pipeline.job.registry import JobEntry, find_job, last_status
 from pipeline.job.runlock import LOCK, is_run_locked
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
-from pipeline.status import ENDED, State, Status, Totals, status_of
+from pipeline.status import ENDED, State, Status, Totals, counted
 from pipeline.store import Store, open_store
 from workers.shared.connection import connect
 from workers.shared.status import read_board_view
@@ -149,17 +149,11 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
     planned = await folder.planned()
     await folder.rounds.refresh()
     shards = planned.shards if planned else await folder.plans.count()
-    return status_of(
-        await exact_totals(folder, shards),
-        job=status.job,
-        out=status.out,
-        state=status.state,
-        state_reason=status.state_reason,
-        rows=planned.rows if planned else None,
-        budget_usd=status.budget_usd,
-        submitted_at=status.submitted_at,
-        started_at=status.started_at,
+    rows = planned.rows if planned else None
+    at_rest = msgspec.structs.replace(
+        status, rows=rows, in_flight=0, images_per_minute=None, finished_at=None
     )
+    return counted(at_rest, await exact_totals(folder, shards))
 
 
 def _silence(folder: Path) -> float:
@@ -219,8 +213,7 @@ async def _stored(entry: JobEntry) -> Status:
         return status
     spec = await spec_of(entry, folder)
     planned = await folder.planned()
-    return status_of(
-        Totals(),
+    queued = Status(
         job=entry.job,
         out=entry.out,
         state=State.QUEUED,
@@ -228,3 +221,4 @@ async def _stored(entry: JobEntry) -> Status:
         budget_usd=limits_of(spec, await folder.wanted()).budget,
         submitted_at=spec.created_at,
     )
+    return counted(queued, Totals())

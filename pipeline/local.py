@@ -29,7 +29,7 @@ from pipeline.models import catalogue
 from pipeline.ports import Observer, Wanted
 from pipeline.price import Cost, cost_left
 from pipeline.reuse import LocalClaims, Reuse
-from pipeline.status import ENDED, State, Status, Totals, status_of
+from pipeline.status import ENDED, State, Status, Totals, counted
 from pipeline.store import Store
 from pipeline.timestamp import utc
 from pipeline.urls.fetch import Fetcher
@@ -221,8 +221,7 @@ class LocalJob:
     def _status(self, state: State, reason: str | None) -> Status:
         ended = state in ENDED
         planned = self.planner.planned
-        return status_of(
-            self.progress.totals,
+        status = Status(
             job=self.spec.job,
             out=self.folder.store.url,
             state=state,
@@ -235,6 +234,7 @@ class LocalJob:
             started_at=self.started_at,
             finished_at=utc(time.time()) if ended else None,
         )
+        return counted(status, self.progress.totals)
 
     def _rows_left(self, totals: Totals) -> int | None:
         planned = self.planner.planned

@@ -105,63 +105,21 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: str | None = None
 
 
-def status_of(
-    totals: Totals,
-    *,
-    job: str,
-    out: str,
-    state: State,
-    state_reason: str | None = None,
-    rows: int | None = None,
-    in_flight: int = 0,
-    budget_usd: float | None = None,
-    images_per_minute: float | None = None,
-    submitted_at: str | None = None,
-    started_at: str | None = None,
-    finished_at: str | None = None,
-) -> Status:
-    """The status object of a job with these *totals*."""
-    ended = state in ENDED
+def counted(status: Status, totals: Totals) -> Status:
+    """*status* with the figures of *totals*, and with what follows from them and from its other fields."""
     outcomes: dict[str, int | None] = {outcome.value: totals.outcomes.get(outcome, 0) for outcome in Outcome}
-    pending = None if rows is None else max(0, rows - totals.settled)
-    outcomes["pending"] = pending
-    return Status(
-        job=job,
-        out=out,
-        state=state,
-        state_reason=state_reason,
-        rows=rows,
-        outcomes=outcomes,
+    pending = None if status.rows is None else max(0, status.rows - totals.settled)
+    pace = None if status.state in ENDED else status.images_per_minute
+    return msgspec.structs.replace(
+        status,
+        outcomes={**outcomes, "pending": pending},
         calls=totals.calls,
         calls_unknown=totals.calls_unknown,
         calls_unpriced=totals.calls_unpriced,
         verdicts=totals.verdicts,
-        in_flight=in_flight,
         cost_usd=_cost(totals),
-        budget_usd=budget_usd,
-        images_per_minute=None if ended or images_per_minute is None else round(images_per_minute, 1),
-        eta_seconds=_eta(state, pending, images_per_minute),
-        submitted_at=submitted_at,
-        started_at=started_at,
-        finished_at=finished_at,
-    )
-
-
-def recounted(status: Status, totals: Totals) -> Status:
-    """*status* with the figures of *totals*, which were counted from the records."""
-    return status_of(
-        totals,
-        job=status.job,
-        out=status.out,
-        state=status.state,
-        state_reason=status.state_reason,
-        rows=status.rows,
-        in_flight=status.in_flight,
-        budget_usd=status.budget_usd,
-        images_per_minute=status.images_per_minute,
-        submitted_at=status.submitted_at,
-        started_at=status.started_at,
-        finished_at=status.finished_at,
+        images_per_minute=None if pace is None else round(pace, 1),
+        eta_seconds=_eta(status.state, pending, pace),
     )
 
 

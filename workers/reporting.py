@@ -11,7 +11,7 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.results import write_results, write_status
 from pipeline.job.spec import Spec
 from pipeline.job.totals import exact_totals
-from pipeline.status import ENDED, State, recounted
+from pipeline.status import ENDED, State, counted
 from pipeline.timestamp import utc
 from workers.shared.board import Board
 from workers.shared.lease import RedisLease
@@ -63,7 +63,7 @@ async def _write_so_far(
 ) -> None:
     # The heartbeats of those who have died may not have said all: the records have.
     totals = await exact_totals(folder, seen.shards)
-    status = recounted(msgspec.structs.replace(seen.status, in_flight=0), totals)
+    status = counted(msgspec.structs.replace(seen.status, in_flight=0), totals)
     if not await write_results(folder, seen.shards, status, spec, lease.sure):
         return
     log.info("results_written job=%s state=%s", spec.job, status.state)

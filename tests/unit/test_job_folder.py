@@ -23,7 +23,7 @@ from pipeline.job.spec import Spec, differences, identity, new_id
 from pipeline.job.totals import exact_totals
 from pipeline.manifest import open_manifest
 from pipeline.record import Outcome, Record
-from pipeline.status import ENDED, State, Totals, status_of
+from pipeline.status import ENDED, State, Status, Totals, counted
 from pipeline.store import Bytes, DiskStore, open_store
 from pipeline.timestamp import utc
 
@@ -438,7 +438,7 @@ async def begun(registry, second: int, state: State, limit: int | None) -> str:
     await register(registry, JobEntry(job=job, out=folder.store.url))
     planned = Planned(bytes=1, sha256="", rows=limit or 10, shards=1, cost_usd=None, limit=limit)
     await folder.finish_plan(planned)
-    status = status_of(Totals(), job=job, out=folder.store.url, state=state, submitted_at=utc(0))
+    status = Status(job=job, out=folder.store.url, state=state, submitted_at=utc(0))
     await write_status(folder, status)
     return job
 
@@ -477,7 +477,7 @@ async def test_results_of_a_job_that_is_not_finished_hold_what_is_settled(tmp_pa
     await folder.shards.put_record(1, record(2))
     await folder.shards.fold(2, [record(3)])
     totals = await exact_totals(folder, 2)
-    status = status_of(totals, job="j", out="o", state=State.PAUSED, rows=3)
+    status = counted(Status(job="j", out="o", state=State.PAUSED, rows=3), totals)
 
     await write_results(folder, 2, status, spec(root=str(tmp_path)))
 

@@ -6,7 +6,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from pipeline.ports import Wanted
-from pipeline.status import ENDED, State, Status, status_of
+from pipeline.status import ENDED, State, Status, counted
 from pipeline.timestamp import utc
 from workers.shared.board_types import WorkerCard
 from workers.shared.connection import reaching
@@ -97,8 +97,7 @@ def _status(job: str, head: dict[str, str], living: list[WorkerCard], budget: fl
     # What workers say is a second old: an end is later than all of it.
     here = [card.jobs[job] for card in living if job in card.jobs and head["state"] not in ENDED]
     state, reason = _state(head, bool(living), [waits for *_, waits in here if waits])
-    return status_of(
-        totals_in(head),
+    status = Status(
         job=job,
         out=head["out"],
         state=state,
@@ -112,6 +111,7 @@ def _status(job: str, head: dict[str, str], living: list[WorkerCard], budget: fl
         started_at=_time(head, "started_at"),
         finished_at=_time(head, "finished_at"),
     )
+    return counted(status, totals_in(head))
 
 
 def _state(head: dict[str, str], manned: bool, waits: list[str]) -> tuple[State, str | None]:
