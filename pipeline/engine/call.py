@@ -25,7 +25,7 @@ from pipeline.gemini.request import ImageRequest, wording
 from pipeline.gemini.verdict import bad_picture, file_gone, judge, unchanged_picture
 from pipeline.history import History
 from pipeline.job.shard import Intent
-from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, is_unchanged, verify
+from pipeline.picture import BadPicture, SentPicture, VerifiedPicture, is_unchanged
 from pipeline.policy import variant
 from pipeline.ports import Lease
 from pipeline.price import charged
@@ -197,9 +197,8 @@ class Calls:
         )
 
     async def _verified(self, judged: Judgement, data: Bytes) -> Received:
-        loop = asyncio.get_running_loop()
         try:
-            verified = await loop.run_in_executor(self.job.decoders, verify, data)
+            verified = await self.job.verify(data)
         except BadPicture as bad:
             return Received(bad_picture(judged, str(bad)))
         if is_unchanged(verified.sha256, self.pictures):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
@@ -20,10 +21,12 @@ from pipeline.job.folder import JobFolder
 from pipeline.job.spec import Spec
 from pipeline.limits.budget import DearestTries
 from pipeline.models import Catalogue
+from pipeline.picture import VerifiedPicture, verify
 from pipeline.policy import SAME_FAULTS
 from pipeline.ports import Budget, Pace, Progress
 from pipeline.reuse import Reuse
 from pipeline.status import State
+from pipeline.store import Bytes
 
 if TYPE_CHECKING:
     from pipeline.gemini.files import Lent
@@ -124,3 +127,11 @@ class JobRun:
     def halt(self, reason: str) -> None:
         """Stop the job until a person has mended *reason*."""
         self.brake.stop(State.HALTED, reason)
+
+    async def verify(self, data: Bytes) -> VerifiedPicture:
+        """Decode *data* whole, in one of the threads for that.
+
+        Raises:
+            BadPicture: it is not a whole picture.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self.decoders, verify, data)

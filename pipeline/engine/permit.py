@@ -10,28 +10,27 @@ from pipeline.status import State
 
 
 class Permit:
-    """One row's leave to call.
-
-    Attributes:
-        holds_slot: whether a slot of the job is the row's.
-    """
+    """One row's permission to call."""
 
     def __init__(self, job: JobRun, model: str, lease: Lease) -> None:
-        self.holds_slot = False
+        self._holds_slot = False
         self._job = job
         self._model = model
         self._lease = lease
 
     async def take_slot(self) -> bool:
-        """Hold a slot; false when the job was stopped first."""
-        if not self.holds_slot:
-            self.holds_slot = await take_slot(self._job)
-        return self.holds_slot
+        """Hold one of the job's slots; false when the job was stopped first."""
+        brake, slots = self._job.brake, self._job.slots
+        if not self._holds_slot and not brake.stopped:
+            self._holds_slot = bool(
+                await brake.race(slots.acquire()) if slots.locked() else await slots.acquire()
+            )
+        return self._holds_slot
 
     def release_slot(self) -> None:
         """Give the slot back, if held."""
-        if self.holds_slot:
-            self.holds_slot = False
+        if self._holds_slot:
+            self._holds_slot = False
             self._job.slots.release()
 
     async def granted(self, price: float) -> bool:
@@ -67,12 +66,3 @@ class Permit:
     async def _ours(self) -> bool:
         """Whether the shard is surely ours. While nobody can tell, the row waits; a stopped job's need not."""
         return self._lease.held() or bool(await self._job.brake.race(self._lease.sure()))
-
-
-async def take_slot(job: JobRun) -> bool:
-    """Take one of the job's slots; false when the job was stopped first."""
-    if job.brake.stopped:
-        return False
-    if not job.slots.locked():
-        return await job.slots.acquire()
-    return bool(await job.brake.race(job.slots.acquire()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from pipeline.failpoints import failpoint
 from pipeline.history import History
 from pipeline.inputs import column_of
 from pipeline.limits.pace import seconds_to_new_day
-from pipeline.picture import SentPicture, verify
+from pipeline.picture import SentPicture
 from pipeline.policy import Halt, Next, Retry, Settle, decide, wrong_job
 from pipeline.ports import Lease
 from pipeline.price import no_budget, price_of
@@ -73,6 +72,15 @@ class Row:
     def price(self) -> float | None:
         """Dollars to set aside for each call; ``None`` where nobody knows the model's price."""
         return price_of(self.edit, self.job.spec.model, self.job.spec.image_size)
+
+    async def begin(self) -> bool:
+        """Take a slot, if the row may need one; false, and no slot is held, when the job was stopped first."""
+        if not self.edit.faults and not self.job.set_aside:
+            await self.permit.take_slot()
+        if self.job.brake.stopped and not self.job.brake.cancelled:
+            self.permit.release_slot()
+            return False
+        return True
 
     async def settle(self) -> Record | None:
         """The row's record, put or left to the fold of its shard; ``None`` when the job was stopped first.
@@ -156,9 +164,7 @@ class Row:
         if found is None:
             return None
         made, data = found
-        loop = asyncio.get_running_loop()
-        verified = await loop.run_in_executor(self.job.decoders, verify, data)
-        picture = await self._calls().keep(verified, data)
+        picture = await self._calls().keep(await self.job.verify(data), data)
         record = self._settled(Settle(Outcome.DONE))
         return msgspec.structs.replace(
             record,

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator
 from pipeline.engine.call import LeaseLost
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
-from pipeline.engine.permit import take_slot
 from pipeline.engine.record import output_picture, record_of
 from pipeline.engine.row import Row
 from pipeline.engine.task_context import TaskContext, in_context
 from pipeline.errors import JobError, StoreError
 from pipeline.failpoints import OPENED_STEP, failpoint
 from pipeline.job.shard import OpenShard, adopted, found
-from pipeline.picture import BadPicture, verify
+from pipeline.picture import BadPicture
 from pipeline.ports import Lease
 from pipeline.record import Outcome, OutputPicture, Record
 from pipeline.status import Totals
@@ -90,7 +89,8 @@ async def run_shard(
     Raises:
         StoreError: the store cannot be read.
     """
-    opened = await (job.keeper.put(lambda: _open(job, shard)) if patient else _open(job, shard))
+    shards = job.folder.shards
+    opened = await (job.keeper.put(lambda: shards.state(shard)) if patient else shards.state(shard))
     failpoint(OPENED_STEP)
     if isinstance(opened, Totals):
         job.progress.found(opened)
@@ -101,28 +101,17 @@ async def run_shard(
         for edit in opened.edits:
             if edit.row in records:
                 continue
-            holds_slot = not edit.faults and not job.set_aside and await take_slot(job)
-            if job.brake.stopped and not job.brake.cancelled:
-                if holds_slot:
-                    job.slots.release()
-                break
-            scope = TaskContext(job.spec.job, shard, edit.row, edit.model or job.spec.model)
             row = Row(job, shard, edit, opened.history(edit.row), lease, deferred)
-            row.permit.holds_slot = holds_slot
+            if not await row.begin():
+                break
+            scope = TaskContext(job.spec.job, shard, edit.row, row.model)
             group.create_task(in_context(scope, _settle(opened, row, records)))
         if begun is not None:
             begun.set()
     if any(edit.row not in records for edit in opened.edits) or not await lease.sure():
         await deferred.put()
         return None
-    return await job.keeper.put(lambda: job.folder.shards.fold(shard, records.values()))
-
-
-async def _open(job: JobRun, shard: int) -> OpenShard | Totals:
-    """*shard* as it stands, or what it came to."""
-    folded = await job.folder.shards.folded(shard)
-    opened = None if folded else await job.folder.shards.open(shard)
-    return opened or folded or await job.folder.shards.folded(shard) or Totals()
+    return await job.keeper.put(lambda: shards.fold(shard, records.values()))
 
 
 async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> None:
@@ -147,17 +136,11 @@ async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> No
 
 async def _broken(row: Row, error: Exception) -> Record | None:
     """A fault of ours costs one row, never the job; the record says that it was ours."""
-    job = row.job
     reason = (
         f"internal: {type(error).__name__} in retouch itself, not in this row; please report it with the log"
     )
     record = record_of(row.edit, row.history, Outcome.FAILED, reason, model=row.model)
-    if not await row.lease.sure() or not await job.keeper.put(
-        lambda: job.folder.shards.put_record(row.shard, record)
-    ):
-        return None
-    job.progress.row_settled(record)
-    return record
+    return record if await _put(row, record) else None
 
 
 async def _adopted(opened: OpenShard, row: Row) -> Record | None:
@@ -168,10 +151,9 @@ async def _adopted(opened: OpenShard, row: Row) -> Record | None:
     if intent is None or path is None:
         return None
     data = await job.folder.store.get(path) or b""
-    loop = asyncio.get_running_loop()
     reason: str | None = None
     try:
-        verified = await loop.run_in_executor(job.decoders, verify, data)
+        verified = await job.verify(data)
     except BadPicture as bad:
         outcome, reason = Outcome.FAILED, f"bad_image: {path} already exists and is not a picture ({bad})"
         images: tuple[OutputPicture, ...] = ()
@@ -181,10 +163,18 @@ async def _adopted(opened: OpenShard, row: Row) -> Record | None:
     record = record_of(
         edit, adopted(intent, usable=bool(images)), outcome, reason, model=intent.model, images=images
     )
-    # The picture may be of a later call, of one who has taken the shard over since it was opened here.
-    if not await row.lease.sure() or not await job.keeper.put(
-        lambda: job.folder.shards.put_record(row.shard, record)
-    ):
+    # The picture may belong to a later call, made by whoever has taken over the shard since it was opened here.
+    if not await _put(row, record):
         raise LeaseLost
-    job.progress.row_settled(record)
     return record
+
+
+async def _put(row: Row, record: Record) -> bool:
+    """Settle *row* with *record*; false when another process has its shard, or has settled it."""
+    job = row.job
+    if not await row.lease.sure():
+        return False
+    if not await job.keeper.put(lambda: job.folder.shards.put_record(row.shard, record)):
+        return False
+    job.progress.row_settled(record)
+    return True

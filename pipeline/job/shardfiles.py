@@ -52,6 +52,13 @@ class ShardFiles:
         self._rounds = rounds
         self._plans = plans
 
+    async def state(self, shard: int) -> OpenShard | Totals:
+        """*shard* as it stands: its rows while it is open, its totals once it is folded."""
+        folded = await self.folded(shard)
+        opened = None if folded else await self.open(shard)
+        # If it is neither, it was folded between the two looks.
+        return folded or opened or await self.folded(shard) or Totals()
+
     async def open(self, shard: int) -> OpenShard | None:
         """*shard* as it stands; ``None`` when it is folded. Lists one prefix, reads only what is not folded."""
         try:
@@ -137,9 +144,8 @@ class ShardFiles:
 
     async def totals(self, shard: int) -> Totals:
         """The sums over what is known of *shard*, folded or not; a call without a known answer is unknown."""
-        folded = await self.folded(shard)
-        opened = None if folded else await self.open(shard)
-        return folded or (found(opened) if opened else await self.folded(shard) or Totals())
+        state = await self.state(shard)
+        return state if isinstance(state, Totals) else found(state)
 
     async def settled_lines(self, shard: int) -> bytes:
         """The records of *shard* that are there, a line each, in the manifest's order."""
