@@ -2,7 +2,8 @@
 
 The way of a row, one module a step::
 
-    place.py      what the argument names: file, folder, glob, standard input; which format
+    place.py      what the argument names: file, folder, glob, standard input
+    formats.py    the formats of files, each with its endings and its reader
     file.py       bytes and physical lines of one file, bounded; damage and encodings named
     delimited.py  jsonl.py  parquet.py  pictures.py      one reader a format: rows as cells
     columns.py    what the columns are called        cells.py      cells to typed values
@@ -13,7 +14,7 @@ The way of a row, one module a step::
     shards.py     edits cut into shards              spool.py     standard input to a file
     selection.py  some pictures of a folder, chosen beforehand: what is new or changed
 
-A new format is a new reader and a line in ``place.py``.
+A new format is a new reader and an entry in ``formats.py``.
 """
 
 from pipeline.manifest.bucket import fetched

@@ -13,14 +13,11 @@ from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import template
 from pipeline.manifest.bucket import BucketPictures
 from pipeline.manifest.cells import row_name, typed
-from pipeline.manifest.delimited import Delimited
 from pipeline.manifest.file import File, Fingerprint
-from pipeline.manifest.jsonl import JsonLines
 from pipeline.manifest.mistaken import LOOKED_AT, refuse_mistaken
 from pipeline.manifest.naming import LIKE_NUMBER, Labels, Named, Register, file_name
-from pipeline.manifest.parquet import Parquet
 from pipeline.manifest.pictures import Pictures
-from pipeline.manifest.place import ManifestFormat, Place, locate_manifest
+from pipeline.manifest.place import Place, locate_manifest
 from pipeline.manifest.reader import Raw, Reader
 from pipeline.manifest.selection import Selection
 
@@ -181,7 +178,7 @@ def _check_options(prompt: str | None, limit: int | None, repeat: int) -> None:
 
 
 def _reader(place: Place, prompt: str | None) -> Reader:
-    if place.file is None:
+    if place.file is None or place.format is None:
         if prompt is None:
             raise ManifestError(
                 f'{place.source} has no prompts; add --prompt "what to do with each picture".'
@@ -189,14 +186,4 @@ def _reader(place: Place, prompt: str | None) -> Reader:
         if isinstance(place.root, str):
             return BucketPictures(place.root, place.pattern, place.source)
         return Pictures(place.root, place.pattern, place.source)
-    match place.format:
-        case ManifestFormat.JSONL:
-            return JsonLines(place.file)
-        case ManifestFormat.PARQUET:
-            return Parquet(place.file, prompt)
-        case ManifestFormat.TSV:
-            return Delimited(place.file, "\t", prompt)
-        case ManifestFormat.CSV:
-            return Delimited(place.file, None, prompt)
-        case ManifestFormat.PICTURES:
-            raise AssertionError("pictures are in folders, not in a file")
+    return place.format.reader(place.file, prompt)

@@ -7,26 +7,16 @@ one sentence and not a million faults.
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path, PurePath, PurePosixPath
 
 import msgspec
 
 from pipeline.errors import ManifestError
 from pipeline.manifest.file import File
+from pipeline.manifest.formats import FORMATS, JSONL, ManifestFormat, format_of, is_zipped, suffix_of
 from pipeline.manifest.pictures import SUFFIXES
 from pipeline.store.access import is_bucket_url
 from pipeline.store.bucket import split_url
-
-
-class ManifestFormat(StrEnum):
-    """How rows are written."""
-
-    CSV = "csv"
-    TSV = "tsv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    PICTURES = "pictures"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,40 +25,39 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         source: absolute path or glob, or ``-``.
         root: the folder that relative paths are relative to; the URL of one in a bucket.
-        file: the file, unless it is a folder or glob.
+        file: the file; ``None`` for a folder or a glob of pictures.
+        format: of the file.
         pattern: the glob below *root*; ``None`` for a folder.
     """
 
     source: str
     root: Path | str
-    format: ManifestFormat
     file: File | None = None
+    format: ManifestFormat | None = None
     pattern: str | None = None
 
 
-_SUFFIXES = {
-    ".csv": ManifestFormat.CSV,
-    ".tsv": ManifestFormat.TSV,
-    ".tab": ManifestFormat.TSV,
-    ".jsonl": ManifestFormat.JSONL,
-    ".ndjson": ManifestFormat.JSONL,
-    ".parquet": ManifestFormat.PARQUET,
-    ".pq": ManifestFormat.PARQUET,
-}
 _SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods", ".numbers"})
 _MAGIC_CHARACTERS = frozenset("*?[")
-_TAKES = "a manifest is a .csv, .tsv, .jsonl or .parquet file, a folder of pictures, a glob, or -"
-_SPREADSHEET = 'a spreadsheet; save it as "CSV UTF-8"'
+_ENDINGS = [known.suffixes[0] for known in FORMATS]
+_TAKES = (
+    f"a manifest is a {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]} file, a folder of pictures, a glob, or -"
+)
+_AS_CSV = 'save it as "CSV UTF-8"'
 _PICTURE = "a picture; name its folder, or a glob such as 'photos/*.png'"
 _MAGIC = (
-    (b"PK\x03\x04", _SPREADSHEET.replace("a spreadsheet", "an Excel workbook or another ZIP archive")),
-    (b"\xd0\xcf\x11\xe0", _SPREADSHEET.replace("a spreadsheet", "an old Excel workbook")),
+    (b"PK\x03\x04", f"an Excel workbook or another ZIP archive; {_AS_CSV}"),
+    (b"\xd0\xcf\x11\xe0", f"an old Excel workbook; {_AS_CSV}"),
     (b"\x89PNG", _PICTURE),
     (b"\xff\xd8\xff", _PICTURE),
     (b"GIF8", _PICTURE),
     (b"RIFF", _PICTURE),
     (b"%PDF", "a PDF; export the table as CSV UTF-8"),
-    (b"PAR1", "a Parquet file; name it .parquet"),
+    *(
+        (known.magic, f"a {known.title} file; name it {known.suffixes[0]}")
+        for known in FORMATS
+        if known.magic
+    ),
     (b"\x1f\x8b", "gzip data; end its name in .gz"),
     (b"\x28\xb5\x2f\xfd", "zstd data; unpack it first"),
     (b"BZh9", "bzip2 data; unpack it first"),
@@ -81,8 +70,8 @@ def locate_manifest(argument: str, spooled: Path | None) -> Place:
         if spooled is None:
             raise ValueError("standard input must be spooled first")
         file = File(path=spooled, shown="standard input")
-        _verify(file, ManifestFormat.JSONL)
-        return Place(source="-", root=Path.cwd(), format=ManifestFormat.JSONL, file=file)
+        _verify(file, JSONL)
+        return Place(source="-", root=Path.cwd(), file=file, format=JSONL)
     if is_bucket_url(argument):
         return _in_bucket(argument.rstrip("/"), spooled, folder=argument.endswith("/"))
     if "://" in argument:
@@ -100,7 +89,7 @@ def locate_manifest(argument: str, spooled: Path | None) -> Place:
 def is_file_of_bucket(argument: str) -> bool:
     """Whether *argument* is the URL of a manifest file in a bucket, by its name; else it is that of a folder."""
     name = PurePosixPath(argument)
-    return is_bucket_url(argument) and _format_of(name) is not None and "*" not in name.name
+    return is_bucket_url(argument) and _read_format(name) is not None and "*" not in name.name
 
 
 def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
@@ -108,13 +97,13 @@ def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
     if not folder and copied is None and _MAGIC_CHARACTERS.intersection(url):
         return _glob_in_bucket(url)
     if folder or (copied is None and path.suffix.lower() not in SUFFIXES | _SPREADSHEETS | {".json"}):
-        return Place(source=url, root=url, format=ManifestFormat.PICTURES)
-    found = _format_of(path)
+        return Place(source=url, root=url)
+    found = _read_format(path)
     if found is None or copied is None:
-        raise ManifestError(_refusal(url, path.suffix.lower(), zipped=False))
-    file = File(path=copied, shown=url, zipped=path.suffix.lower() == ".gz")
+        raise ManifestError(_refusal(url, path))
+    file = File(path=copied, shown=url, zipped=is_zipped(path))
     _verify(file, found)
-    return Place(source=url, root=url.rpartition("/")[0], format=found, file=file)
+    return Place(source=url, root=url.rpartition("/")[0], file=file, format=found)
 
 
 def _glob_in_bucket(url: str) -> Place:
@@ -125,12 +114,12 @@ def _glob_in_bucket(url: str) -> Place:
     if first is None:
         raise ManifestError(f"{url}: a bucket's name cannot be a pattern; write it in full.")
     root = "/".join([bucket, *parts[:first]])
-    return Place(source=url, root=root, format=ManifestFormat.PICTURES, pattern="/".join(parts[first:]))
+    return Place(source=url, root=root, pattern="/".join(parts[first:]))
 
 
 def _found(path: Path, argument: str) -> Place:
     if path.is_dir():
-        return Place(source=str(path), root=path, format=ManifestFormat.PICTURES)
+        return Place(source=str(path), root=path)
     if path.exists():
         return _file(path, argument)
     if _MAGIC_CHARACTERS.intersection(argument):
@@ -141,35 +130,32 @@ def _found(path: Path, argument: str) -> Place:
 def _file(path: Path, shown: str) -> Place:
     if not path.is_file():
         raise ManifestError(f"{shown} is not a regular file; pass - and pipe JSONL in.")
-    zipped = path.suffix.lower() == ".gz"
-    found = _format_of(path)
+    found = _read_format(path)
     if found is None:
-        raise ManifestError(_refusal(shown, _suffix(path), zipped=zipped))
-    file = File(path=path, shown=shown, zipped=zipped)
+        raise ManifestError(_refusal(shown, path))
+    file = File(path=path, shown=shown, zipped=is_zipped(path))
     _verify(file, found)
-    return Place(source=str(path), root=path.parent, format=found, file=file)
+    return Place(source=str(path), root=path.parent, file=file, format=found)
 
 
-def _format_of(path: PurePath) -> ManifestFormat | None:
-    found = _SUFFIXES.get(_suffix(path))
-    return None if found is ManifestFormat.PARQUET and path.suffix.lower() == ".gz" else found
+def _read_format(path: PurePath) -> ManifestFormat | None:
+    """The format of the file *path*; ``None`` where there is none, or it is not read when it is zipped."""
+    found = format_of(path)
+    return None if found is not None and found.magic and is_zipped(path) else found
 
 
-def _suffix(path: PurePath) -> str:
-    return (PurePath(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
-
-
-def _refusal(shown: str, suffix: str, *, zipped: bool) -> str:
+def _refusal(shown: str, path: PurePath) -> str:
+    suffix, packed = suffix_of(path), format_of(path)
     if suffix in SUFFIXES:
         return f"{shown} is {_PICTURE}."
     if suffix in _SPREADSHEETS:
-        return f"{shown} is {_SPREADSHEET}."
+        return f"{shown} is a spreadsheet; {_AS_CSV}."
     if suffix == ".json":
         return (
             f"{shown}: write one JSON object a line and name the file .jsonl (jq -c '.[]' a.json > a.jsonl)."
         )
-    if suffix in {".parquet", ".pq"} and zipped:
-        return f"{shown}: unpack it first; Parquet is compressed within."
+    if packed is not None:
+        return f"{shown}: unpack it first; {packed.title} is compressed within."
     return f"{shown}: its name does not show its format; {_TAKES}."
 
 
@@ -180,16 +166,16 @@ def _glob(path: Path) -> Place:
         root = root / parts.pop(0)
     if not root.is_dir():
         raise ManifestError(f"{path}: the folder {root} does not exist.")
-    return Place(source=str(path), root=root, format=ManifestFormat.PICTURES, pattern="/".join(parts))
+    return Place(source=str(path), root=root, pattern="/".join(parts))
 
 
 def _verify(file: File, expected: ManifestFormat) -> None:
     head = file.head()
     if not head:
         raise ManifestError(f"{file.shown} is empty; write a manifest into it.")
-    if expected is ManifestFormat.PARQUET:
-        if not head.startswith(b"PAR1"):
-            raise ManifestError(f"{file.shown} is not a Parquet file; rename it.")
+    if expected.magic:
+        if not head.startswith(expected.magic):
+            raise ManifestError(f"{file.shown} is not a {expected.title} file; rename it.")
         return
     for magic, what in _MAGIC:
         if head.startswith(magic):

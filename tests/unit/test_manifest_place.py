@@ -9,7 +9,8 @@ import pytest
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_manifest
 from pipeline.manifest.bucket import matches
-from pipeline.manifest.place import ManifestFormat, locate_manifest
+from pipeline.manifest.formats import CSV
+from pipeline.manifest.place import locate_manifest
 
 
 def opened(argument, **options):
@@ -229,14 +230,14 @@ def test_a_glob_into_folders_leaves_out_what_retouch_has_put_there(tmp_path):
 )
 def test_a_folder_in_a_bucket(url, root):
     place = locate_manifest(url, None)
-    assert (place.root, place.format, place.file) == (root, ManifestFormat.PICTURES, None)
+    assert (place.root, place.format, place.file) == (root, None, None)
 
 
 def test_a_file_in_a_bucket(tmp_path):
     copied = tmp_path / "list.csv"
     copied.write_text("image,prompt\na.png,x\n")
     place = locate_manifest("s3://b/in/list.csv", copied)
-    assert (place.source, place.root, place.format) == ("s3://b/in/list.csv", "s3://b/in", ManifestFormat.CSV)
+    assert (place.source, place.root, place.format) == ("s3://b/in/list.csv", "s3://b/in", CSV)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_a_glob_in_a_bucket(url, root, pattern):
     assert (place.source, place.root, place.format, place.pattern) == (
         url,
         root,
-        ManifestFormat.PICTURES,
+        None,
         pattern,
     )
 
