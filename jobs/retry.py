@@ -13,7 +13,7 @@ from jobs.confirm import confirmed
 from jobs.exits import exit_code
 from jobs.live import View, viewing
 from jobs.notifying import hook
-from jobs.run import Running
+from jobs.running import Running
 from jobs.standing import registry, spec_of, standings, the_job
 from pipeline.errors import JobError, UsageError
 from pipeline.job.folder import JobFolder
