@@ -213,12 +213,12 @@ def _of_runner(runner: ShardRunner, now: float) -> Iterator[Metric]:
     yield _gauge(
         "pace_limit_calls_per_minute",
         "The sum of --rpm of this worker's jobs; jobs without it add nothing.",
-        sum(worker_job.rpm or 0.0 for worker_job in jobs),
+        sum(worker_job.pace.rpm or 0.0 for worker_job in jobs),
     )
     yield _gauge(
         "pace_wait_seconds",
         "Time until the latest call that --rpm has scheduled on this worker.",
-        max((worker_job.booked - now for worker_job in jobs if worker_job.booked > now), default=0.0),
+        max((max(0.0, worker_job.pace.booked - now) for worker_job in jobs), default=0.0),
     )
     yield _gauge(
         "api_hold_seconds",

@@ -134,7 +134,7 @@ def _pressure(runner: ShardRunner, worker_job: WorkerJob, now: float) -> Pressur
         redis_away=now - runner.last_heartbeat > AWAY,
         waiting=worker_job.figures.waiting_for is not None,
         hold=worker_job.hold,
-        short=worker_job.short_of_money,
-        booked=worker_job.booked - now,
-        full=worker_job.slots_full,
+        short=worker_job.budget.short,
+        booked=worker_job.pace.booked - now,
+        full=worker_job.slots.locked(),
     )

@@ -68,7 +68,7 @@ class Heartbeat:
             runner.redis_lost_jobs.set()
         for job, worker_job in jobs.items():
             worker_job.hear(reply.news[job])
-            await runner.jobs.announce(worker_job)
+            await worker_job.control.announce_stop()
 
     def _money(self, jobs: dict[str, WorkerJob]) -> dict[str, str]:
         """What is to be said of each job here, and of one that has left with money unsaid."""
@@ -92,7 +92,7 @@ class Heartbeat:
 
     async def _write(self, worker_job: WorkerJob) -> None:
         try:
-            await worker_job.repeat_wanted()
+            await worker_job.control.repeat_wanted()
             if not await self._runner.jobs.marks.ours(worker_job.folder):
                 worker_job.brake.stop(State.WAITING, ELSEWHERE)
             elif await freshen(self._runner.tools.board, worker_job.folder, worker_job.spec.job):

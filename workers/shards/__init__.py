@@ -6,5 +6,6 @@
     quarantine.py  those whose workers have died are taken alone, or set aside
     held.py        a shard whose lease is ours            work.py        what is done with it
     jobs.py        the jobs with shards here              worker_job.py  one of them
+    control.py     how a job is stopped, here and everywhere
     mark.py        workers of two Redis leave each other's jobs alone
 """

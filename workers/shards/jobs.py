@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-
-from pipeline.errors import StoreError
 from pipeline.status import State
-from workers.reporting import report
 from workers.shards.mark import Marks
 from workers.shards.worker_job import WorkerJob
 from workers.shared.board_types import ShardClaim
@@ -51,7 +47,7 @@ class Jobs:
             await self.marks.demand(opened.folder)
             if opened.wanted.state is not claim.want:
                 # What was wanted while Redis was away stands in control.json alone.
-                await opened.repeat_wanted()
+                await opened.control.repeat_wanted()
             # Another shard may have been quicker.
             worker_job = self.open[job] = self._usable(job, claim) or opened
         self._tools.purses[job].counted_from(claim.born)
@@ -71,20 +67,8 @@ class Jobs:
         self.folders.pop(job, None)
 
     async def announce(self, worker_job: WorkerJob) -> None:
-        """Tell all workers, once, when a row here has stopped the job.
-
-        Raises:
-            BrokerError: Redis is out of reach; to be repeated.
-        """
-        stop = worker_job.unannounced_stop()
-        if stop is None:
-            return
-        board, job = self._tools.board, worker_job.spec.job
-        await board.stop(job, *stop)
-        worker_job.announced = True
-        with contextlib.suppress(StoreError):
-            # Whoever builds the board again must find that it needs you; else it is written by the clock.
-            await report(board, worker_job.folder, job)
+        """Tell all workers, once, when a row here has stopped the job; raises as :meth:`JobControl.announce_stop`."""
+        await worker_job.control.announce_stop()
 
     def _usable(self, job: str, claim: ShardClaim) -> WorkerJob | None:
         """The job here, unless it was stopped: one that goes on again gets a new brake, and the old one runs out."""

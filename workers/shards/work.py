@@ -53,7 +53,7 @@ async def work_on(held: HeldShard, claim: ShardClaim, jobs: Jobs, board: Board) 
         held.lease.brake = worker_job.brake
         try:
             if held.shard != FINISH:
-                return await _settle_rows(held, claim, worker_job, jobs, board)
+                return await _settle_rows(held, claim, worker_job, board)
             await _write_results(held, worker_job, jobs, board)
             return None
         finally:
@@ -81,7 +81,7 @@ async def _write_results(held: HeldShard, worker_job: WorkerJob, jobs: Jobs, boa
 
 
 async def _settle_rows(
-    held: HeldShard, claim: ShardClaim, worker_job: WorkerJob, jobs: Jobs, board: Board
+    held: HeldShard, claim: ShardClaim, worker_job: WorkerJob, board: Board
 ) -> Totals | HandBack:
     held.progress = ShardProgress(worker_job.figures)
     run = worker_job.run(held.progress, orphaned=claim.orphaned, begin=partial(_say_begun, held, board))
@@ -94,7 +94,7 @@ async def _settle_rows(
         totals = await run_shard(run, held.shard, held.lease, held.begun)
     finally:
         worker_job.leave(run)
-    return totals or await _hand_back(worker_job, jobs)
+    return totals or await _hand_back(worker_job)
 
 
 async def _say_begun(held: HeldShard, board: Board) -> None:
@@ -103,10 +103,10 @@ async def _say_begun(held: HeldShard, board: Board) -> None:
         await board.begin(held.job, held.shard, held.lease.token)
 
 
-async def _hand_back(worker_job: WorkerJob, jobs: Jobs) -> HandBack:
+async def _hand_back(worker_job: WorkerJob) -> HandBack:
     """How a shard goes back whose rows are not all settled."""
     state, reason = worker_job.brake.state, worker_job.brake.reason
     if state is State.WAITING:
         return HandBack(_UNSEEN, reason, unseen=True)
-    await jobs.announce(worker_job)
+    await worker_job.control.announce_stop()
     return HandBack(0.0 if state in (State.QUEUED, State.HALTED, State.PAUSED) else SOON)
