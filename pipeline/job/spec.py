@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -14,10 +15,6 @@ SHARD_ROWS = 50
 
 #: What a later command on the same folder may say differently.
 ADJUSTABLE = frozenset({"limit", "rpm", "max_in_flight", "budget", "timeout"})
-
-_ABOUT_THE_FOLDER = frozenset(
-    {"version", "job", "out", "created_at", "shard_rows", "uploaded", "root", "note"}
-)
 
 
 class Spec(EditOptions, frozen=True, kw_only=True):
@@ -41,21 +38,24 @@ class Spec(EditOptions, frozen=True, kw_only=True):
 
 def differences(there: Spec, asked: Spec) -> list[str]:
     """Options in which *asked* is another job than the one that is *there*, as they are typed."""
-    left, right = msgspec.to_builtins(there), msgspec.to_builtins(asked)
-    free = ADJUSTABLE | _ABOUT_THE_FOLDER
-    return [_typed(name) for name in left if name not in free and left[name] != right[name]]
+    left, right = _identifying(there), _identifying(asked)
+    return [_typed(name) for name in left if left[name] != right[name]]
 
 
 def identity(spec: Spec) -> str:
     """Six hexadecimal digits of what makes *spec* this job: the manifest's path and the options that count."""
-    values = msgspec.to_builtins(spec)
-    wanted = {key: values[key] for key in sorted(values) if key not in ADJUSTABLE | _ABOUT_THE_FOLDER}
-    return hashlib.sha256(msgspec.json.encode(wanted)).hexdigest()[:6]
+    options = dict(sorted(_identifying(spec).items()))
+    return hashlib.sha256(msgspec.json.encode(options)).hexdigest()[:6]
 
 
 def new_id(spec: Spec, now: float) -> str:
     """An id that sorts by time and ends in the identity of *spec*, so that it can be found without reading."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{identity(spec)}"
+
+
+def _identifying(spec: Spec) -> dict[str, Any]:
+    """The options that make a job this one and no other."""
+    return {name: value for name, value in spec.edit_options().items() if name not in ADJUSTABLE}
 
 
 def _typed(name: str) -> str:
