@@ -12,18 +12,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import StoreError
 from pipeline.store import lazy_obstore as obstore
-
-#: Scheme -> how its environment variables begin. Other schemes of obstore (http, file) give no create-only puts.
-SCHEMES = {
-    "s3": "AWS",
-    "s3a": "AWS",
-    "gs": "GOOGLE",
-    "az": "AZURE",
-    "azure": "AZURE",
-    "abfs": "AZURE",
-    "abfss": "AZURE",
-    "memory": "MEMORY",
-}
+from pipeline.store.providers import AWS, MEMORY, PROVIDERS, Provider
 
 #: A store that is away is told of within a minute: those who must not give up try again by themselves (keeper.py).
 _RETRIES: dict[str, Any] = {
@@ -55,7 +44,7 @@ class Clients(NamedTuple):
 def is_bucket_url(text: str) -> bool:
     """Whether *text* is the URL of something on an object store."""
     scheme, separator, _ = text.partition("://")
-    return bool(separator) and scheme.lower() in SCHEMES
+    return bool(separator) and scheme.lower() in PROVIDERS
 
 
 def clients(url: str) -> Clients:
@@ -64,17 +53,17 @@ def clients(url: str) -> Clients:
     Raises:
         StoreError: nothing can be written there, or *url* holds what belongs into the environment.
     """
-    variables = _checked(url)
-    if variables == "MEMORY":
+    provider = _provider(url)
+    if provider is MEMORY:
         memory = obstore.store.MemoryStore()
         return Clients(memory, memory)
     options = {
         "timeout": timedelta(seconds=_REQUEST),
         "connect_timeout": timedelta(seconds=_CONNECT),
         # obstore reads it by itself only as long as it is given no other option of the client.
-        "allow_http": _is_on(os.environ.get(f"{variables}_ALLOW_HTTP", "")),
+        "allow_http": _is_on(os.environ.get(f"{provider.variables}_ALLOW_HTTP", "")),
     }
-    shared = {"client_options": options, **(_profile(os.environ) if variables == "AWS" else {})}
+    shared = {"client_options": options, **(_profile(os.environ) if provider is AWS else {})}
     made = obstore.store.from_url
     try:
         return Clients(made(url, retry_config=_RETRIES, **shared), made(url, retry_config=_ONCE, **shared))
@@ -82,29 +71,30 @@ def clients(url: str) -> Clients:
         raise StoreError(_unusable(url, error)) from None
 
 
-def _checked(url: str) -> str:
-    """How the environment variables of *url*'s store begin.
+def _provider(url: str) -> Provider:
+    """The provider of the store at *url*.
 
     Raises:
-        StoreError: it is no store of ours, or holds credentials, which would end up in logs and records.
+        StoreError: it is none of ours, or *url* contains credentials, which would end up in logs and records.
     """
     parts = urlsplit(url)
-    variables = SCHEMES.get(parts.scheme)
-    if variables is None:
+    provider = PROVIDERS.get(parts.scheme)
+    if provider is None:
         known = "a path, s3://, gs:// or az://"
         raise StoreError(f"{parts.scheme}://…: retouch cannot write to this kind of store: use {known}")
     if "@" in parts.netloc and parts.scheme not in ("abfs", "abfss"):
         raise StoreError(
-            f"{parts.scheme}://…: the URL contains credentials: set them in {variables}_… variables instead"
+            f"{parts.scheme}://…: the URL contains credentials: set them in {provider.variables}_… variables instead"
         )
     if parts.query or parts.fragment:
         plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
         raise StoreError(
-            f"{plain}: the URL of a store cannot contain ? or #: set a token in {variables}_… variables instead"
+            f"{plain}: the URL of a store cannot contain ? or #: set a token in {provider.variables}_… "
+            "variables instead"
         )
-    if not parts.netloc and variables != "MEMORY":
+    if not parts.netloc and provider is not MEMORY:
         raise StoreError(f"{url}: the bucket is missing: write {parts.scheme}://bucket/folder")
-    return variables
+    return provider
 
 
 def _profile(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from pipeline.gemini.redact import redacted
+from pipeline.store.providers import PROVIDERS
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
@@ -21,17 +22,6 @@ _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist")
 #: HTTP's word, and that of obstore's own memory.
 _EMPTY = re.compile(r"status code: 416|only 0 bytes long")
 
-#: How a store's credentials are given.
-_CREDENTIALS = {
-    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (for profiles and SSO: install retouch[aws])",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS, or log in with `gcloud auth application-default login`",
-    "az": "AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
-}
-_RIGHTS = {
-    "s3": "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket",
-    "gs": "the role Storage Object User",
-    "az": "the role Storage Blob Data Contributor",
-}
 #: Pattern in what was said -> why, and the mend; {credentials} and {rights} are those of the store.
 _MEANINGS = tuple(
     (re.compile(pattern), why, mend)
@@ -105,12 +95,14 @@ def said(error: BaseException) -> str:
 
 def _meaning(url: str, text: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    kind = {"s": "s3", "g": "gs"}.get(parts.scheme[:1], "az")
+    provider = PROVIDERS[parts.scheme]
     if _NO_BUCKET.search(text):
         return f"there is no bucket {parts.netloc}", "create it, or correct its name"
     if "builder error" in text and "http://" in text:
-        variable = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}[kind]
-        return "its endpoint is plain http", f"use https, or allow it with {variable}_ALLOW_HTTP=true"
+        return (
+            "its endpoint is plain http",
+            f"use https, or allow it with {provider.variables}_ALLOW_HTTP=true",
+        )
     region = _wrong_region(text)
     if region:
         return f"the bucket is in {region}", "set AWS_REGION to the bucket's region"
@@ -119,7 +111,7 @@ def _meaning(url: str, text: str) -> tuple[str, str]:
             where = _ENDPOINT.search(text) if why == "it cannot be reached" else None
             return (
                 why + (f" at {where[1]}" if where else ""),
-                mend.format(credentials=_CREDENTIALS[kind], rights=_RIGHTS[kind]),
+                mend.format(credentials=provider.credentials, rights=provider.rights),
             )
     code = _CODE.search(text)
     return (code[1] if code else said(Exception(text))), "check the store and its settings"
