@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.edit import Edit, Fault
 from pipeline.errors import InvalidInput
-from pipeline.picture import MAX_BYTES, SentPicture, admit, discard, prepare
+from pipeline.picture import HEAD, MAX_BYTES, SentPicture, admit, discard, prepare
 from pipeline.roots import Roots, RootUnseen, find_picture, is_url, locate_picture, machine_at_fault, refusal
 from pipeline.store.bucket import split_url
 from pipeline.urls.addresses import check_url, shown
@@ -23,8 +23,6 @@ from pipeline.urls.fetch import BucketRefused, Fetcher
 
 #: Seconds for one download, its tries and waits included.
 DOWNLOAD_SECONDS = 60.0
-
-_HEAD = 64
 
 #: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
 Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
@@ -157,7 +155,7 @@ def _glance(name: str, roots: Roots) -> tuple[str, int]:
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            head = os.read(file, _HEAD)
+            head = os.read(file, HEAD)
         finally:
             os.close(file)
     except OSError as error:

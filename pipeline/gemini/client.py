@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from pipeline.gemini.answer import Answer, Failure, FailureKind
 from pipeline.gemini.exchange import Deadlines, Exchange, answer_of, close
 from pipeline.gemini.inline import INLINE_BYTES, by_file
 from pipeline.gemini.request import ImageRequest
-from pipeline.gemini.transport import proxy_credentials, room_for, transport
+from pipeline.gemini.transport import basic_auth, proxy_credentials, room_for, transport
 from pipeline.gemini.transport_errors import TRANSPORT_ERRORS, error_text, failure_kind
 from pipeline.gemini.upload import Stretch, Upload, check
 
@@ -270,8 +269,5 @@ def root_of(base_url: str) -> tuple[httpx.URL, dict[str, str]]:
         raise UsageError(
             "the API's base URL must be http(s)://host[:port][/path]; see GOOGLE_GEMINI_BASE_URL"
         )
-    headers = {}
-    if url.userinfo:
-        pair = f"{url.username}:{url.password}".encode()
-        headers["authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+    headers = {"authorization": basic_auth(url)} if url.userinfo else {}
     return url.copy_with(userinfo=b"", query=None, fragment=None), headers

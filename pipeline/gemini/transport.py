@@ -161,12 +161,15 @@ def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
         raise UsageError(
             f"the environment's proxy ({shown}) is not http(s)://host:port, the only kind that retouch supports"
         )
-    headers = {}
-    if proxy.userinfo:
-        # Given as a header because aiohttp knows Latin-1 passwords only.
-        pair = f"{proxy.username}:{proxy.password}".encode()
-        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+    # Given as a header because aiohttp knows Latin-1 passwords only.
+    headers = {"Proxy-Authorization": basic_auth(proxy)} if proxy.userinfo else {}
     return httpx.Proxy(proxy.copy_with(userinfo=b""), headers=headers)
+
+
+def basic_auth(url: httpx.URL) -> str:
+    """The value of a header that carries the user and password of *url*."""
+    pair = f"{url.username}:{url.password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
 def certificates() -> ssl.SSLContext:

@@ -22,7 +22,7 @@ from pipeline.errors import JobError
 from pipeline.job.folder import JobFolder
 from pipeline.job.registry import last_status
 from pipeline.job.shard import totals_of
-from pipeline.picture.kind import sniff
+from pipeline.picture.kind import HEAD, sniff
 from pipeline.record import Outcome, OutputPicture, Record
 from pipeline.status import ENDED, Totals
 from pipeline.store.bucket import Bucket, Missing, split_url
@@ -152,7 +152,7 @@ class Verifier:
         for code, there, said in (
             ("size", f"{len(data)} bytes", f"{picture.bytes} bytes"),
             ("sha256", digest, picture.sha256),
-            ("type", sniff(data[:64]) or "unknown", picture.mime_type),
+            ("type", sniff(data[:HEAD]) or "unknown", picture.mime_type),
         ):
             if there != said:
                 return flaw(code, f"is {there}, but its record says {said}")

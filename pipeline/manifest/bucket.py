@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import ManifestError, StoreError
 from pipeline.manifest.file import Fingerprint
-from pipeline.manifest.pictures import is_picture, name_faults, natural
+from pipeline.manifest.pictures import bad_name, is_picture, natural, picture_row
 from pipeline.manifest.reader import Raw
 from pipeline.manifest.selection import Chosen
 from pipeline.store.bucket import Bucket, ObjectEntry, split_url
@@ -69,8 +69,7 @@ class BucketPictures:
                 else f"{self._shown} matches no object; the name of a folder must end with a /."
             )
         for number, picture in enumerate(self._listed, 1):
-            faults = tuple(name_faults(picture.image, number))
-            yield Raw(number, {"image": picture.image} if not faults else {}, faults, readable=not faults)
+            yield picture_row(picture.image, number)
 
     def ids(self) -> Iterator[object]:
         return iter(())
@@ -86,7 +85,7 @@ class BucketPictures:
 
     def marks(self) -> Iterator[Chosen]:
         """The pictures that a manifest may name, each with its size and version."""
-        return (picture for picture in self._listed if not any(name_faults(picture.image, 0)))
+        return (picture for picture in self._listed if not bad_name(picture.image))
 
     @cached_property
     def _listed(self) -> list[Chosen]:

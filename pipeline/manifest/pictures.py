@@ -16,24 +16,10 @@ from pipeline.manifest.selection import Chosen
 
 #: What is taken from a folder, where nobody said which files are meant. Whether a file is a picture is
 #: decided by its bytes, later; this only leaves out what lies beside pictures.
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"}
-    | {
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".gif",
-        ".jp2",
-        ".tga",
-        ".ico",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".pcx",
-        ".qoi",
-    }
-)
+SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif",
+    ".jp2", ".tga", ".ico", ".ppm", ".pgm", ".pbm", ".pnm", ".pcx", ".qoi",
+})  # fmt: skip
 
 _DIGITS = re.compile(r"\d+")
 
@@ -76,8 +62,7 @@ class Pictures:
             what = "no picture" if self._pattern is None else "no file"
             raise ManifestError(f"{self._shown} matches {what}; name a folder with pictures, or a glob.")
         for number, name in enumerate(names, 1):
-            faults = tuple(name_faults(name, number))
-            yield Raw(number, {"image": name} if not faults else {}, faults, readable=not faults)
+            yield picture_row(name, number)
 
     def ids(self) -> Iterator[object]:
         return iter(())
@@ -96,7 +81,7 @@ class Pictures:
     def marks(self) -> Iterator[Chosen]:
         """The pictures that a manifest may name, each with its size and time; one that goes meanwhile is left out."""
         for name in self._listing():
-            if any(name_faults(name, 0)):
+            if bad_name(name):
                 continue
             try:
                 stat = (self.root / name).stat()
@@ -190,12 +175,19 @@ def natural(name: str) -> str:
     return _DIGITS.sub(lambda digits: digits[0].zfill(20), name.casefold())
 
 
-def name_faults(name: str, number: int) -> Iterator[Fault]:
-    """What keeps the file *name* from being named in a row."""
+def picture_row(name: str, number: int) -> Raw:
+    """The row of the picture *name*, the *number*-th of a listing."""
+    message = bad_name(name)
+    if message is None:
+        return Raw(number, {"image": name})
+    fault = Fault(code="bad_name", message=message, line=number, column="image")
+    return Raw(number, {}, (fault,), readable=False)
+
+
+def bad_name(name: str) -> str | None:
+    """Why no row can name the file *name*, with the mend; ``None`` if one can."""
     if bad_byte(name) is not None:
-        message = "the file's name is not UTF-8; rename the file."
-    elif "\\" in name or name != name.strip():
-        message = f"the file name {name!r} begins or ends with a space or holds a backslash; rename the file."
-    else:
-        return
-    yield Fault(code="bad_name", message=message, line=number, column="image")
+        return "the file's name is not UTF-8; rename the file."
+    if "\\" in name or name != name.strip():
+        return f"the file name {name!r} begins or ends with a space or holds a backslash; rename the file."
+    return None

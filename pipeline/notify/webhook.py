@@ -16,13 +16,12 @@ from tenacity.wait import wait_base, wait_random_exponential
 from pipeline.errors import InvalidInput
 from pipeline.notify.settings import NotifySettings
 from pipeline.urls.addresses import check_url
-from pipeline.urls.public import PublicClients
+from pipeline.urls.public import PublicClients, is_temporary
 
 #: Tries, the seconds of one, and the seconds of all with the waits between them.
 TRIES, ONE_TRY, ALL_TRIES = 5, 10.0, 60.0
 
 _WAIT = wait_random_exponential(multiplier=1, max=15)
-_PASSING = frozenset({408, 425, 429})
 
 
 class _Fault(NamedTuple):
@@ -103,7 +102,7 @@ def _judged(answer: httpx.Response) -> _Fault | None:
     status = answer.status_code
     if answer.is_success:
         return None
-    if status >= 500 or status in _PASSING:
+    if is_temporary(status):
         return _Fault(f"answered {status}", passing=True)
     if answer.is_redirect:
         return _Fault(f"answered {status}, which is not followed: use the URL it points to")

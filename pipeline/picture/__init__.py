@@ -6,11 +6,12 @@ and its decoders only once a picture needs them.
 
 from pipeline.picture.answer import VerifiedPicture, is_unchanged, verify
 from pipeline.picture.decoder import BadPicture
-from pipeline.picture.kind import CONVERTED, SENT, SEVERAL, check_kind, sniff
+from pipeline.picture.kind import CONVERTED, HEAD, SENT, SEVERAL, check_kind, sniff
 from pipeline.picture.sent import LARGE, MAX_BYTES, SentPicture, admit, discard, open_refused, prepare
 
 __all__ = [
     "CONVERTED",
+    "HEAD",
     "LARGE",
     "MAX_BYTES",
     "SENT",

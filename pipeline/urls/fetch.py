@@ -22,7 +22,7 @@ from pipeline.errors import InvalidInput, StoreError
 from pipeline.store import is_bucket_url
 from pipeline.store.bucket import Bucket, Missing, TooLarge, split_url
 from pipeline.urls.addresses import Judge, check_url, shown
-from pipeline.urls.public import PublicClients
+from pipeline.urls.public import PublicClients, is_temporary
 
 #: Hops after the first request.
 MAX_REDIRECTS = 5
@@ -32,7 +32,6 @@ TRIES = 4
 _WAIT = wait_random_exponential(multiplier=0.5, max=8)
 _PIECE = 1 << 20
 _HEADERS = {"user-agent": "retouch", "accept": "image/*", "accept-encoding": "identity"}
-_PASSING = frozenset({408, 425, 429})
 
 
 class _Temporary(Exception):  # noqa: N818 - it says what may be tried again
@@ -161,7 +160,7 @@ def _check_status(response: httpx.Response, url: httpx.URL) -> None:
     status = response.status_code
     if response.is_success:
         return
-    if status >= 500 or status in _PASSING:
+    if is_temporary(status):
         raise _Temporary(f"its server answered {status}")
     if status in (401, 403):
         raise InvalidInput(

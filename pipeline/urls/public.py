@@ -25,6 +25,14 @@ from pipeline.urls.addresses import Judge, is_public, private
 
 _TIMEOUT = httpx.Timeout(connect=10, read=20, write=10, pool=None)
 
+#: Statuses below 500 that may be gone at the next try: timed out, too early, too many requests.
+_TEMPORARY = frozenset({408, 425, 429})
+
+
+def is_temporary(status: int) -> bool:
+    """Whether a request that was answered with this HTTP status is worth another try."""
+    return status >= 500 or status in _TEMPORARY
+
 
 class PublicClients:
     """The clients of one process, by proxy and by what is allowed; each is made when first needed.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from pipeline.gemini.emulator.filestore import FileStore
 from pipeline.gemini.emulator.google_errors import WireError, invalid
 from pipeline.gemini.emulator.ledger import FILTERS, Ledger
 from pipeline.gemini.emulator.options import Options
+from pipeline.gemini.emulator.paging import page_of
 from pipeline.gemini.emulator.rule_file import parse_rules
 from pipeline.gemini.emulator.rules import Rule, RuleBook
 from pipeline.gemini.emulator.uploads import Uploads
@@ -108,18 +109,7 @@ class Emulator:
 
     async def _list_models(self, request: web.Request) -> web.Response:
         check_key(request, self.options.key)
-        models = served(request.match_info["version"])
-        try:
-            start = int(request.query.get("pageToken") or 0)
-            count = int(request.query.get("pageSize") or 50)
-        except ValueError as error:
-            raise invalid("Invalid pageSize or pageToken.") from error
-        if start < 0 or count < 0:
-            raise invalid("Invalid pageSize or pageToken.")
-        page: dict[str, Any] = {"models": [model.document() for model in models[start : start + count]]}
-        if start + count < len(models):
-            page["nextPageToken"] = str(start + count)
-        return web.json_response(page)
+        return page_of(request, "models", served(request.match_info["version"]), 50)
 
     async def _get_model(self, request: web.Request) -> web.Response:
         check_key(request, self.options.key)

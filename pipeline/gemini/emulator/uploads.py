@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
@@ -18,6 +17,7 @@ from pipeline.gemini.emulator.filestore import FileStore, StoredFile, new_id
 from pipeline.gemini.emulator.google_errors import invalid
 from pipeline.gemini.emulator.ledger import Call, Ledger, Upload
 from pipeline.gemini.emulator.options import Options
+from pipeline.gemini.emulator.paging import page_of
 from pipeline.gemini.emulator.rules import PLAIN, Rule, RuleBook
 
 _STATUS = "X-Goog-Upload-Status"
@@ -143,16 +143,7 @@ class Uploads:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         check_key(request, self._options.key)
-        files = self._store.of(key_of(request))
-        try:
-            start = int(request.query.get("pageToken") or 0)
-            count = int(request.query.get("pageSize") or 10)
-        except ValueError as error:
-            raise invalid("Invalid pageSize or pageToken.") from error
-        page: dict[str, Any] = {"files": [file.document() for file in files[start : start + count]]}
-        if start + count < len(files):
-            page["nextPageToken"] = str(start + count)
-        return web.json_response(page)
+        return page_of(request, "files", self._store.of(key_of(request)), 10)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         file = self._found(request)
