@@ -92,15 +92,16 @@ class Exchange:
     async def read(self, response: httpx.Response) -> Answer | Failure:
         """Read the answer that *response* begins."""
         scanner, begun = Scanner(), self._clock()
+        end = begun + self._deadlines.total - self._waited
         broken: Failure | None = None
         try:
-            await self._body(response, scanner, begun + self._deadlines.total - self._waited)
+            await self._body(response, scanner, end)
         except httpx.DecodingError:  # not what its content-encoding says: not JSON, then
             scanner = Scanner()
         except TimeoutError:
-            broken = self._failure(
-                FailureKind.TIMEOUT, f"the answer did not end within {self._deadlines.total:g} s"
-            )
+            total, idle = self._deadlines.total, self._deadlines.idle
+            over = f"did not end within {total:g}" if self._clock() >= end else f"stood still for {idle:g}"
+            broken = self._failure(FailureKind.TIMEOUT, f"the answer {over} s")
         except TRANSPORT_ERRORS as error:
             broken = self._failure(
                 FailureKind.NETWORK, f"the answer was cut off: {error_text(error, self._key)}"

@@ -90,23 +90,29 @@ async def test_no_base_url(url: str) -> None:
         Client(key=KEY, base_url=url)
 
 
-async def test_connections_are_kept() -> None:
-    """One call after the other goes over one connection, errors among them."""
-    connections = 0
-    handle = answering(http(), http(b'{"error":{"code":503}}', 503), http())
+async def test_what_a_server_sends_too_much_is_never_the_next_answer() -> None:
+    """Two answers to one request, the second at once or when the next request is there: each call gets its own."""
+    requests = 0
 
-    async def counting(reader: Reader, writer: Writer) -> None:
-        nonlocal connections
-        connections += 1
-        await handle(reader, writer)
+    async def twice(reader: Reader, writer: Writer) -> None:
+        nonlocal requests
+        requests += 1
+        await received(reader)
+        surplus = http(b'{"modelVersion": "of the call before"}')
+        writer.write(http(b'{"modelVersion": "%d"}' % requests) + (surplus if requests == 1 else b""))
+        await writer.drain()
+        await received(reader)
+        writer.write(surplus)
+        await writer.drain()
 
-    statuses = []
-    async with serving(counting) as port, Client(key=KEY, base_url=f"http://127.0.0.1:{port}") as client:
-        for _ in range(3):
+    told = []
+    async with serving(twice) as port, Client(key=KEY, base_url=f"http://127.0.0.1:{port}") as client:
+        for _ in range(4):
             async with client.call(asking(), timeout=20) as reply:
                 assert isinstance(reply, Answer)
-                statuses.append(reply.status)
-    assert (statuses, connections) == ([200, 503, 200], 1)
+                assert reply.reply
+                told.append(reply.reply.model_version)
+    assert told == ["1", "2", "3", "4"]
 
 
 async def test_chunked_and_compressed() -> None:

@@ -54,7 +54,10 @@ class Proxy:
                 host, _, port = request.target.rpartition(":")
                 far_reader, far_writer = await asyncio.open_connection(host, int(port))
                 writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-                await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+                try:
+                    await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+                finally:
+                    far_writer.close()
                 return
             await self.forward(request, reader, writer)
 
