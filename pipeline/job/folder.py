@@ -30,7 +30,7 @@ from pipeline.price import Cost
 from pipeline.store import Bytes, Store, open_store
 
 #: What a verified picture's file may end in, from its bytes; looked for when a picture without a record is adopted.
-EXTENSIONS = ("png", "jpg", "webp", "gif", "avif", "heic")
+EXTENSIONS = ("png", "jpg", "webp", "gif", "avif", "heic", "heif")
 
 SPOOLED_MANIFEST = ".retouch/manifest.jsonl"
 UPLOADED_INPUTS = ".retouch/inputs"

@@ -10,17 +10,20 @@ from typing import IO, cast
 import msgspec
 
 from pipeline.picture import decoder, png
+from pipeline.picture.boxes import boxes_end
 from pipeline.picture.decoder import BadPicture
 from pipeline.picture.kind import HEAD, sniff
 from pipeline.picture.sent import SentPicture
 
-#: What an image model may answer with. TIFF and kin are left out: an answer cannot reach their decoders.
-_EXTENSIONS = {
+#: What an image model may answer with, and how its file ends. TIFF and kin are left out: an answer cannot reach their decoders.
+EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/webp": "webp",
     "image/gif": "gif",
     "image/avif": "avif",
+    "image/heic": "heic",
+    "image/heif": "heif",
 }
 
 
@@ -46,11 +49,13 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
     """
     view = memoryview(data)
     mime_type = sniff(bytes(view[:HEAD]))
-    extension = _EXTENSIONS.get(mime_type or "")
+    extension = EXTENSIONS.get(mime_type or "")
     if mime_type is None or extension is None:
         raise BadPicture(f"it is {mime_type or 'nothing known'}, not a picture" if view else "it is empty")
     file = io.BytesIO(data) if isinstance(data, bytes) else cast("IO[bytes]", _Window(view))
-    width, height = _decoded_png(file, view) if mime_type == "image/png" else _decoded(file, mime_type)
+    width, height = (
+        _decoded_png(file, view) if mime_type == "image/png" else _decoded(file, mime_type, len(view))
+    )
     return VerifiedPicture(
         mime_type=mime_type,
         extension=extension,
@@ -66,7 +71,10 @@ def is_unchanged(sha256: str, sent: Iterable[SentPicture]) -> bool:
     return any(sha256 in (picture.sha256, picture.original_sha256) for picture in sent)
 
 
-def _decoded(file: IO[bytes], mime_type: str) -> tuple[int, int]:
+def _decoded(file: IO[bytes], mime_type: str, size: int) -> tuple[int, int]:
+    if mime_type in ("image/heic", "image/heif") and boxes_end(file, size) > size:
+        raise BadPicture("it is cut off")
+    file.seek(0)
     return decoder.decode(file, mime_type, decoder.MAX_DECODED_PIXELS)
 
 
@@ -76,8 +84,7 @@ def _decoded_png(file: IO[bytes], view: memoryview) -> tuple[int, int]:
     if png.decodes(view):
         return size
     _check_png_end(view)
-    file.seek(0)
-    return _decoded(file, "image/png")
+    return _decoded(file, "image/png", len(view))
 
 
 def _check_png_end(view: memoryview) -> None:

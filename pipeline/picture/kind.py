@@ -97,7 +97,7 @@ _BRANDS = {
     b"qt  ": "video/quicktime",
     b"crx ": "image/x-canon-cr3",
 }
-_GENERIC_BRANDS = (b"mif1", b"msf1", b"mif2", b"miaf")
+_GENERIC_BRANDS = frozenset({b"mif1", b"msf1", b"mif2", b"miaf"})
 _TARGA = "<BBBHHBHHHHBB"
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
@@ -171,10 +171,10 @@ def _iso_media(head: bytes) -> str:
     major = head[8:12]
     if major in _BRANDS:
         return _BRANDS[major]
-    if major in _GENERIC_BRANDS:
+    length = int.from_bytes(head[:4], "big")
+    brands = {major, *(head[at : at + 4] for at in range(16, min(length, len(head)) - 3, 4))}
+    if brands & _GENERIC_BRANDS:
         # A still in the generic container: the compatible brands say which codec.
-        length = int.from_bytes(head[:4], "big")
-        brands = {head[at : at + 4] for at in range(16, min(length, len(head)) - 3, 4)}
         if brands & {b"avif", b"avis"}:
             return "image/avif"
         return "image/heic" if brands & {b"heic", b"heix"} else "image/heif"

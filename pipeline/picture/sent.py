@@ -20,6 +20,7 @@ import msgspec
 
 from pipeline.errors import InvalidInput
 from pipeline.picture import convert, decoder
+from pipeline.picture.boxes import boxes_end
 from pipeline.picture.decoder import BadPicture
 from pipeline.picture.header import size_in
 from pipeline.picture.kind import CONVERTED, HEAD, check_kind, sniff
@@ -236,25 +237,10 @@ def _measured(file: IO[bytes], mime_type: str, size: int) -> tuple[int, int]:
 def _seems_cut_off(file: IO[bytes], mime_type: str, size: int) -> bool:
     """Whether the end is not where it should be; a few short reads. WebP's decoder sees it in the header."""
     if mime_type in ("image/heic", "image/heif"):
-        return _boxes_end(file, size) > size
+        return boxes_end(file, size) > size
     end = _ENDS.get(mime_type)
     if end is None:
         return False
     mark, tail = end
     file.seek(max(0, size - tail))
     return mark not in file.read(tail)
-
-
-def _boxes_end(file: IO[bytes], size: int) -> int:
-    """Where the top-level boxes of an ISO media file say that it ends; libheif looks at some files only."""
-    at = 0
-    while at + 8 <= size:
-        file.seek(at)
-        header = file.read(16)
-        length = int.from_bytes(header[:4], "big")
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        if length < 8:
-            break
-        at += length
-    return at

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pipeline.attempt import Attempt
 from pipeline.record import InputPicture, Outcome, OutputPicture, Record
 from pipeline.report import words
-from pipeline.report.links import InputLinks, output, shown
+from pipeline.report.links import InputLinks, is_drawn, output, shown
 from pipeline.report.markup import Html, Url, join, tag
 from pipeline.report.tally import parted
 
 PROMPT_LIMIT = 2_000
 NOTE_LIMIT = 600
+
+_NOT_DRAWN = "not drawn by browsers"
 
 
 def card(record: Record, inputs: InputLinks, up: str) -> Html:
@@ -78,7 +80,7 @@ def _input(picture: InputPicture, inputs: InputLinks, up: str) -> Html:
         # A remote picture is never loaded: opening a report must tell nobody that it was opened.
         remote = place.href.startswith("http")
         link = tag("a", label, href=place.href, target="_blank", rel="noopener noreferrer")
-        why = "elsewhere, not loaded" if remote else "not drawn by browsers"
+        why = "elsewhere, not loaded" if remote else _NOT_DRAWN
         return join(_empty(why), tag("p", link, class_="name"))
     return join(_empty("not found here"), tag("p", label, class_="name"))
 
@@ -87,9 +89,11 @@ def _output(picture: OutputPicture, alt: str, up: str) -> Html:
     address = output(picture.path, up)
     kind = picture.mime_type.removeprefix("image/").upper()
     note = f"{picture.width} \u00d7 {picture.height} · {kind} · {words.size(picture.bytes)}"
+    name = tag("bdi", picture.path)
+    drawn = is_drawn(picture.path)
     return join(
-        _frame(address, address, alt, picture.width, picture.height),
-        tag("p", tag("bdi", picture.path), class_="name"),
+        _frame(address, address, alt, picture.width, picture.height) if drawn else _empty(_NOT_DRAWN),
+        tag("p", name if drawn else tag("a", name, href=address), class_="name"),
         tag("p", note, class_="name"),
     )
 

@@ -44,6 +44,11 @@ def output(path: str, up: str) -> Url:
     return Url(up + quote(path.lstrip("/"), safe="/", errors="replace"))
 
 
+def is_drawn(path: str) -> bool:
+    """Whether browsers draw the picture *path*."""
+    return not _NOT_DRAWN.search(path)
+
+
 def page(path: str) -> Url:
     """The address of a page or an anchor of this report; *path* is ours, never a manifest's."""
     return Url(path)
@@ -57,7 +62,7 @@ def shown(picture: InputPicture, inputs: InputLinks, up: str) -> Shown:
     if picture.path.startswith("data:"):
         return Shown("inline data", None, None)
     address = checked(inputs(picture.path), up)
-    drawn = address if address and not _NOT_DRAWN.search(picture.path) else None
+    drawn = address if address and is_drawn(picture.path) else None
     label = without_secrets(picture.path) if "://" in picture.path else picture.path
     return Shown(label, drawn, address)
 

@@ -53,6 +53,7 @@ _CONTENT_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".gif": "image/gif",
     ".heic": "image/heic",
+    ".heif": "image/heif",
     ".html": "text/html; charset=utf-8",
     ".jpg": "image/jpeg",
     ".json": "application/json",

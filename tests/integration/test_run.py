@@ -13,6 +13,20 @@ from tests.integration.shop import KEY, Shop, status_of, wait_for
 SMALL = Studio(shrink=6, format="jpeg")
 
 
+@pytest.mark.parametrize("kind", ["jpeg", "webp", "avif", "heic"])
+def test_a_picture_of_any_kind_that_decodes_is_kept_as_it_came(shop, emulator, kind):
+    emulator.order(rule("picture", file_format=kind))
+    shop.manifest(1)
+
+    assert shop.run().returncode == 0
+    ((picture,),) = [record["images"] for record in shop.records()]
+    assert (picture["mime_type"], picture["path"]) == (
+        f"image/{kind}",
+        f"images/r1.{kind.replace('jpeg', 'jpg')}",
+    )
+    assert shop.retouch("verify", "out").returncode == 0
+
+
 def test_every_row_is_edited_verified_and_recorded(shop, emulator):
     shop.manifest(12)
 

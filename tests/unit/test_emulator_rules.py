@@ -179,6 +179,7 @@ def test_every_answer_can_be_ordered_by_its_name(answer):
         ("text_only matches=(", "matches = '(' cannot be read"),
         ("text_only modalities=AUDIO", "expected TEXT or IMAGE"),
         ("text_only latency=often", 'the latency "often" cannot be read'),
+        ("picture file_format=tiff", "expected png or jpeg or webp or avif or heic"),
         ("status code=abc", "code = 'abc' cannot be read: expected int"),
         ("text_only spelling=loud", "expected camel or snake"),
         ("text_only twice", '"twice" should read name=value'),

@@ -4,10 +4,14 @@ import hashlib
 import io
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin
 
-from pipeline.picture import BadPicture, SentPicture, is_unchanged, verify
+from pipeline.job import folder
+from pipeline.picture import BadPicture, SentPicture, answer, is_unchanged, verify
+
+pillow_heif.register_heif_opener()
 
 
 def encoded(kind, size=(64, 48), **options):
@@ -26,6 +30,7 @@ def encoded(kind, size=(64, 48), **options):
         ("WEBP", "image/webp", "webp"),
         ("GIF", "image/gif", "gif"),
         ("AVIF", "image/avif", "avif"),
+        ("HEIF", "image/heic", "heic"),
     ],
 )
 def test_a_whole_picture_is_verified_by_its_bytes(kind, mime_type, extension, wrap):
@@ -38,12 +43,16 @@ def test_a_whole_picture_is_verified_by_its_bytes(kind, mime_type, extension, wr
     assert picture.sha256 == hashlib.sha256(data).hexdigest()
 
 
+def test_every_ending_is_one_by_which_a_picture_without_a_record_is_found():
+    assert set(answer.EXTENSIONS.values()) == set(folder.EXTENSIONS)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_bytes_after_the_picture_are_let_be(kind):
     assert verify(encoded(kind) + b"trailing" * 100).width == 64
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("missing", [1, 12, 200, 2000])
 def test_a_picture_that_is_cut_off_is_bad(kind, missing):
     data = encoded(kind, (200, 200))
@@ -55,7 +64,7 @@ def test_a_picture_that_is_cut_off_is_bad(kind, missing):
 
 
 @pytest.mark.parametrize(
-    ("kind", "kept"), [("PNG", 8), ("PNG", 20), ("JPEG", 4), ("JPEG", 200), ("AVIF", 100)]
+    ("kind", "kept"), [("PNG", 8), ("PNG", 20), ("JPEG", 4), ("JPEG", 200), ("AVIF", 100), ("HEIF", 100)]
 )
 def test_a_picture_that_is_cut_off_early_is_said_to_be(kind, kept):
     with pytest.raises(BadPicture, match="cut off"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from PIL import Image
 from pipeline.errors import InvalidInput
 from pipeline.picture import BadPicture, discard, prepare, verify
 
+pillow_heif.register_heif_opener()
+
 
 def seed(kind, mode="RGB"):
     data = io.BytesIO()
@@ -17,7 +20,7 @@ def seed(kind, mode="RGB"):
     return data.getvalue()
 
 
-ANSWERS = [seed("PNG"), seed("PNG", "P"), seed("JPEG"), seed("WEBP"), seed("GIF"), seed("AVIF")]
+ANSWERS = [seed("PNG"), seed("PNG", "P"), seed("JPEG"), seed("WEBP"), seed("GIF"), seed("AVIF"), seed("HEIF")]
 INPUTS = [*ANSWERS, seed("TIFF"), seed("BMP"), seed("JPEG2000"), seed("PPM"), seed("ICO")]
 
 
@@ -60,7 +63,7 @@ def test_no_input_brings_the_program_down(tmp_path, data):
     discard([sent])
 
 
-@pytest.mark.parametrize("data", ANSWERS, ids=["png", "palette", "jpeg", "webp", "gif", "avif"])
+@pytest.mark.parametrize("data", ANSWERS, ids=["png", "palette", "jpeg", "webp", "gif", "avif", "heic"])
 def test_every_cut_of_an_answer_is_judged(data):
     for end in range(0, len(data), 7):
         try:

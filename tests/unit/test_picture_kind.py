@@ -18,6 +18,13 @@ HEADS = [
     (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", "image/heif"),
     (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "image/avif"),
     (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "image/avif"),
+    (b"\0\0\0\x18ftypmsf1\0\0\0\0msf1hevc", "image/heif"),
+    (b"\0\0\0\x18ftypheix\0\0\0\0mif1heix", "image/heic"),
+    (b"\0\0\0\x18ftyphevc\0\0\0\0msf1hevc", "image/heic"),
+    (b"\0\0\0\x1cftypavis\0\0\0\0avismsf1", "image/avif"),
+    # Brands that say less than those they are compatible with.
+    (b"\0\0\0\x1cftypheif\0\0\0\0mif1heic", "image/heic"),
+    (b"\0\0\0\x1cftypMA1B\0\0\0\0miafavif", "image/avif"),
     (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "video/mp4"),
     (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "video/quicktime"),
     (b"\0\0\0\x14ftyp3gp4\0\0\0\0", "video/3gpp"),

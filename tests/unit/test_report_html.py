@@ -186,6 +186,9 @@ def test_what_browsers_do_not_draw_is_linked(tmp_path):
     page = report(tmp_path, record(inputs=(InputPicture(path="a.TIFF"),)), inputs=lambda path: path)
     assert page.all("img", "src") == ["images/a.png"]
     assert "a.TIFF" in page.all("a", "href")
+    answered = report(tmp_path, record(images=(picture("images/a.heic"),)))
+    assert answered.all("img", "src") == []
+    assert "images/a.heic" in answered.all("a", "href")
 
 
 def test_reasons_are_grouped_counted_and_ranked(tmp_path):

@@ -35,6 +35,7 @@ from pipeline.errors import UsageError
 from pipeline.gemini.emulator.answers import ANSWERS, OF_FILES, ON_FILES, parameters_of
 from pipeline.gemini.emulator.conditions import When
 from pipeline.gemini.emulator.latency import Latency
+from pipeline.gemini.emulator.painting import MADE
 from pipeline.gemini.emulator.rules import Rule
 
 
@@ -139,6 +140,8 @@ Reader = Callable[[Any], Any]
 
 
 def _reader(name: str, allowed: Mapping[str, Any]) -> tuple[str, Reader | None]:
+    if name == "file_format" and name in allowed:
+        return "parameters", _one_of(*MADE)
     if name in allowed:
         return "parameters", lambda value: _like(allowed[name], value)
     if name in _CONDITIONS:
