@@ -15,7 +15,7 @@ from pipeline.picture.decoder import BadPicture
 from pipeline.picture.kind import HEAD, sniff
 from pipeline.picture.sent import SentPicture
 
-#: What an image model may answer with, and how its file ends. TIFF and kin are left out: an answer cannot reach their decoders.
+#: What an image model may answer with, and how its file ends. An answer cannot reach the decoders of TIFF and kin.
 EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
