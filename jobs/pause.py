@@ -73,18 +73,24 @@ async def _written(folder: JobFolder, before: Status, state: State) -> Status:
 
 
 async def _heard(entry: JobEntry, known: Standings, state: State) -> Status:
-    """How the job stands when whoever works on it has heard, or has had the time to."""
+    """How the job stands when whoever works on it has heard, or has had the time to.
+
+    A ``run`` says in its report that it has; a worker has once its heart has beaten again.
+    """
     end = time.monotonic() + _PATIENCE
+    first = standing = await known.of(entry)
     while True:
-        status = (await known.of(entry)).status
-        paused = status.state is State.PAUSED
+        status = standing.status
+        is_as_wanted = (status.state is State.PAUSED) is (state is State.PAUSED)
+        all_have_heard = all(standing.workers.get(name) != beat for name, beat in first.workers.items())
         if (
-            paused is (state is State.PAUSED)
+            (is_as_wanted and all_have_heard)
             or status.state in STOPPED - {State.PAUSED}
             or time.monotonic() > end
         ):
             return status
         await asyncio.sleep(_LOOK)
+        standing = await known.of(entry)
 
 
 async def _rebuild(entry: JobEntry, folder: JobFolder, state: State, view: View) -> None:

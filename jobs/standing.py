@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -41,11 +41,13 @@ class Standing:
 
     Attributes:
         alive: whether somebody is there who takes it further: a ``run``, or workers.
+        workers: the last heartbeat of each worker that is alive, for a submitted job.
         note: what makes the figures less than certain, for people.
     """
 
     status: Status
     alive: bool
+    workers: Mapping[str, int] = field(default_factory=dict)
     note: str | None = None
 
 
@@ -99,7 +101,7 @@ class Standings:
             note = f"{error}; the figures are from the last report.json"
             return Standing(status=await _stored(entry), alive=False, note=note)
         if seen is not None:
-            return Standing(status=seen.status, alive=seen.workers > 0)
+            return Standing(status=seen.status, alive=bool(seen.workers), workers=seen.workers)
         return await _forgotten(entry)
 
     async def of_unfinished(self, entry: JobEntry) -> Standing:

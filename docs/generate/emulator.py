@@ -24,6 +24,10 @@ times_per_token = 2           # limits how often the rule applies: times, times_
 latency = "lognormal:8:0.5"
 
 [[rule]]
+contains = "puppy"
+hold = true                   # answers these calls when the rules are replaced with PUT /rules
+
+[[rule]]
 on = "upload"                 # a request of the Files API; default: a call
 answer = "status"
 code = 503

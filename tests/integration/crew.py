@@ -43,10 +43,10 @@ class Crew(Shop):
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
         self._workers: list[Command] = []
 
-    def worker(self, slots: int = 16, *, ready: bool = True) -> Command:
+    def worker(self, slots: int = 16, *words: str, ready: bool = True) -> Command:
         """Start a worker, and wait until it is there."""
         before = self.redis.hlen("retouch:workers")
-        process = self.start("worker", "--max-in-flight", str(slots))
+        process = self.start("worker", "--max-in-flight", str(slots), *words)
         self._workers.append(process)
         if ready:
             wait_for(lambda: self.redis.hlen("retouch:workers") > before or process.poll() is not None)
@@ -76,6 +76,11 @@ class Crew(Shop):
     def to_its_end(self, job: str, *states: str, seconds: float = 60.0) -> None:
         """Wait until the job is in one of *states*."""
         wait_for(lambda: self.state(job) in (states or ("finished", "cancelled")), seconds)
+
+    def all_have_heard(self) -> None:
+        """Wait until the heart of every worker has beaten: it knows what was wanted before."""
+        before = self.redis.hgetall("retouch:workers")
+        wait_for(lambda: not before.items() & self.redis.hgetall("retouch:workers").items())
 
     def all_is_still(self) -> None:
         """Wait until no worker has a shard: a call in flight would be in the ledger of the next test."""

@@ -77,7 +77,7 @@ def test_its_files_are_compared_with_its_records(shop, folder):
 
 def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
     shop.manifest(60)
-    emulator.order(rule("picture", latency="0.3"))
+    emulator.order(rule(times=5), rule(hold=True))
     running = shop.start("run", "shop.csv", "--out", folder.url, "--json", "--max-in-flight", "2")
     wait_for(lambda: len(folder.keys("images/")) >= 5)
     second = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
@@ -85,6 +85,7 @@ def test_a_run_that_is_killed_goes_on(shop, folder, emulator):
     assert "is held by process" in second.stderr
     running.send_signal(signal.SIGKILL)
     running.communicate()
+    emulator.order()
     done = shop.retouch("run", "shop.csv", "--out", folder.url, "--json")
     assert done.returncode == 0, done.stderr
     once(folder, emulator, 60, lost=2)

@@ -17,15 +17,15 @@ def reported(shop) -> dict:
 
 
 def test_pause_and_resume_return_when_the_run_has_heard(shop, emulator):
-    emulator.order(rule("picture", latency="0.5"))
+    emulator.order(rule(hold=True))
     shop.manifest(60)
     running = shop.start("run", "shop.csv", "--out", "out", "--json", "--max-in-flight", "2")
     wait_for(lambda: emulator.ledger.summary()["calls"] >= 2)
 
     assert status_of(shop.retouch("pause", "out", "--json"))["state"] == "paused"
-    calls = emulator.ledger.summary()["calls"]
+    emulator.order(rule(latency="0.5"))
     wait_for(lambda: reported(shop)["in_flight"] == 0)
-    assert emulator.ledger.summary()["calls"] == calls
+    assert emulator.ledger.summary()["calls"] == 2
     assert status_of(shop.retouch("resume", "out", "--json"))["state"] == "running"
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=60)
@@ -59,13 +59,14 @@ def test_a_job_that_nobody_works_on_is_paused_and_resumed_in_its_report(shop, em
 
 
 def test_the_report_of_a_live_run_calls_no_call_interrupted(shop, emulator):
-    emulator.order(rule("picture", latency="4"))
+    emulator.order(rule(hold=True))
     shop.manifest(3)
     running = shop.start("run", "shop.csv", "--out", "out", "--json")
     wait_for(lambda: (shop.out / "report.json").exists() and reported(shop)["in_flight"] == 3)
 
     status = status_of(shop.retouch("report", "out", "--json"))
 
+    emulator.order()
     assert (status["calls"], status["calls_unknown"], status["verdicts"]) == (0, 0, {})
     assert running.wait(60) == 0
     running.communicate()
@@ -219,15 +220,16 @@ def test_retry_of_a_reason_that_is_not_there_names_those_that_are(shop, emulator
 
 def test_a_worker_whose_terminal_is_closed_lets_its_calls_finish(shop, emulator, redis_url):
     shop.environment["RETOUCH_REDIS_URL"] = redis_url
-    emulator.order(rule("picture", latency="2"))
+    emulator.order(rule(hold=True))
     shop.manifest(12)
     shop.retouch("submit", "shop.csv", "--out", "out")
-    worker = shop.start("worker", "--max-in-flight", "4")
+    worker = shop.start("worker", "--max-in-flight", "4", "-v")
     wait_for(lambda: emulator.ledger.summary()["in_flight"] >= 4)
 
     worker.send_signal(signal.SIGHUP)
-    wait_for(lambda: emulator.ledger.summary()["answered"] >= 1)
+    wait_for(lambda: "worker_stopping" in worker.err)
     worker.send_signal(signal.SIGHUP)
+    emulator.order()
     worker.communicate(timeout=60)
 
     assert worker.returncode == 0

@@ -245,7 +245,7 @@ async def test_a_job_that_is_stopped_in_an_upload_has_paid_for_nothing(small, em
 
 def test_a_run_that_is_killed_in_a_call_leaves_its_file_to_the_api(large, emulator):
     """Which deletes it after 48 hours; nobody uses it again."""
-    emulator.order(rule(token="r1", times=1, latency="60"))
+    emulator.order(rule(token="r1", times=1, hold=True))
     process = large.start("run", "shop.csv", "--out", "out", "--json")
     wait_for(lambda: any(call.token == "r1" for call in emulator.ledger.calls()))
     process.kill()

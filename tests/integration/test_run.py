@@ -453,7 +453,7 @@ def test_another_command_on_the_same_folder_is_refused(shop):
 
 
 def test_a_folder_that_another_run_holds_is_refused(shop, emulator):
-    emulator.order(rule("picture", latency="3"))
+    emulator.order(rule(hold=True))
     shop.manifest(2)
     first = shop.start("run", "shop.csv", "--out", "out", "--json")
     wait_for(lambda: emulator.ledger.summary()["calls"] > 0)
@@ -462,24 +462,27 @@ def test_a_folder_that_another_run_holds_is_refused(shop, emulator):
 
     assert second.returncode == 2
     assert "is held by process" in second.stderr
+    emulator.order()
     assert first.wait(60) == 0
     first.communicate()
 
 
 def test_ctrl_c_lets_calls_in_flight_finish_and_says_how_to_go_on(shop, emulator):
-    emulator.order(rule("picture", latency="1"))
+    emulator.order(rule(hold=True))
     shop.manifest(40)
     running = shop.start("run", "shop.csv", "--out", "out", "--json", "--max-in-flight", "4")
     wait_for(lambda: emulator.ledger.summary()["in_flight"] >= 4)
 
     running.send_signal(signal.SIGINT)
+    wait_for(lambda: "Ctrl-C again ends at once" in running.err)
+    emulator.order()
     out, err = running.communicate(timeout=60)
 
     assert running.returncode == 130
+    assert json.loads(out)["outcomes"]["done"] == 4
     assert json.loads(out)["calls_unknown"] == 0
     assert "run the same command again" in json.loads(out)["state_reason"]
     assert "Traceback" not in err
-    emulator.order()
     done = shop.run()
     assert done.returncode == 0
     summary = emulator.ledger.summary()
@@ -539,7 +542,7 @@ def test_an_option_that_the_model_does_not_take_is_bad_usage(shop, emulator):
 
 
 def test_ctrl_c_twice_ends_at_once_and_still_reports(shop, emulator):
-    emulator.order(rule("picture", latency="0.1", times=3), rule("picture", latency="30"))
+    emulator.order(rule(times=3), rule(hold=True))
     shop.manifest(8)
     running = shop.start("run", "shop.csv", "--out", "out", "--json", "--max-in-flight", "4")
     wait_for(
@@ -547,7 +550,7 @@ def test_ctrl_c_twice_ends_at_once_and_still_reports(shop, emulator):
     )
 
     running.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    wait_for(lambda: "Ctrl-C again ends at once" in running.err)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
 

@@ -244,7 +244,7 @@ def test_a_budget_is_a_runs_own_and_the_next_goes_on(crew):
 
 
 def test_a_run_that_is_going_is_not_started_again(crew):
-    crew.emulator.order(rule("picture", latency="1.5"))
+    crew.emulator.order(rule(hold=True))
     for shade in range(10):
         crew.picture(f"p{shade}", shade)
     crew.add("--every", "1h", words=("photos", "--prompt", "make it blue", "--max-in-flight", "1"))

@@ -25,13 +25,15 @@ def crew(tmp_path, redis_url):
 
 
 def test_a_killed_workers_shards_are_taken_over(crew):
-    crew.emulator.order(rule(latency="0.5"))
+    crew.emulator.order(rule(times=21), rule(hold=True))
     crew.manifest(200)
     doomed = crew.worker()
     job = crew.submit()
     wait_for(lambda: crew.emulator.ledger.summary()["answered"] > 20)
+    wait_for(lambda: crew.emulator.ledger.summary()["in_flight"] == 16)
     crew.worker()
     doomed.kill()
+    crew.emulator.order(rule(latency="0.5"))
     died = time.monotonic()
     in_flight = 16
     held = crew.redis.zrange(f"retouch:job:{job}:leases", 0, -1)
@@ -72,12 +74,14 @@ def test_nobody_is_there_and_the_messages_are_lost(crew):
 
 
 def test_a_worker_that_is_told_to_end_gives_back_what_it_has_not_begun(crew):
-    crew.emulator.order(rule(latency="1"))
+    crew.emulator.order(rule(times=6), rule(hold=True))
     crew.manifest(120)
-    leaving = crew.worker()
+    leaving = crew.worker(16, "-v")
     job = crew.submit()
     wait_for(lambda: crew.emulator.ledger.summary()["answered"] > 5)
     leaving.send_signal(signal.SIGTERM)
+    wait_for(lambda: "worker_stopping" in leaving.err)
+    crew.emulator.order()
     told = time.monotonic()
     leaving.communicate(timeout=60)
     assert leaving.returncode == 0

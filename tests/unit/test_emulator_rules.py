@@ -186,6 +186,9 @@ def test_every_answer_can_be_ordered_by_its_name(answer):
         ('text_only "', "cannot be read"),
         ("reset_before contains=x", "reset_before comes before the body is read"),
         ("reset_before times_per_token=1", "reset_before comes before the body is read"),
+        ("reset_before hold=true", "only the answer to a call can be held"),
+        ("status on=upload hold=true", "only the answer to a call can be held"),
+        ("text_only hold=1", "hold = 1 cannot be read"),
     ],
 )
 def test_a_wrong_rule_is_told_in_one_sentence(text, sentence):

@@ -22,13 +22,19 @@ _wanted = msgspec.json.Decoder(Wanted)
 
 
 class BoardView(msgspec.Struct, frozen=True):
-    """A job as the board shows it: *folded* of its *shards* are settled; *now*: the server's time, milliseconds."""
+    """A job as the board shows it.
+
+    Attributes:
+        folded: how many of its *shards* are settled.
+        workers: those that are alive; until when each one's last heartbeat says so, in milliseconds.
+        now: the server's time, in milliseconds.
+    """
 
     status: Status
     wanted: Wanted
     shards: int
     folded: int
-    workers: int
+    workers: dict[str, int]
     now: int
 
 
@@ -56,11 +62,11 @@ async def read_board_view(redis: Redis, job: str) -> BoardView | None:
     living = _living(cards, now)
     wanted = _wanted.decode(head["wanted"])
     return BoardView(
-        status=_status(job, head, living, wanted.budget),
+        status=_status(job, head, [card for _, card in living.values()], wanted.budget),
         wanted=wanted,
         shards=int(head["shards"]),
         folded=int(head["folded"]),
-        workers=len(living),
+        workers={name: until for name, (until, _) in living.items()},
         now=now,
     )
 
@@ -85,12 +91,13 @@ async def living_workers(redis: Redis) -> list[WorkerCard]:
         pipe.hgetall(WORKERS)
         pipe.time()
         cards, (seconds, micros) = await pipe.execute()
-    return _living(cards, int(seconds) * 1000 + int(micros) // 1000)
+    return [card for _, card in _living(cards, int(seconds) * 1000 + int(micros) // 1000).values()]
 
 
-def _living(cards: dict[str, str], now: int) -> list[WorkerCard]:
-    parted = [text.partition(" ") for text in cards.values()]
-    return [_card.decode(card) for until, _, card in parted if int(until) > now]
+def _living(cards: dict[str, str], now: int) -> dict[str, tuple[int, WorkerCard]]:
+    """The card of each worker that is alive, and until when its last heartbeat says that it is."""
+    parted = [(name, text.partition(" ")) for name, text in cards.items()]
+    return {name: (int(until), _card.decode(card)) for name, (until, _, card) in parted if int(until) > now}
 
 
 def _status(job: str, head: dict[str, str], living: list[WorkerCard], budget: float | None) -> Status:

@@ -10,9 +10,9 @@ import os
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from aiohttp import web
 
@@ -34,8 +34,15 @@ from pipeline.gemini.emulator.streaming import Framing, framed, framing_of
 
 MIN_DEADLINE_S = 10.0
 
-Answer = tuple[Reply, bytes]
 T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What a call gets, once ``held`` is done: it is not before."""
+
+    reply: Reply
+    body: bytes
+    held: Future[None] | None
 
 
 class Calls:
@@ -88,22 +95,22 @@ class Calls:
             return web.Response()
         body = await read_body(request, call)
         received = time.perf_counter()
-        reply, answer = await self._work_to_the_end(request, call, body)
-        await self._wait(request, call, reply, received)
-        return await deliver(request, call, reply, answer)
+        answer = await self._work_to_the_end(request, call, body)
+        await self._wait(request, call, answer, received)
+        return await deliver(request, call, answer.reply, answer.body)
 
     async def _work_to_the_end(self, request: web.Request, call: Call, body: bytes) -> Answer:
         """Work also for a client that has gone away: such a call is paid for all the same (section 0.8)."""
         work = asyncio.ensure_future(self._work(request, call, body))
         try:
-            reply, answer = await asyncio.shield(work)
+            answer = await asyncio.shield(work)
         except asyncio.CancelledError:
             with contextlib.suppress(WireError):
-                reply, _ = await work
+                reply = (await work).reply
                 call.paid, call.pictures = reply.paid, reply.pictures
             raise
-        call.paid, call.pictures = reply.paid, reply.pictures
-        return reply, answer
+        call.paid, call.pictures = answer.reply.paid, answer.reply.pictures
+        return answer
 
     async def _work(self, request: web.Request, call: Call, body: bytes) -> Answer:
         asked = await self._read(request, body)
@@ -111,15 +118,16 @@ class Calls:
         call.modalities, call.inputs = ",".join(sorted(asked.modalities)), len(asked.pictures)
         self._hold_rate(call)
         inputs = await self._in_thread(self._options.studio.open_inputs, asked)
+        replaced = self._rules.replaced  # before the choice: rules may be replaced from another thread
         rule = self._rules.choose(_facts(call, asked, attempt))
         call.verdict, call.rule = rule.answer, rule.label
         order = Order(request=asked, inputs=inputs, studio=self._options.studio, n=call.n)
-        reply, answer = await self._in_thread(_make, rule, order, framing_of(request))
+        reply, made = await self._in_thread(_make, rule, order, framing_of(request))
         if rule.latency:
             call.latency = rule.latency.draw(self._own_latencies)
         elif reply.status != 200:
             call.latency = 0.0  # errors come at once unless a rule says otherwise
-        return reply, answer
+        return Answer(reply, made, replaced if rule.hold else None)
 
     async def _read(self, request: web.Request, body: bytes) -> EditRequest:
         message = await self._in_thread(parse_body, body)
@@ -135,12 +143,13 @@ class Calls:
             call.verdict = "rpm"
             raise quota_passed(call.model, PER_MINUTE, self._options.rpm or 0, round(wait, 3))
 
-    async def _wait(self, request: web.Request, call: Call, reply: Reply, received: float) -> None:
+    async def _wait(self, request: web.Request, call: Call, answer: Answer, received: float) -> None:
         """Let the latency pass, or the client's deadline if that is shorter: a 504, which nobody pays."""
         deadline = _deadline(request) or math.inf
         until = received + min(call.latency, deadline)
         await asyncio.sleep(max(0.0, until - time.perf_counter()))
-        if call.latency > deadline and reply.status == 200:
+        late = call.latency > deadline or not await _let_go(answer.held, received + deadline)
+        if late and answer.reply.status == 200:
             call.verdict, call.paid, call.pictures = "deadline", False, 0
             raise WireError(504, "Deadline expired before operation could complete.")
 
@@ -181,6 +190,16 @@ def _deadline(request: web.Request) -> float | None:
     return seconds
 
 
+async def _let_go(held: Future[None] | None, deadline: float) -> bool:
+    """Wait until a held answer may go; False if *deadline* (of ``time.perf_counter``) has come before."""
+    if held is None:
+        return True
+    going = asyncio.wrap_future(held)
+    left = None if deadline == math.inf else max(0.0, deadline - time.perf_counter())
+    done, _ = await asyncio.wait((going,), timeout=left)
+    return bool(done)
+
+
 def _facts(call: Call, asked: EditRequest, attempt: int) -> Facts:
     return Facts(
         n=call.n,
@@ -193,7 +212,7 @@ def _facts(call: Call, asked: EditRequest, attempt: int) -> Facts:
     )
 
 
-def _make(rule: Rule, order: Order, framing: Framing) -> Answer:
+def _make(rule: Rule, order: Order, framing: Framing) -> tuple[Reply, bytes]:
     plain = rule.reply(order)
     reply = framed(plain.spelt(snake_case=rule.spelling == "snake", extra_fields=rule.extra_fields), framing)
     return reply, reply.body()

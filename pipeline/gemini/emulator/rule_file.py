@@ -7,6 +7,7 @@
     contains = "kitten"           # conditions, all of which must hold: see conditions.When
     times_per_token = 2           # limits: times, times_per_token
     latency = "lognormal:8:0.5"   # also: name, spelling = "snake", extra_fields = true
+    hold = true                   # keep the answer back until the rules are replaced (PUT /rules)
     finish_reason = "STOP"        # parameters of the answer
 
     [[rule]]
@@ -123,6 +124,8 @@ def parse_rule(given: Mapping[str, Any], where: str) -> Rule:
 
 def _check_place(made: Rule, where: str) -> None:
     """Raise :class:`UsageError` for an answer, or a condition, that its request cannot have."""
+    if made.hold and (made.before_body or made.on != "call"):
+        raise UsageError(f"{where}: only the answer to a call can be held, and not reset_before")
     if made.on == "call":
         if made.answer in OF_FILES:
             raise UsageError(f'{where}: "{made.answer}" answers no call, but on = "{OF_FILES[made.answer]}"')
@@ -219,6 +222,7 @@ _SETTINGS: Mapping[str, Reader] = {
     "times": _count,
     "times_per_token": _count,
     "latency": Latency.parse,
+    "hold": _flag,
     "spelling": _one_of("camel", "snake"),
     "extra_fields": _flag,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ class Rule:
             of what came, ``finish`` when all has, ``get``, ``delete``.
         times: how often it fires in all; ``times_per_token``: how often for each token.
         latency: instead of the emulator's own.
+        hold: keeps the answer back until the rules are replaced, for as long as the client waits.
         spelling: ``camel`` or ``snake``, of the fields of the answer.
         extra_fields: puts fields that nobody knows into every object of the answer.
     """
@@ -36,6 +38,7 @@ class Rule:
     times: int | None = None
     times_per_token: int | None = None
     latency: Latency | None = None
+    hold: bool = False
     spelling: str = "camel"
     extra_fields: bool = False
 
@@ -62,13 +65,21 @@ class RuleBook:
 
     def __init__(self, rules: Sequence[Rule] = (), seed: int = 0) -> None:
         self._seed = seed
+        self._replaced: Future[None] = Future()
         self.order(rules)
 
+    @property
+    def replaced(self) -> Future[None]:
+        """Done once the rules of this moment have been replaced."""
+        return self._replaced
+
     def order(self, rules: Sequence[Rule]) -> None:
-        """Replace all rules and forget what has fired."""
+        """Replace all rules, forget what has fired, and let go of the answers that are held; any thread may."""
         self._rules = tuple(rules)
         self._fired = [0] * len(self._rules)
         self._fired_for: list[OrderedDict[str, int]] = [OrderedDict() for _ in self._rules]
+        replaced, self._replaced = self._replaced, Future()
+        replaced.set_result(None)
 
     def before_body(self, facts: Facts) -> Rule | None:
         """The first rule that fires before the body is read."""

@@ -84,4 +84,4 @@ async def test_a_job_that_redis_does_not_know(board):
 async def test_what_is_wanted_comes_along(board):
     await opened(board, shards=7)
     seen = await read_board_view(board.redis, "job")
-    assert (seen.wanted, seen.shards, seen.workers) == (Wanted(), 7, 0)
+    assert (seen.wanted, seen.shards, seen.workers) == (Wanted(), 7, {})

@@ -8,7 +8,7 @@ import json
 import aiohttp
 import pytest
 
-from pipeline.gemini.emulator import Emulator, Options, rule
+from pipeline.gemini.emulator import Emulator, Options, calls, rule
 from tests.integration.emulator.calls import KEY, PATH, SMALL, body, entries, post
 
 
@@ -67,6 +67,34 @@ async def test_the_deadline_of_the_client_is_kept_by_the_server(http, emulator):
     assert json.loads(text)["error"]["status"] == "DEADLINE_EXCEEDED"
     assert any(9 < delay <= 10 for delay in slept)
     assert not next(emulator.ledger.calls()).paid
+
+
+async def test_an_answer_is_held_until_the_rules_are_replaced(http, emulator):
+    """Over HTTP, too; a rule that holds holds every call of its own, and no other."""
+    emulator.order(rule("text_only", token="row-1", hold=True))
+    first, second = asyncio.ensure_future(post(http)), asyncio.ensure_future(post(http))
+    other = await post(http, body("draw [[row-2]]"))
+    assert other[0] == 200
+    assert emulator.ledger.summary()["in_flight"] == 2
+    assert not first.done()
+    async with http.put("/rules", json={"rules": [{"answer": "text_only", "hold": True}]}) as response:
+        assert response.status == 200
+    for status, text in await asyncio.gather(first, second):
+        assert status == 200
+        assert b"inlineData" not in text
+    third = asyncio.ensure_future(post(http))
+    emulator.order()
+    await third
+
+
+async def test_a_held_answer_is_late_at_the_deadline_of_the_client(http, emulator, monkeypatch):
+    """As one whose latency is longer: a 504, and free."""
+    monkeypatch.setattr(calls, "MIN_DEADLINE_S", 0.1)
+    emulator.order(rule(hold=True))
+    status, _ = await post(http, headers={"X-Server-Timeout": "0.2"})
+    assert status == 504
+    [call] = await entries(emulator)
+    assert (call.verdict, call.paid) == ("deadline", False)
 
 
 async def test_the_rate_is_held():
