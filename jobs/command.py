@@ -175,7 +175,7 @@ def _log_params() -> list[click.Parameter]:
             is_flag=True,
             type=YesNo(),
             expose_value=False,
-            callback=_verbose,
+            callback=_keep,
             help="Log more.",
         ),
         option(
@@ -183,21 +183,21 @@ def _log_params() -> list[click.Parameter]:
             is_flag=True,
             type=YesNo(),
             expose_value=False,
-            callback=_debug,
+            callback=_keep,
             help="Log everything, and show tracebacks of internal errors.",
         ),
         option(
             "--log-file",
             type=click.Path(dir_okay=False),
             expose_value=False,
-            callback=_log_file,
+            callback=_keep,
             help="Also write logs to this file.",
         ),
         option(
             "--log-format",
             type=click.Choice(("text", "json")),
             expose_value=False,
-            callback=_log_format,
+            callback=_keep,
             help="Log format: text for people or JSON for machines.",
         ),
     ]
@@ -214,21 +214,7 @@ class _Option(click.Option):
         return spec
 
 
-def _verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    options = ctx.ensure_object(logs.LogOptions)
-    options.verbose = options.verbose or value
-
-
-def _debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    options = ctx.ensure_object(logs.LogOptions)
-    options.debug = options.debug or value
-
-
-def _log_file(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    options = ctx.ensure_object(logs.LogOptions)
-    options.file = value or options.file
-
-
-def _log_format(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    options = ctx.ensure_object(logs.LogOptions)
-    options.json = options.json if value is None else value == "json"
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep a log option; what was said before the command's name holds unless it is said again after it."""
+    if value:
+        setattr(ctx.ensure_object(logs.LogOptions), param.name or "", value)

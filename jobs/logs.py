@@ -22,16 +22,16 @@ _TALKATIVE = ("httpcore", "aiohttp")
 
 @dataclass
 class LogOptions:
-    """What ``-v``, ``--debug``, ``--log-file`` and ``--log-format`` said, before or after the command's name."""
+    """What ``-v``, ``--debug``, ``--log-file`` and ``--log-format`` say; the fields are named as the parameters."""
 
     verbose: bool = False
     debug: bool = False
-    file: str | None = None
-    json: bool = False
+    log_file: str | None = None
+    log_format: str = "text"
 
     @property
     def level(self) -> int:
-        """From which level on lines are shown."""
+        """The lowest level that is shown."""
         if self.debug:
             return logging.DEBUG
         return logging.INFO if self.verbose else logging.WARNING
@@ -55,21 +55,21 @@ def begin(options: LogOptions) -> None:
         logging.getLogger(library).setLevel(logging.NOTSET if options.debug else logging.WARNING)
     # Whatever is asked for: it logs every URL, and a webhook's may be a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger(OURS).setLevel(min(options.level, logging.INFO if options.file else options.level))
+    logging.getLogger(OURS).setLevel(min(options.level, logging.INFO if options.log_file else options.level))
     screen = _ToStandardError()
     screen.setLevel(options.level)
     screen.setFormatter(_line("%(levelname)s %(name)s: %(message)s", options, tracebacks=options.debug))
     root.addHandler(screen)
-    if options.file:
-        file = _file_handler(options.file)
+    if options.log_file:
+        file = _file_handler(options.log_file)
         file.setFormatter(_line("%(asctime)s %(levelname)s %(name)s: %(message)s", options, tracebacks=True))
         root.addHandler(file)
     # What Python warns of is a line like any other, for those who read lines by machine.
-    logging.captureWarnings(options.json)
+    logging.captureWarnings(options.log_format == "json")
 
 
 def _line(pattern: str, options: LogOptions, *, tracebacks: bool) -> logging.Formatter:
-    return JsonLine() if options.json else TextLine(pattern, tracebacks=tracebacks)
+    return JsonLine() if options.log_format == "json" else TextLine(pattern, tracebacks=tracebacks)
 
 
 def _file_handler(path: str) -> logging.Handler:

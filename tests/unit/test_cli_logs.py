@@ -32,7 +32,7 @@ def _restored(monkeypatch):
 
 
 def test_a_key_never_leaves_not_even_in_a_traceback(capsys, tmp_path):
-    logs.begin(LogOptions(debug=True, file=str(tmp_path / "x.log")))
+    logs.begin(LogOptions(debug=True, log_file=str(tmp_path / "x.log")))
 
     try:
         int(KEY)
@@ -87,7 +87,7 @@ def test_levels_and_libraries_keep_quiet(capsys, options, shown):
 
 
 def test_a_log_file_has_utc_times_and_more_than_the_screen(capsys, tmp_path):
-    logs.begin(LogOptions(file=str(tmp_path / "x.log")))
+    logs.begin(LogOptions(log_file=str(tmp_path / "x.log")))
 
     logging.getLogger("retouch.test").info("began")
 
@@ -120,7 +120,7 @@ def _lines(capsys) -> list[dict]:
 
 
 def test_json_has_a_line_an_object_with_its_fields(capsys):
-    logs.begin(LogOptions(verbose=True, json=True))
+    logs.begin(LogOptions(verbose=True, log_format="json"))
     log = logging.getLogger("retouch.test")
 
     with concerning(TaskContext("j-1", 2, 17)):
@@ -153,7 +153,7 @@ def test_json_has_a_line_an_object_with_its_fields(capsys):
 
 
 def test_json_holds_tracebacks_warnings_and_the_lines_of_others_but_no_key(capsys):
-    logs.begin(LogOptions(json=True))
+    logs.begin(LogOptions(log_format="json"))
 
     try:
         int(KEY)
