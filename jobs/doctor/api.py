@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,6 +15,7 @@ from pipeline.gemini.access import access
 from pipeline.gemini.client import Client
 from pipeline.gemini.description import Description, describe
 from pipeline.models import catalogue, fault_of_id
+from pipeline.urls.addresses import shown
 
 #: What a model must offer.
 _METHOD = "generateContent"
@@ -60,7 +60,7 @@ async def read(model: str, seconds: float) -> Api:
     known = Api(model=model, keys=tuple(found), alike=len(set(found.values())) < 2)
     try:
         keys = access()
-        known = msgspec.structs.replace(known, where=_shown(keys.base_url))
+        known = msgspec.structs.replace(known, where=shown(keys.base_url))
         if fault_of_id(model):
             return msgspec.structs.replace(known, unusable=fault_of_id(model))
         async with Client(key=keys.key, base_url=keys.base_url, max_in_flight=1) as client:
@@ -126,8 +126,3 @@ def _model(api: Api) -> Finding:
     if known.warning:
         return warning("model", known.warning, _MENDS[Verdict.NOT_FOUND])
     return ok("model", f"{known.id} exists and makes pictures")
-
-
-def _shown(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
