@@ -15,6 +15,7 @@ deleted: a schedule that was removed has a last version that says so.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ import msgspec
 
 from jobs.schedule.schedule import Schedule
 from jobs.schedule.slots import Begun, SlotClaim, SlotOutcome, slot_at
-from pipeline.errors import StoreError
+from pipeline.errors import JobError, StoreError
 from pipeline.store import Store
 
 SCHEDULES = ".retouch/schedules"
@@ -45,6 +46,23 @@ class ScheduleBook:
         """The newest version of a schedule, removed or not."""
         versions = await self.store.names(f"{_at(name)}/versions")
         return await self._read(f"{_at(name)}/versions/{versions[-1]}", Schedule) if versions else None
+
+    async def find(self, name: str) -> Schedule:
+        """The schedule that a person means by *name*.
+
+        Raises:
+            JobError: there is none of that name.
+        """
+        # A name is a folder's, too: nothing else may be looked for.
+        names = await self.names()
+        found = await self.schedule(name) if name in names else None
+        if found is not None and not found.removed:
+            return found
+        near = difflib.get_close_matches(name, names, 1)
+        hint = (
+            f"did you mean {near[0]}?" if near and near[0] != name else "`retouch schedule list` lists them"
+        )
+        raise JobError(f"no schedule {name!r} in {self.store.url}; {hint}")
 
     async def put(self, schedule: Schedule) -> bool:
         """Add a version; false when somebody else has added it first."""

@@ -13,9 +13,9 @@ import msgspec
 from jobs import environment, output
 from jobs.schedule import time_options
 from jobs.schedule.book import ScheduleBook
-from jobs.schedule.listing import ScheduleView, lines, the_schedule
 from jobs.schedule.options import changed, check, given
 from jobs.schedule.schedule import Cron, Missed, Overlap, Schedule, When
+from jobs.schedule.view import ScheduleView, lines
 from jobs.standing import registry
 from pipeline.errors import BrokerError, UsageError
 from workers.shared.schedules import Schedules
@@ -98,7 +98,7 @@ async def _add(schedule: Schedule, *, json: bool) -> None:
 
 async def _change(name: str, change: Change, *, json: bool) -> None:
     book = ScheduleBook(registry())
-    there = await the_schedule(book, name)
+    there = await book.find(name)
     after = change(there)
     if after != there:
         after = msgspec.structs.replace(after, version=there.version + 1)

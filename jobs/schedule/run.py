@@ -8,7 +8,6 @@ import time
 from jobs import environment, output
 from jobs.schedule.book import ScheduleBook
 from jobs.schedule.launch import Launcher
-from jobs.schedule.listing import the_schedule
 from jobs.schedule.settling import claim_slot, new_claim, settle_open
 from jobs.schedule.slots import Ended, SlotOutcome
 from jobs.standing import registry
@@ -41,7 +40,7 @@ async def _run(name: str) -> tuple[str, SlotOutcome | None]:
         JobError: there is no such schedule, or no run can be made of it now.
     """
     book = ScheduleBook(registry())
-    schedule = await the_schedule(book, name)
+    schedule = await book.find(name)
     async with redis_at(environment.redis_url()) as redis:
         copies = Schedules(redis, book.store.url)
         now = time.time()
