@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import select
+import signal
 import sys
+import termios
 import threading
+from contextlib import suppress
 
 
 class Question:
@@ -23,6 +26,7 @@ class Question:
         """The answer; ``None`` without a terminal."""
         if not self.possible:
             return None
+        _forget_what_was_typed()
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         self._open = True
@@ -46,3 +50,14 @@ class Question:
     def abandon(self) -> None:
         """Let a question that still waits end with no."""
         self._abandoned.set()
+
+
+def _forget_what_was_typed() -> None:
+    """What was typed before a question is no answer to it."""
+    # A terminal stops who does so in the background, calls in flight and all.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        with suppress(termios.error):  # the terminal is gone, and so will be who could answer
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -6,7 +6,8 @@ import io
 import os
 import pty
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import msgspec
@@ -188,9 +189,26 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch):
         assert view.ask("Continue?") is None
 
 
+class Person:
+    """Sits at a terminal, of which *end* is the other end."""
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+
+    def types(self, text: bytes) -> None:
+        os.write(self._end, text)
+
+    def answers(self, question: bytes, text: bytes) -> None:
+        """Type *text* once *question* can be read."""
+        shown = b""
+        while question not in shown:
+            shown += os.read(self._end, 1000)
+        self.types(text)
+
+
 @contextmanager
-def terminal(monkeypatch) -> Iterator[Callable[[bytes], object]]:
-    """Standard input and error are a terminal; types there. No fixture: pytest takes standard error back."""
+def terminal(monkeypatch) -> Iterator[Person]:
+    """Standard input and error are a terminal. No fixture: pytest takes standard error back."""
     ours, theirs = pty.openpty()
     with (
         open(theirs, closefd=False) as reading,
@@ -199,7 +217,7 @@ def terminal(monkeypatch) -> Iterator[Callable[[bytes], object]]:
     ):
         patched.setattr("sys.stdin", reading)
         patched.setattr("sys.stderr", writing)
-        yield lambda text: os.write(ours, text)
+        yield Person(ours)
     os.close(ours)
     os.close(theirs)
 
@@ -208,11 +226,19 @@ def terminal(monkeypatch) -> Iterator[Callable[[bytes], object]]:
     ("typed", "meant"), [(b"y\n", True), (b"YES\n", True), (b"\n", False), (b"n\n", False)]
 )
 def test_a_question_is_answered(monkeypatch, typed, meant):
-    with terminal(monkeypatch) as types:
-        types(typed)
+    with terminal(monkeypatch) as person, ThreadPoolExecutor(1) as thread:
+        thread.submit(person.answers, b"Continue?", typed)
 
         assert Lines().can_ask
         assert Lines().ask("Continue?") is meant
+
+
+def test_what_was_typed_before_a_question_is_no_answer_to_it(monkeypatch):
+    with terminal(monkeypatch) as person, ThreadPoolExecutor(1) as thread:
+        person.types(b"y\n")
+        thread.submit(person.answers, b"Continue?", b"n\n")
+
+        assert Lines().ask("Continue?") is False
 
 
 def test_a_question_that_is_open_ends_when_the_view_is_closed(monkeypatch):
