@@ -15,13 +15,13 @@ import msgspec
 
 from jobs.masking import masked
 from pipeline.engine.task_context import current
+from pipeline.log_event import event_name
 from pipeline.timestamp import utc
 
 #: What a line may concern, in the order in which it is told.
 _SCOPE = ("job", "shard", "row")
 #: A place of a template, with its name where it has one, or a percent sign.
 _PLACE = re.compile(r"%%|(?:\b(\w+)=)?%[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
-_EVENT = re.compile(r"[a-z][a-z0-9_]*")
 #: Keys of every line; a field of a template that is called so gets an underscore.
 _RESERVED = frozenset(("time", "level", "logger", "event", "message", "error"))
 _OURS = "retouch"
@@ -61,7 +61,7 @@ class JsonLine(logging.Formatter):
             "time": utc(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": _event(record) if ours else None,
+            "event": event_name(record) if ours else None,
             "message": record.getMessage(),
             **_scope(),
             **(_fields(record) if ours else {}),
@@ -74,12 +74,6 @@ class JsonLine(logging.Formatter):
 def _scope() -> dict[str, str | int]:
     scope = current()
     return {name: value for name in _SCOPE if scope and (value := getattr(scope, name)) is not None}
-
-
-def _event(record: logging.LogRecord) -> str | None:
-    """The name of what happened, with which each of our lines begins."""
-    found = _EVENT.match(str(record.msg))
-    return found[0] if found else None
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter
 
+from pipeline.log_event import event_name
+
 
 class Events(logging.Handler):
     """Counts warnings and errors by the first word of the line, which is the event's name.
@@ -25,9 +27,7 @@ class Events(logging.Handler):
             self._counter.labels(level, event)
 
     def emit(self, record: logging.LogRecord) -> None:
-        # The template and not the line: what comes from outside is no label.
-        name = str(record.msg).partition(" ")[0].rstrip(",:")
-        self._counter.labels(record.levelname.lower(), name).inc()
+        self._counter.labels(record.levelname.lower(), event_name(record) or "other").inc()
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
