@@ -58,7 +58,7 @@ class Part:
             self.deaths = 1 if now - self.started >= _STEADY else self.deaths + 1
             self.due = now + restart_delay(self.deaths)
             log.warning(
-                "part_died part=%s code=%s, again in %.0f s", self.name, self.child.code, self.due - now
+                "part_died part=%s code=%s, restarting in %.0f s", self.name, self.child.code, self.due - now
             )
             output.say(f"The {self.name} has ended ({_ending(self.child.code)}); restarting it.")
             self.child = None

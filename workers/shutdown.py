@@ -27,11 +27,11 @@ async def end_in_time(runner: ShardRunner) -> None:
         async with asyncio.timeout(_grace(runner)):
             await runner.idle.wait()
     except TimeoutError:
-        log.critical("ended_before_its_calls: their grace is over, and they count as unknown")
+        log.critical("grace_period_over: ending although calls are in flight; their outcome is unknown")
         await _abandon(runner)
     else:
         await asyncio.sleep(_LAST)
-        log.critical("ended_by_force: no shard was here any more, and the consumer did not end")
+        log.critical("ended_by_force: every shard was handed over, but the consumer did not stop")
     logging.shutdown()
     os._exit(1)
 
@@ -41,7 +41,7 @@ async def _abandon(runner: ShardRunner) -> None:
         async with asyncio.timeout(_WORD):
             await runner.abandon()
     except (BrokerError, TimeoutError) as error:
-        log.warning("leases_kept, they run out by themselves: %r", error)
+        log.warning("leases_not_released, they will expire: %r", error)
 
 
 def _grace(runner: ShardRunner) -> float:

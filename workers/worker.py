@@ -194,7 +194,7 @@ async def runner_at_work(
 def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:
     """A worker whose heart or sweep has failed would look alive and do nothing: it ends in order instead."""
     if not task.cancelled() and task.exception():
-        log.critical("worker_broken, it ends: %r", task.exception(), exc_info=task.exception())
+        log.critical("worker_broken, shutting down: %r", task.exception(), exc_info=task.exception())
         end()
 
 
@@ -211,10 +211,12 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
         if told and number == signal.SIGHUP:
             return
         if told:
-            log.warning("ended_at_once: calls in flight are lost to us, and leases run out by themselves")
+            log.warning(
+                "ended_at_once: calls in flight are abandoned and may have been paid for; leases will expire"
+            )
             os._exit(1)
         told = True
-        log.info("worker_stopping: calls in flight are let finish; once more ends it at once")
+        log.info("worker_stopping: waiting for calls in flight; a second signal ends it at once")
         stop()
         state.should_stop = INTERRUPTED if number == signal.SIGINT else 0
 

@@ -107,7 +107,7 @@ class Ticker:
                 known.open, known.again = True, self._clock() + AGAIN
                 waits.append(self._trouble(error, AGAIN))
             except Exception:  # one schedule must not stop the others
-                log.exception("schedule_broken schedule=%s, tried again in a minute", known.schedule.name)
+                log.exception("schedule_broken schedule=%s, trying again in a minute", known.schedule.name)
                 known.open, known.again = True, self._clock() + REFRESH
         return max(0.0, min(waits))
 
@@ -117,9 +117,9 @@ class Ticker:
 
     def _trouble(self, error: RetouchError, wait: float) -> float:
         if self._troubled:
-            log.debug("schedules_wait, still: %s", error)
+            log.debug("schedules_delayed, still: %s", error)
         else:
-            log.warning("schedules_wait: %s", error)
+            log.warning("schedules_delayed: %s", error)
         self._troubled = True
         return wait
 
@@ -151,7 +151,7 @@ class Ticker:
             except RetouchError as error:
                 known.held_up(str(error))
             except Exception:  # one schedule must not stop the others
-                log.exception("schedule_broken schedule=%s, tried again in a minute", known.schedule.name)
+                log.exception("schedule_broken schedule=%s, trying again in a minute", known.schedule.name)
                 pause = REFRESH
             known.open = known.open or left
             known.again = self._clock() + pause
@@ -236,7 +236,7 @@ def _decoded(name: str, copy: str) -> Schedule | None:
     try:
         return msgspec.json.decode(copy, type=Schedule)
     except msgspec.DecodeError as error:
-        log.warning("schedule_copy_unread schedule=%s: %s", name, error)
+        log.warning("schedule_copy_unreadable schedule=%s: %s", name, error)
         return None
 
 

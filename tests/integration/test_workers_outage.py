@@ -209,7 +209,7 @@ def test_when_its_grace_is_over_a_worker_ends_and_says_what_is_unknown(crew):
     out, err = leaving.communicate(timeout=60)
     assert time.monotonic() - told < 20
     assert leaving.returncode == 1
-    assert "ended_before_its_calls" in err
+    assert "grace_period_over" in err
     assert out == "", "standard output is for data"
     assert not crew.redis.hlen(f"retouch:job:{job}:owners"), "others need not wait for its leases"
     crew.emulator.order()

@@ -136,7 +136,7 @@ def _end_on_signals(service: Service) -> list[int]:
         if told:
             os._exit(1)
         told.append(number)
-        log.info("scheduler_stopping: once more ends it at once")
+        log.info("scheduler_stopping: a second signal ends it at once")
         service.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):

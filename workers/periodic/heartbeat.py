@@ -98,4 +98,4 @@ class Heartbeat:
             elif await freshen(self._runner.tools.board, worker_job.folder, worker_job.spec.job):
                 await self._runner.jobs.marks.renew(worker_job.folder)
         except RetouchError as error:
-            log.warning("report_not_fresh job=%s: %s", worker_job.spec.job, error)
+            log.warning("report_not_updated job=%s: %s", worker_job.spec.job, error)

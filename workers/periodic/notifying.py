@@ -48,7 +48,7 @@ class Notifying:
                     if await self._is_ours():
                         await self._look()
                 except BrokerError as error:
-                    log.info("news_missed: %s", error)
+                    log.info("notifications_delayed: %s", error)
                 await asyncio.sleep(EVERY)
         finally:
             await self._clients.aclose()
@@ -73,7 +73,7 @@ class Notifying:
         except BrokerError:
             raise
         except RetouchError as error:
-            log.warning("news_missed job=%s: %s", job, error)
+            log.warning("notifications_delayed job=%s: %s", job, error)
 
     async def _tell(self, job: str) -> None:
         status = await read_status(self._redis, job)

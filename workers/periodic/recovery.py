@@ -41,7 +41,7 @@ class Recovery:
             try:
                 await self._look(lost=self._runner.redis_lost_jobs.is_set())
             except RetouchError as error:
-                log.warning("recovery_missed, the next look is in %.0f s: %s", _AGAIN, error)
+                log.warning("recovery_failed, trying again in %.0f s: %s", _AGAIN, error)
                 # The clock alone: that something is lost is known, and would wake it at once.
                 await asyncio.sleep(_AGAIN)
             else:
@@ -70,7 +70,7 @@ class Recovery:
                 return None
             ended = await has_ended(JobFolder.at(entry.out))
         except RetouchError as error:
-            log.warning("job_unseen job=%s: %s", name, error)
+            log.warning("job_unreadable job=%s: %s", name, error)
             return None
         if ended:
             self._ended.add(name)
@@ -85,12 +85,10 @@ class Recovery:
             except BrokerError:
                 raise
             except RetouchError as error:
-                log.warning("job_not_put_back job=%s: %s", job, error)
+                log.warning("job_not_restored job=%s: %s", job, error)
                 continue
             if placed:
-                log.warning(
-                    "job_put_back job=%s: Redis had lost it; nothing that is settled is repeated", job
-                )
+                log.warning("job_restored job=%s: Redis had lost it; finished rows are not repeated", job)
                 self._runner.sweep_soon.set()
             elif await self._board.missing([job]):
                 self._runner.forget(job)

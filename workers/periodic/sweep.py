@@ -50,6 +50,6 @@ async def sweep_for_ever(
             pause = SWEEP
         except BrokerError as error:
             pause = min(2 * pause, _LONGEST)
-            log.info("sweep_missed, the next is in %.0f s: %s", pause, error)
+            log.info("sweep_failed, trying again in %.0f s: %s", pause, error)
         await asyncio.sleep(_SOONEST)
         await wait_for_event(runner.sweep_soon, pause)

@@ -59,10 +59,10 @@ class Watchdog:
         if not await self._runner.tools.board.overdue(self._seconds):
             self._since = now
         elif not self._restarted:
-            log.warning("consumer_stalled for %.0f s, it is restarted", now - self._since)
+            log.warning("consumer_stalled for %.0f s, restarting it", now - self._since)
             self._since, self._restarted = now, True
             self._reconnect()
         else:
-            log.critical("consumer_stalled, this worker ends: %s", STALLED)
+            log.critical("consumer_stalled, shutting down: %s", STALLED)
             self._since = now
             self._end()

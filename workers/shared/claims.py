@@ -29,7 +29,7 @@ class RedisClaims:
                 await self._release(left)
             return await self._board.edit(fingerprint, _LIVES)
         except BrokerError as error:
-            log.debug("edit_unclaimed, asked again: %s", error)
+            log.debug("edit_not_claimed, trying again: %s", error)
             return False
 
     async def release(self, fingerprint: str) -> None:
@@ -37,7 +37,7 @@ class RedisClaims:
         try:
             await self._release(fingerprint)
         except BrokerError as error:
-            log.debug("edit_unreleased, with the next claim: %s", error)
+            log.debug("edit_not_released, trying again with the next claim: %s", error)
 
     async def _release(self, fingerprint: str) -> None:
         await self._board.edited(fingerprint)

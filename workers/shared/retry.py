@@ -36,7 +36,7 @@ async def retry_until_stopped(ask: Callable[[], Awaitable[T]], brake: Brake, oth
 
     def away(state: RetryCallState) -> None:
         log.warning(
-            "redis_away, no new calls until it serves: %s", state.outcome and state.outcome.exception()
+            "redis_away, no new calls until it is back: %s", state.outcome and state.outcome.exception()
         )
 
     try:
