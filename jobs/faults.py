@@ -32,7 +32,4 @@ def fault_line(fault: Fault, manifest: Manifest) -> str:
     """``manifest.csv:12: column image: missing: …``, as compilers write it, so that editors can jump there."""
     name = "stdin" if manifest.source == "-" else Path(manifest.source).name
     where = name if fault.line is None else f"{name}:{fault.line}"
-    column = ""
-    if fault.column:
-        column = f"{fault.column}: " if fault.column.startswith("--") else f"column {fault.column}: "
-    return printable(f"{where}: {column}{fault.code}: {fault.message}")
+    return printable(": ".join(filter(None, (where, fault.where, fault.code, fault.message))))

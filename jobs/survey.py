@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import msgspec
+
 from jobs.job_options import JobOptions
 from jobs.manifests import roots_below
 from pipeline.edit import Edit, Fault
@@ -28,6 +30,9 @@ CALL_SECONDS = 25.0
 
 #: Rows that are compared with each other (25 MB a million); beyond it, equal rows are not told of.
 _COMPARED = 4_000_000
+
+#: Faults of options that are told once: what one says may differ from row to row.
+_TOLD = 1000
 
 #: Models whose notes are kept: a manifest may name a new one in every row.
 _NOTED = 20
@@ -90,13 +95,11 @@ class Survey:
             self._several += sum(mime_type in SEVERAL for mime_type in seen.mime_types)
             self._unsent += not edit.images and pictures_elsewhere(edit.extra) is not None
             self._by_file += bool(by_file(seen.sizes))
-        yield from found
-        for fault in of_options:
-            if fault.row is not None:
+        for fault in (*found, *of_options):
+            if fault.column is None or not fault.column.startswith("--"):
                 yield fault
-            elif fault not in self._told:
-                self._told.add(fault)
-                yield fault
+            else:
+                yield from self._once(msgspec.structs.replace(fault, row=None, line=None))
 
     def estimate(self) -> Estimate:
         """What the rows that were read will take."""
@@ -130,6 +133,13 @@ class Survey:
                 "request holds: the largest go through the Files API, at no cost, and are deleted there afterwards"
             )
         return notes
+
+    def _once(self, fault: Fault) -> Iterator[Fault]:
+        """*fault*, unless it was told of another row."""
+        if fault not in self._told:
+            if len(self._told) < _TOLD:
+                self._told.add(fault)
+            yield fault
 
     def _option_faults(self, edit: Edit) -> list[Fault]:
         asked = self.asked

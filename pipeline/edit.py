@@ -24,6 +24,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     line: int | None = None
     column: str | None = None
 
+    @property
+    def where(self) -> str | None:
+        """The column or option, for people."""
+        option = self.column is None or self.column.startswith("--")
+        return self.column if option else f"column {self.column}"
+
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of a manifest, numbered and normalised; what a shard's plan holds.

@@ -114,7 +114,7 @@ class Row:
     async def _record(self) -> Record | None:
         if self.edit.faults:
             fault = self.edit.faults[0]
-            where = f"line {fault.line}" + (f", column {fault.column}" if fault.column else "")
+            where = ", ".join(filter(None, (f"line {fault.line}", fault.where)))
             return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {where}: {fault.message}"))
         if self.job.brake.cancelled:
             return self._cancelled()

@@ -103,15 +103,15 @@ def _prompt(cells: Mapping[str, Any], prompt: str | None, faults: list[Fault]) -
     if own is not None and not isinstance(own, str):
         _wrong_type("prompt", own, "a text", faults)
         return ""
-    text = own if own and not own.isspace() else prompt
+    text, column = (own, "prompt") if own and not own.isspace() else (prompt, "--prompt")
     if not text:
         faults.append(_no_prompt(cells))
         return ""
-    _refuse_nul(text, "prompt", faults)
+    _refuse_nul(text, column, faults)
     try:
         filled = template.fill(text, cells)
     except template.TemplateError as error:
-        faults.append(Fault(code=error.code, message=str(error), column="prompt"))
+        faults.append(Fault(code=error.code, message=str(error), column=column))
         return text
     if not filled.strip():
         faults.append(_no_prompt(cells))

@@ -72,6 +72,22 @@ def test_an_option_that_no_model_takes_is_said_once_and_of_a_row_for_the_row(tmp
     assert made.calls == 0
 
 
+def test_a_prompt_for_all_rows_that_fits_none_is_said_once(tmp_path):
+    made = survey(tmp_path)
+    wrong = [
+        Fault(code="unknown_column", message="no {x}", row=row, line=row, column="--prompt") for row in (1, 2)
+    ]
+    own = Fault(code="unknown_column", message="no {x}", row=3, line=3, column="prompt")
+
+    found = read(made, *(edit(fault.row, faults=(fault,)) for fault in (*wrong, own)))
+
+    assert [(fault.row, fault.line, fault.column) for fault in found] == [
+        (None, None, "--prompt"),
+        (3, 3, "prompt"),
+    ]
+    assert (made.faulty, made.calls) == (3, 0)
+
+
 def test_a_model_that_was_shut_is_a_fault_and_one_that_is_unknown_a_note(tmp_path):
     made = survey(tmp_path)
 

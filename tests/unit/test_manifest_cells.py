@@ -121,7 +121,7 @@ def test_ratios_that_excel_took_for_times(written, meant):
 
 def test_the_own_prompt_goes_before_the_one_for_all():
     assert read({"prompt": "own"}, "all").prompt == "own"
-    assert read({"prompt": " "}, "all {a}").faults[0].code == "unknown_column"
+    assert codes({"prompt": " "}, "all {a}") == [("unknown_column", "--prompt")]
     assert read({"prompt": "", "a": "x"}, "all {a}").prompt == "all x"
 
 
