@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines that other threads hand it; used as a context manager."""
+    """Runs the coroutines that other threads submit; used as a context manager."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        # A daemon: a process that is told to end twice must not wait for calls.
+        # A daemon: after a second signal the process must not wait for calls.
         self._thread = threading.Thread(target=self._run, name="retouch-loop", daemon=True)
 
     def __enter__(self) -> LoopThread:
@@ -27,11 +27,11 @@ class LoopThread:
         self._thread.join()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of *work*; the calling thread waits for it."""
+        """Run *work* on the loop and wait for its result, which blocks the calling thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def soon(self, callback: Callable[[], None]) -> None:
-        """Call *callback* on the loop, without waiting; safe in a signal handler."""
+        """Schedule *callback* on the loop without waiting for it; safe in a signal handler."""
         self._loop.call_soon_threadsafe(callback)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A job put on the board from its folder: when it is handed over, and when Redis has lost it."""
+"""Put a job on the board from what its folder holds: when it is submitted, and after Redis has lost it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from workers.settings import lease_seconds
 from workers.shared.board import Board
 from workers.shared.board_types import Placement
 
-#: Why a job stands as people want it to.
+#: The reason shown for a state that people asked for.
 REASONS: Mapping[State, str] = MappingProxyType({State.PAUSED: PAUSED, State.CANCELLED: CANCELLING})
 
 
 async def place(board: Board, folder: JobFolder, spec: Spec, wanted: Wanted) -> bool:
-    """Put a planned job on the board, or let it go on, as is *wanted*; whether Redis did not know it.
+    """Put a planned job on the board, or resume the one that is there, as *wanted*; whether Redis did not know it.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -37,9 +37,9 @@ async def place(board: Board, folder: JobFolder, spec: Spec, wanted: Wanted) -> 
 
 
 async def place_again(board: Board, folder: JobFolder) -> bool:
-    """Put a job back that Redis has lost; false when there is none, or none that is to go on.
+    """Restore a job that Redis has lost; false when the folder has no job, or one that has ended.
 
-    What its folder says holds: a job that is paused or halted stays so, one that is being cancelled is.
+    The folder decides: a paused or halted job stays so, and cancelling continues.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -49,16 +49,16 @@ async def place_again(board: Board, folder: JobFolder) -> bool:
     if spec is None or (last and last.state in ENDED):
         return False
     wanted = await folder.wanted()
-    state, reason = _where_it_stood(wanted, last)
+    state, reason = _state_before(wanted, last)
     return await _open(board, folder, spec, wanted, state, reason, only_lost=True)
 
 
-def _where_it_stood(wanted: Wanted, last: Status | None) -> tuple[State, str]:
+def _state_before(wanted: Wanted, last: Status | None) -> tuple[State, str]:
     if wanted.state is State.PAUSED:
         return State.PAUSED, PAUSED
     if wanted.state is State.CANCELLED:
         return State.RUNNING, CANCELLING
-    # Stopped by a row: it needs you, whom the loss of Redis does not stand in for.
+    # Stopped by a row, so it needs a person; that Redis was lost does not change that.
     if last and last.state in (State.HALTED, State.PAUSED) and last.state_reason != PAUSED:
         return last.state, last.state_reason or ""
     return State.QUEUED, ""
@@ -95,7 +95,7 @@ async def _open(
 
 
 async def _shards(folder: JobFolder, shards: int) -> tuple[dict[int, Totals], dict[int, Totals]]:
-    """The totals of the shards that are folded, and of those that were begun, from the job folder."""
+    """From the job folder: the totals of the folded shards, and of those that were started but are not folded."""
     folded: dict[int, Totals] = {}
     begun: dict[int, Totals] = {}
 

@@ -1,4 +1,4 @@
-"""The report of a submitted job: kept fresh while it runs, written with the results when it stands still or ends."""
+"""The report of a submitted job: updated while it runs, written with the results when it stops or ends."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from workers.shared.status import BoardView, read_board_view, read_status
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds between two writings of report.json: so much may a reader without Redis be behind.
+#: Seconds between two updates of report.json: a reader without Redis may be this far behind.
 FRESH = 10.0
 
 _STANDS_STILL = (State.HALTED, State.PAUSED)
 
 
 async def finish(board: Board, folder: JobFolder, spec: Spec, lease: RedisLease) -> bool:
-    """Write results and report, then say so; whether the job is ended. Whoever repeats it writes the same.
+    """Write results and report, then announce it; whether the job has ended. Repeating it writes the same again.
 
-    A job that stands still takes this step too, for what is settled; one that goes on again needs nothing yet.
+    A halted or paused job takes this step too, for what is settled; if it has been resumed, nothing is written yet.
 
     Raises:
-        BrokerError: Redis has lost the job; it is built again, and comes to its last step again.
+        BrokerError: Redis is out of reach, or has lost the job; once restored, the job comes to its last step again.
         StoreError: something could not be written.
     """
     seen = await read_board_view(board.redis, spec.job)
@@ -51,7 +51,7 @@ async def _write_all(folder: JobFolder, spec: Spec, seen: BoardView, state: Stat
         state=state,
         state_reason=None,
         finished_at=utc(seen.now / 1000),
-        # The figures of the last heartbeats, which are a second old.
+        # Not the figures of the last heartbeats, which are a second old.
         in_flight=0,
         eta_seconds=None,
     )
@@ -61,7 +61,7 @@ async def _write_all(folder: JobFolder, spec: Spec, seen: BoardView, state: Stat
 async def _write_so_far(
     board: Board, folder: JobFolder, spec: Spec, seen: BoardView, lease: RedisLease
 ) -> None:
-    # The heartbeats of those who have died may not have said all: the records have.
+    # Workers that died may not have reported everything; the records are complete.
     totals = await exact_totals(folder, seen.shards)
     status = counted(msgspec.structs.replace(seen.status, in_flight=0), totals)
     if not await write_results(folder, seen.shards, status, spec, lease.sure):
@@ -73,9 +73,9 @@ async def _write_so_far(
 
 
 async def freshen(board: Board, folder: JobFolder, job: str) -> bool:
-    """Keep report.json fresh, if no other worker has just done so; whether that was ours to do.
+    """Update report.json, unless another worker has just done so; whether it was our turn.
 
-    That of a job that stands still is written with its results.
+    For a halted or paused job it is written together with the results.
 
     Raises:
         StoreError: it could not be written.
@@ -89,7 +89,7 @@ async def freshen(board: Board, folder: JobFolder, job: str) -> bool:
 
 
 async def report(board: Board, folder: JobFolder, job: str) -> None:
-    """Write how the job stands now, for readers without Redis; an end is written by :func:`finish` alone.
+    """Write the current status to report.json, for readers without Redis; only :func:`finish` writes an end.
 
     Raises:
         StoreError: it could not be written.
@@ -98,7 +98,7 @@ async def report(board: Board, folder: JobFolder, job: str) -> None:
     if status is None or status.state in ENDED:
         return
     await write_status(folder, status)
-    # The end may have been written while we wrote: what is last in the file must be the end.
+    # The end may have been written while we wrote: the file must finish with that.
     after = await read_status(board.redis, job)
     if after is not None and after.state in ENDED:
         await write_status(folder, after)

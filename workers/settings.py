@@ -1,4 +1,4 @@
-"""What the environment says to workers; read once, at the start."""
+"""The settings of a worker process; the environment is read once, at the start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pipeline.errors import UsageError
 from pipeline.job.spec import SHARD_ROWS
 
-#: Shards beside those that fill the slots: their rows wait for a retry while others are called.
+#: Shards beyond those that fill the slots: while rows of some wait for a retry, rows of others are called.
 _SHARDS_WAITING = 3
 
 
@@ -18,15 +18,15 @@ class Settings:
     """The settings of one worker process.
 
     Attributes:
-        store: where settled edits are remembered: ``RETOUCH_STORE``.
+        store: where job folders and the registry of jobs are: ``RETOUCH_STORE``.
         slots: calls in flight, over all jobs.
-        lease: seconds for which a shard is claimed; a dead worker's shards are taken over after so long.
-        grace: seconds for which calls in flight may go on when the worker is told to end; ``None``: as their
-            jobs' timeouts say.
+        lease: seconds for which a shard is claimed, and after which a dead worker's shards are taken over.
+        grace: seconds that calls in flight get when the worker is told to end; ``None``: a little more than their
+            jobs' timeouts.
         stalled: seconds without a message, while some lie in the queue, after which the consumer is restarted.
-        hook: the words of the command that is run when there is news of a job.
+        hook: the command, as words, that is run for each notification.
         signing_key: signs what webhooks are sent.
-        events: Celery tells Flower and its like what it does.
+        events: send Celery's events, for monitors such as Flower.
     """
 
     redis_url: str
@@ -43,12 +43,12 @@ class Settings:
 
     @property
     def threads(self) -> int:
-        """Threads of the worker, each of which has a shard on the loop."""
+        """Threads of the worker; each waits for one shard, whose rows run on the event loop."""
         return self.slots // SHARD_ROWS + _SHARDS_WAITING
 
     @property
     def beat(self) -> float:
-        """Seconds between two heartbeats: two may be lost before a lease is, and figures are a second old."""
+        """Seconds between two heartbeats: a lease survives two lost ones, and figures are at most a second old."""
         return min(1.0, self.lease / 3)
 
 

@@ -1,4 +1,4 @@
-"""The end of a worker that was told to end: calls in flight finish, though not for ever."""
+"""The shutdown of a worker: calls in flight get a grace period to finish."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds beyond the longest timeout of a call: to verify and store what it brought, also over a store that fails.
+#: Seconds beyond the longest timeout of a call: to verify and store its picture, even while the store fails briefly.
 _BEYOND = 30.0
-#: Seconds for Celery to end once no shard is here any more, and to say a last word to Redis.
-_LAST, _WORD = 10.0, 3.0
+#: Seconds for Celery to stop once no shard is left here, and for giving the leases back.
+_STOP, _RELEASE = 10.0, 3.0
 
 
 async def end_in_time(runner: ShardRunner) -> None:
-    """Once *runner* is stopping, end the process when its grace is over; cancelled when it ends by itself.
+    """Once *runner* is stopping, end the process when its grace period is over; cancelled if it ends by itself.
 
-    Celery waits for its threads without an end, and each of them for a shard.
+    Needed because Celery waits for its threads without a limit, and each of them waits for a shard.
     """
     await runner.told_to_stop.wait()
     try:
@@ -30,7 +30,7 @@ async def end_in_time(runner: ShardRunner) -> None:
         log.critical("grace_period_over: ending although calls are in flight; their outcome is unknown")
         await _abandon(runner)
     else:
-        await asyncio.sleep(_LAST)
+        await asyncio.sleep(_STOP)
         log.critical("ended_by_force: every shard was handed over, but the consumer did not stop")
     logging.shutdown()
     os._exit(1)
@@ -38,7 +38,7 @@ async def end_in_time(runner: ShardRunner) -> None:
 
 async def _abandon(runner: ShardRunner) -> None:
     try:
-        async with asyncio.timeout(_WORD):
+        async with asyncio.timeout(_RELEASE):
             await runner.abandon()
     except (BrokerError, TimeoutError) as error:
         log.warning("leases_not_released, they will expire: %r", error)

@@ -1,4 +1,4 @@
-"""What commands need of the workers: hand a job over, say what is wanted of it, see who is there."""
+"""What commands need from the workers: submit a job, control it, take it back, read its status."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from workers.shared.status import read_status, workers_alive
 
 
 class HandedOver(msgspec.Struct, frozen=True):
-    """A job that the workers have.
+    """A job that was handed to the workers.
 
     Attributes:
         fresh: Redis did not know it before.
-        workers: how many were alive to take it; with none, somebody must start ``retouch worker``.
+        workers: how many are alive; with none, somebody must start ``retouch worker``.
     """
 
     fresh: bool
@@ -52,10 +52,10 @@ async def redis_at(url: str) -> AsyncIterator[Redis]:
 
 
 async def hand_over(redis_url: str, folder: JobFolder, spec: Spec, *, adjust: bool = False) -> HandedOver:
-    """Give a planned job to the workers, or let one that they have go on; a job that Redis has lost is built anew.
+    """Hand a planned job to the workers, or resume one that they have; a job that Redis has lost is restored.
 
-    What ``control.json`` says holds. With *adjust* it is made to say first what *spec* says of what is adjustable,
-    and that the job goes on, unless it is being cancelled.
+    ``control.json`` decides what is wanted of it. With *adjust*, the limits of *spec* are written there first, and
+    that the job is to run, unless it is being cancelled.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -79,7 +79,7 @@ async def hand_over(redis_url: str, folder: JobFolder, spec: Spec, *, adjust: bo
 
 
 async def withdraw(redis_url: str, job: str) -> bool:
-    """Take a job away from the workers, if none is alive and none can come back to it; whether it is nobody's now.
+    """Take a job away from the workers, if none is alive and none can come back to it; whether that was done.
 
     Raises:
         BrokerError: Redis is out of reach.

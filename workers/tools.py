@@ -1,4 +1,4 @@
-"""What all jobs of a worker process use together."""
+"""What all jobs of a worker process share."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from workers.shared.connection import connect
 
 @dataclass(kw_only=True)
 class Tools:
-    """The process's edges: Redis, the API, downloads, threads that decode, and its slots.
+    """The process's connections and pools: Redis, the API, downloads, decoder threads, slots.
 
     Attributes:
         slots: bounds the calls in flight over all jobs.
-        scratch: folder for what is fetched or converted.
+        scratch: folder for pictures that are fetched or converted.
         reuse: the edits that the store has paid for already.
-        observers: are told what happens to rows and calls.
+        observers: metrics and traces, which follow rows and calls.
         purses: the money of each job that this process has worked on; a few hundred bytes each.
     """
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("retouch.worker")
 
-#: Exit codes: the consumer stalled and a new one did, too; told to end by Ctrl-C.
+#: Exit codes: the consumer stalled, and again after a restart; ended by Ctrl-C.
 STALLED_CODE, INTERRUPTED = 1, 130
 
 
@@ -59,23 +59,23 @@ def main(
     *,
     events: bool = False,
 ) -> int:
-    """Work until told to end; the exit code.
+    """Run a worker until it is told to stop; the exit code.
 
-    SIGTERM and Ctrl-C begin no call any more, let those in flight finish, give the rest of their shards back and
-    end; the second of them ends at once, and the leases run out.
+    After SIGTERM or Ctrl-C no call is started; those in flight finish, and the rest of their shards is given back. A
+    second signal ends the process at once, and its leases expire.
 
     Args:
         max_in_flight: calls in flight over all jobs.
         redis_url: the broker.
-        store: where settled edits are remembered.
-        metrics: host and port at which metrics and health are served; ``None``: nowhere.
-        notify_command: is run when there is news of any job.
-        events: tell Flower and its like what Celery does.
+        store: where job folders and the registry are: ``RETOUCH_STORE``.
+        metrics: host and port for metrics and health; ``None``: they are not served.
+        notify_command: is run for each notification of any job.
+        events: send Celery's events, for monitors such as Flower.
 
     Raises:
         BrokerError: Redis is out of reach.
         KeyMissing: there is no API key.
-        UsageError: a setting cannot be meant.
+        UsageError: a setting is not valid.
     """
     keys = access()
     settings = Settings(
@@ -101,7 +101,7 @@ def _monitored(metrics: tuple[str, int] | None) -> Iterator[Monitor | None]:
     if metrics is None:
         yield None
         return
-    # A worker that nobody watches need not import what counts and serves.
+    # Imported late: without metrics, a worker starts faster and takes less memory.
     from workers.monitoring.monitor import monitored  # noqa: PLC0415
 
     with monitored(*metrics) as monitor:
@@ -153,15 +153,15 @@ async def runner_at_work(
     monitor: Monitor | None = None,
     traces: tuple[Observer, ...] = (),
 ) -> AsyncIterator[ShardRunner]:
-    """A runner whose heart beats and that sweeps; at the end it says what it has spent, and that it is gone.
+    """A runner with everything that runs beside it; at the end it reports what it has spent, and that it is gone.
 
     Args:
         settings: of the process.
         publish: publishes messages.
         reconnect: restarts what takes messages.
-        end: ends the process in order, with an exit code that says that something was wrong.
-        monitor: what machines that watch are told by.
-        traces: who makes spans.
+        end: shuts the worker down in order, with an exit code for failure.
+        monitor: metrics and health; ``None``: they are not served.
+        traces: observers that make spans.
     """
     async with AsyncExitStack() as stack:
         observers = (*(monitor.observers if monitor else ()), *traces)
@@ -182,7 +182,7 @@ async def runner_at_work(
         try:
             yield runner
         finally:
-            # Celery has ended, and shards whose rows have all begun may still be here; their grace has its end.
+            # Celery has ended, but shards whose rows have all been started may still be here, for their grace period.
             runner.stop()
             await runner.idle.wait()
             await cancel_and_wait(*rounds, last)
@@ -192,7 +192,7 @@ async def runner_at_work(
 
 
 def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:
-    """A worker whose heart or sweep has failed would look alive and do nothing: it ends in order instead."""
+    """Without its heartbeat or sweep a worker would look alive and do nothing: it shuts down in order instead."""
     if not task.cancelled() and task.exception():
         log.critical("worker_broken, shutting down: %r", task.exception(), exc_info=task.exception())
         end()
@@ -200,29 +200,30 @@ def _end_without(task: asyncio.Task[None], end: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C call *stop* and let Celery end in order; the second of them ends the process at once.
+    """SIGTERM and Ctrl-C call *stop* and let Celery shut down in order; a second one ends the process at once.
 
-    A terminal that is closed, which is said twice by some shells, ends it in order; ``nohup`` has that ignored.
+    SIGHUP, from a terminal that is closed, shuts down in order however often it comes: some shells send it twice.
+    Under ``nohup`` it stays ignored.
     """
-    told = False
+    stopping = False
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if told and number == signal.SIGHUP:
+        nonlocal stopping
+        if stopping and number == signal.SIGHUP:
             return
-        if told:
+        if stopping:
             log.warning(
                 "ended_at_once: calls in flight are abandoned and may have been paid for; leases will expire"
             )
             os._exit(1)
-        told = True
+        stopping = True
         log.info("worker_stopping: waiting for calls in flight; a second signal ends it at once")
         stop()
         state.should_stop = INTERRUPTED if number == signal.SIGINT else 0
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        # For good: a second one may come while the last pictures are stored.
+        # Not restored below: a second one may come while the last pictures are stored.
         signal.signal(signal.SIGHUP, on_signal)
     try:
         yield
@@ -232,7 +233,7 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _worker(app: Celery, settings: Settings, name: str) -> Worker:
-    # Containers run as root as a rule, and messages are JSON: nothing in them is executed.
+    # Containers usually run as root; messages are JSON, and nothing in them is executed.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     return Worker(
         app=app,

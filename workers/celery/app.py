@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
-# Publishing imports these at its first time; a start with work waiting did it in two threads, and deadlocked.
+# The first publishing imports these: with work waiting at the start, two threads did so at once and deadlocked.
 import celery.app.amqp
 import celery.app.events
 import celery.backends.base
@@ -33,45 +33,45 @@ SETTINGS: Final = MappingProxyType(
         # A message says (job, shard). What came of it is in the job folder: no result backend, no group, no chord.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
-        # The lease is the only redelivery: no message is acknowledged (transport.py), no visibility timeout is
-        # waited for, and nothing is delivered again behind the lease's back.
+        # The lease is the only redelivery: no message is acknowledged (transport.py), so that none is delivered
+        # again after a visibility timeout, behind the lease's back.
         "task_acks_late": False,
         "task_reject_on_worker_lost": False,
-        # A worker takes a message only when a thread is free: what lies in one worker's memory, others cannot take.
+        # A worker takes a message only when a thread is free: others cannot take what is in its memory.
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
-        # The shards are on an asyncio loop; a thread waits for one shard each. Not forked: one client, one loop.
+        # Shards run on one asyncio loop with one client, so nothing is forked; each thread waits for one shard.
         "worker_pool": "workers.celery.pool:TaskPool",
-        # Direct to one list, without an exchange whose bindings a FLUSHALL would take away with every message.
+        # Straight to one list: a FLUSHALL would delete the bindings of an exchange, and every message after it.
         "task_default_queue": QUEUE,
         "task_default_exchange": "",
         "task_default_routing_key": QUEUE,
         "broker_transport_options": {
-            # Our keys are told from those of others in the same database.
+            # Keeps our keys apart from those of others in the same database.
             "global_keyprefix": BROKER_PREFIX,
-            # Two lists: the first shards of a new job go before the hints of those that have begun.
+            # Two lists: the first shards of a new job go before those of jobs that have begun.
             "priority_steps": [URGENT, ORDINARY],
             # A Redis that is gone is noticed within seconds, also when nobody closes the connection.
             "socket_connect_timeout": REACH,
             "socket_timeout": 30,
             "socket_keepalive": True,
             "health_check_interval": 25,
-            # True would send a write again of which nobody knows whether it was done.
+            # True would repeat a write of which nobody knows whether it was done.
             "retry_on_timeout": False,
         },
-        # A worker outlives its Redis: it waits for it, at the start and for ever after.
+        # A worker outlives its Redis: it waits for it, at the start and later, without limit.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # Ours waits two seconds at most between two tries to reach a Redis that was away, not thirty.
+        # Ours waits at most two seconds between two attempts to reconnect, not thirty.
         "worker_consumer": "workers.celery.consumer:Consumer",
-        # Full number of messages at once after a reconnect: a thread that is free is counted by the setting above.
+        # After a reconnect, as many messages as before: worker_disable_prefetch already counts the free threads.
         "worker_enable_prefetch_count_reduction": False,
-        # A Redis that is full or being loaded answers, with an error: that is waited for too.
+        # A Redis that is full, or still loading its data, answers with an error: wait for that, too.
         "broker_channel_error_retry": True,
-        # A shard that runs is not cut off when the broker is away: its lease says whether it may go on.
+        # A running shard is not cut off when the broker is away: its lease decides whether it may continue.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # Nobody sends remote commands, and nobody listens to events unless `worker --events` says so; each costs a
-        # connection, and events some messages per task.
+        # Nobody sends remote commands or, without `worker --events`, listens to events; each costs a connection,
+        # and events some messages per task.
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,
         "task_send_sent_event": False,
@@ -84,17 +84,17 @@ SETTINGS: Final = MappingProxyType(
     }
 )
 
-#: Options of the one task, as they must be in effect; Celery would accept a misspelt one in silence.
+#: Options of the one task. A test compares them with those in effect, since Celery accepts a misspelt one silently.
 TASK_OPTIONS: Final = MappingProxyType(
     {
         "name": SHARD_TASK,
         "ignore_result": True,
         "acks_late": False,
         "reject_on_worker_lost": False,
-        # What fails is given back to the sweep, which publishes it again.
+        # A shard that fails goes back to the sweep, which publishes it again.
         "max_retries": 0,
         "serializer": "json",
-        # Celery's time limits do nothing under threads; each call, wait and lease has an end of its own.
+        # Celery's time limits do nothing with threads; each call, wait and lease has a limit of its own.
         "time_limit": None,
         "soft_time_limit": None,
     }
@@ -108,7 +108,7 @@ def make_app(redis_url: str) -> Celery:
     if redis_url.startswith(("redis://", "rediss://")):
         app.conf.broker_transport = TRANSPORT
     if redis_url.startswith("rediss://"):
-        # As redis-py does for our other connections, unless the URL says otherwise; Celery would trust anybody.
+        # As redis-py does by default for our other connections; Celery would accept any certificate.
         app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return app
 
@@ -117,7 +117,7 @@ def publish(app: Celery, hints: Iterable[Hint]) -> None:
     """Publish a message for each of *hints*.
 
     Raises:
-        BrokerError: Redis does not take them; the sweep publishes them again.
+        BrokerError: Redis does not accept them; the sweep publishes them again.
     """
     try:
         with app.producer_pool.acquire(block=True) as producer:

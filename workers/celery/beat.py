@@ -1,8 +1,8 @@
 """Celery beat, with a scheduler of our own in it.
 
-Beat's service has the loop, the signals and the logs; what it does in a round is ours. Its own scheduler keeps its
-entries in one process's file, and RedBeat's moves an entry on before it publishes, so that a crash in between is a
-run that never was: neither can say that a slot ran once.
+Beat's service provides the loop; what a round does is ours. Neither of the usual schedulers can guarantee that a run
+starts exactly once: beat's own keeps its entries in a file of one process, and RedBeat moves an entry on before it
+publishes, so that a crash in between loses the run.
 """
 
 from __future__ import annotations
@@ -29,46 +29,46 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("retouch.scheduler")
 
-#: Seconds between two rounds at most: so long it takes to see a new schedule, or that the process is to end.
+#: Seconds between two rounds at most: it takes that long to see a new schedule, or that the process is to end.
 LONGEST = 1.0
-#: Seconds that what was begun is given at the end; the next scheduler goes on with what is left.
+#: Seconds at the end for runs that are being started; the next scheduler continues with the rest.
 GRACE = 10.0
 INTERRUPTED = 130
 
 
 class Ticking(Protocol):
-    """What is done by the clock."""
+    """What a scheduler does in its rounds."""
 
     async def tick(self) -> float:
-        """One round; the seconds until the next is wanted."""
+        """One round; the seconds until the next one is due."""
         ...
 
     async def settled(self) -> None:
-        """Wait until what the rounds have begun has come to its end."""
+        """Wait for what the rounds have started."""
         ...
 
 
 def beat(
     redis_url: str, make_ticking: Callable[[Redis], Ticking], metrics: tuple[str, int] | None = None
 ) -> int:
-    """Tick until told to end; the exit code.
+    """Tick until told to stop; the exit code.
 
-    The first SIGTERM or Ctrl-C gives what was begun a moment to come to its end, the second ends at once: the next
-    scheduler goes on with what is left.
+    The first SIGTERM or Ctrl-C gives runs that are being started a moment to finish; the second ends at once. The
+    next scheduler continues with the rest.
 
     Args:
         redis_url: where live state is.
         make_ticking: what to do, with a client of that Redis.
-        metrics: host and port at which metrics and health are served; ``None``: nowhere.
+        metrics: host and port for metrics and health; ``None``: they are not served.
 
     Raises:
         BrokerError: Redis is out of reach.
-        UsageError: nothing can be served at *metrics*.
+        UsageError: *metrics* cannot be served there.
     """
     check_redis(redis_url)
     app = make_app(redis_url)
     with _watched(metrics) as rounds, LoopThread() as loop:
-        opened = _at_work(redis_url, make_ticking, rounds)
+        opened = _open_ticking(redis_url, make_ticking, rounds)
         ticking = loop.run(opened.__aenter__())
 
         class Beat(_Beat):
@@ -90,7 +90,7 @@ def beat(
 
 
 class _Beat(Scheduler):  # type: ignore[misc] # Celery has no types
-    """A scheduler without entries: the base class has them called by name, and by its own clock."""
+    """A scheduler without entries, which the base class would call by name and by its own clock."""
 
     def setup_schedule(self) -> None:
         """There is nothing to set up."""
@@ -105,7 +105,7 @@ def _watched(metrics: tuple[str, int] | None) -> Iterator[Rounds | None]:
     if metrics is None:
         yield None
         return
-    # A scheduler that nobody watches need not import what counts and serves.
+    # Imported late: without metrics, a scheduler starts faster and takes less memory.
     from workers.monitoring.scheduler import monitored_scheduler  # noqa: PLC0415
 
     with monitored_scheduler(*metrics) as rounds:
@@ -113,19 +113,19 @@ def _watched(metrics: tuple[str, int] | None) -> Iterator[Rounds | None]:
 
 
 @contextlib.asynccontextmanager
-async def _at_work(
+async def _open_ticking(
     redis_url: str, make_ticking: Callable[[Redis], Ticking], rounds: Rounds | None
 ) -> AsyncIterator[Ticking]:
     redis = connect(redis_url)
-    feeling = asyncio.create_task(rounds.run()) if rounds else None
+    watching = asyncio.create_task(rounds.run()) if rounds else None
     ticking = make_ticking(redis)
     try:
         yield ticking
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ticking.settled(), GRACE)
-        if feeling:
-            await cancel_and_wait(feeling)
+        if watching:
+            await cancel_and_wait(watching)
         await redis.aclose()
 
 

@@ -1,4 +1,4 @@
-"""Celery's consumer and worker, as far as ours behave otherwise."""
+"""Where our consumer and worker differ from Celery's."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds between two tries to reach a Redis that is away: at first, and at the longest.
+#: Seconds between two attempts to reach a Redis that is away: the first wait, and the longest.
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 2.0
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc] # Celery has no types
-    """Comes back soon after Redis has."""
+    """Reconnects soon after Redis is back."""
 
     def ensure_connected(self, conn: Any) -> Any:
-        """*conn*, connected; waits for as long as it takes, and ends when the worker is told to."""
+        """*conn*, connected; waits for as long as it takes, unless the worker is told to stop."""
         conn.ensure_connection(
             _unreachable,
             interval_start=_FIRST_WAIT,
@@ -35,7 +35,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc] # Celery has no types
 
 
 class Worker(CeleryWorker):  # type: ignore[misc] # Celery has no types
-    """Takes messages; signals are handled by whoever starts it, and standard output is left alone.
+    """Takes messages. Signals are left to whoever starts it, and nothing is printed on standard output.
 
     Attributes:
         on_stop: called when it stops for whatever reason, before it waits for its threads.
@@ -44,37 +44,37 @@ class Worker(CeleryWorker):  # type: ignore[misc] # Celery has no types
     on_stop: Callable[[], None]
 
     def setup_logging(self, colorize: bool | None = None) -> None:  # noqa: ARG002 - Celery's call
-        """Only how much Celery itself says: it would have every library speak up as much as we do."""
+        """Set only Celery's own level: it would make every library log as much as we do."""
         logging.getLogger("celery").setLevel(self.loglevel)
 
     def install_platform_tweaks(self, worker: Any) -> None:
-        """No handlers of Celery's: they print on standard output, and a second signal means nothing to them."""
+        """Install no handlers of Celery's: they print on standard output and ignore a second signal."""
 
     def on_consumer_ready(self, consumer: Any) -> None:
         """The consumer is there, for the first time or again."""
-        # Said at each reconnect, of a setting that is set on purpose (app.py); Celery has just asked to see it.
+        # A warning at each reconnect about a setting of ours (app.py); Celery has just enabled it.
         warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         super().on_consumer_ready(consumer)
 
     def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
-        """Take no message any more, and return when every thread is through with its shard."""
+        """Take no more messages, and return when every thread has finished its shard."""
         self.on_stop()
         super().stop(in_sighandler, exitcode)
 
     def reconnect(self) -> None:
-        """Restart the consumer with a new connection; shards that are at work here go on. Safe in any thread."""
+        """Restart the consumer with a new connection; shards in progress continue. Safe in any thread."""
         self.consumer.hub.call_soon(_lose_connection)
 
     def end(self, exitcode: int) -> None:
-        """Take no message any more, and end with *exitcode* when every thread is through. Safe in any thread."""
+        """Take no more messages, and end with *exitcode* when every thread has finished. Safe in any thread."""
         self.exitcode = exitcode
         state.should_stop = exitcode
         self.wake()
 
     def wake(self) -> None:
-        """Have the consumer look whether it is to stop, for which it would wait until something happens.
+        """Wake the consumer so that it notices that it is to stop; otherwise it waits for the next message.
 
-        Safe in any thread, though not in a signal handler: it takes a lock.
+        Safe in any thread, but not in a signal handler: it takes a lock.
         """
         hub = self.consumer and self.consumer.hub
         if hub:

@@ -1,4 +1,4 @@
-"""Celery's thread pool, as far as ours behaves otherwise."""
+"""Where our thread pool differs from Celery's."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from kombu.asynchronous import get_event_loop
 
 
 class TaskPool(ThreadPool):  # type: ignore[misc] # Celery has no types
-    """Threads, each of which waits for one shard on the loop; one that has become free takes the next at once."""
+    """Threads that each wait for one shard on the loop; a thread that becomes free takes the next one at once."""
 
     def on_apply(self, *args: Any, **kwargs: Any) -> ApplyResult:
-        """Begin a task; at its end the consumer looks for another, for which it would wait up to a second."""
+        """Begin a task; when it ends, wake the consumer, which would wait up to a second to take another."""
         result = super().on_apply(*args, **kwargs)
         result.f.add_done_callback(_wake_consumer)
         return result
 
     def terminate_job(self, pid: int, signal: str | None = None) -> None:
-        """Nothing to kill: a shard ends when its job is stopped, which the shutdown has done already.
+        """Nothing to kill: the shutdown has stopped the jobs already, which ends their shards.
 
-        Without it a cold shutdown fails on a method that threads do not have.
+        Without this method, which Celery's thread pool lacks, a cold shutdown fails.
         """
 
 

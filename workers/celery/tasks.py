@@ -13,8 +13,8 @@ def add_shard_task(app: Celery, settle: Callable[[str, int], None]) -> Task:
     """Register the task that settles a shard; *settle* returns when nothing more can be done for it here."""
 
     def shard(job: str, number: int) -> None:
-        # A hint: whether the shard is still to be settled, and by whom, is the lease's to say.
+        # A hint: the lease decides whether the shard is still to be settled, and by whom.
         settle(job, number)
 
-    # Not shared: it is the task of this application, not of each that the process makes.
+    # Not shared: the task belongs to this application, not to every one that the process makes.
     return app.task(shared=False, **TASK_OPTIONS)(shard)

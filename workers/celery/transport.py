@@ -1,4 +1,4 @@
-"""Celery's way to Redis without acknowledgements: a message that was taken is gone, and nothing is written for it."""
+"""Celery's Redis transport without acknowledgements: a message that was taken is gone, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ TRANSPORT: Final = "workers.celery.transport:Transport"
 class Unacknowledged(redis.QoS):
     """Keeps no account of messages: the lease is the only redelivery.
 
-    kombu notes each message in Redis after it has taken it, and strikes it out a moment later. A Redis that is full
-    takes no note: the consumer failed of it, with the message lost all the same. What is lost the sweep publishes.
+    kombu records each message in Redis after taking it and deletes the record a moment later. A full Redis refuses
+    the record, which crashed the consumer and lost the message anyway. The sweep publishes what is lost.
     """
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Note a message that was taken."""
+        """Record no message that was taken."""
 
     def ack(self, delivery_tag: str) -> None:
-        """Strike it out."""
+        """Delete no record: there is none."""
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Put it back."""
+        """Put nothing back."""
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
-        """Put back what others have taken and not struck out."""
+        """Put back nothing that others have taken."""
 
 
 class Channel(redis.Channel):
