@@ -123,7 +123,8 @@ def _after_a_try(judged: Judgement, history: History, attempts: int, jitter: flo
         return Settle(Outcome.BLOCKED, reason(judged))
     if history.tries >= attempts:
         outcome = Outcome.BLOCKED if verdict is Verdict.BLOCKED else Outcome.FAILED
-        return Settle(outcome, reason(judged, history.tries))
+        times = sum(attempt.counted and attempt.verdict is verdict for attempt in history.recent)
+        return Settle(outcome, reason(judged, times, tries=history.tries))
     if verdict in (Verdict.NETWORK, Verdict.TIMEOUT):
         return Retry(_backoff(history.in_a_row(verdict), jitter))
     return Retry()
@@ -168,10 +169,18 @@ def _backoff(again: int, jitter: float) -> float:
     return ceiling * (0.5 + 0.5 * jitter)
 
 
-def reason(judged: Judgement, times: int = 1) -> str:
-    """The record's reason: the verdict's word, a sentence, and what the API said."""
+def reason(judged: Judgement, times: int = 1, *, tries: int = 1) -> str:
+    """The record's reason: the verdict's word, a sentence, and what the API said.
+
+    Args:
+        judged: what the last answer was.
+        times: how often the row has met its verdict.
+        tries: how many tries there were, if other verdicts may be among them.
+    """
     sentence = _SENTENCES.get(judged.verdict, "the call failed")
     often = f" {times} times" if times > 1 else ""
+    if times < tries:
+        often += f" in {tries} tries" if times > 1 else f" in the last of {tries} tries"
     said = ": ".join(part for part in (judged.finish_reason, judged.detail) if part)
     return f"{judged.verdict}: {sentence}{often}" + (f" ({said})" if said else "")
 

@@ -137,5 +137,7 @@ def _refuse_nul(text: str, column: str, faults: list[Fault]) -> None:
 def _wrong_type(column: str, value: object, kind: str, faults: list[Fault]) -> None:
     found = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number"}
     what = found.get(type(value), "a text" if isinstance(value, str) else "another type")
+    if column == "images" and isinstance(value, list):
+        what = "a list in which something is no path"
     message = f"{column} is {what}; write {kind}."
     faults.append(Fault(code="wrong_type", message=message, column=column))

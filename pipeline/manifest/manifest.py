@@ -124,7 +124,7 @@ def open_manifest(
     reader = _reader(place, prompt)
     first = [raw.cells for raw in islice(reader.rows(), LOOKED_AT)]
     if not first:
-        raise ManifestError(f"{argument} has no rows; write at least one below the header.")
+        raise ManifestError(f"{argument} has no rows; write at least one.")
     shown = "standard input" if argument == "-" else argument
     refuse_mistaken(first, shown, _job_around(argument, place) or "JOB")
     return Manifest(place, reader, prompt=prompt, limit=limit, repeat=repeat)

@@ -72,6 +72,11 @@ def test_all_faults_of_a_row_are_said_together():
     ]
 
 
+def test_a_list_that_holds_no_path_is_not_told_to_be_a_list():
+    (fault,) = read({"prompt": "p", "images": ["a.png", None]}).faults
+    assert fault.message.startswith("images is a list in which something is no path; write")
+
+
 def test_a_missing_prompt_names_the_option():
     (fault,) = read({"image": "a.png"}).faults
     assert "--prompt" in fault.message

@@ -48,6 +48,23 @@ RETRIED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ((Verdict.NO_IMAGE, Verdict.NO_IMAGE), "the answer contained no picture 3 times (STOP)"),
+        ((Verdict.NO_IMAGE, Verdict.TEXT_ONLY), "the answer contained no picture 2 times in 3 tries (STOP)"),
+        (
+            (Verdict.INTERRUPTED, Verdict.TEXT_ONLY),
+            "the answer contained no picture in the last of 3 tries (STOP)",
+        ),
+    ],
+)
+def test_the_reason_counts_only_the_tries_that_came_to_its_verdict(before, said):
+    after = next_step(judged(Verdict.NO_IMAGE, finish_reason="STOP"), tried(*before, Verdict.NO_IMAGE))
+
+    assert after == Settle(Outcome.FAILED, f"no_image: {said}")
+
+
 @pytest.mark.parametrize("verdict", RETRIED)
 def test_a_counted_try_is_repeated_until_the_tries_are_used_up(verdict):
     answer = judged(verdict)
