@@ -1,1 +1,1 @@
-"""The way of a row, and of a job's rows through one pool of slots."""
+"""Takes rows from their pictures to their records, and a job's rows through one pool of slots."""

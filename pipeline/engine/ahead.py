@@ -1,4 +1,4 @@
-"""What a row sends ahead of its calls: the pictures that no request can hold."""
+"""Uploads, before a row's calls, the pictures that are too big for its requests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ UPLOAD = "upload"
 
 
 async def send_ahead(job: JobRun, lent: Lent, history: History) -> tuple[Attempt, Received] | None:
-    """See that the pictures of *lent* are at the API; ``None`` when they are, else the attempt that failed.
+    """Make sure that the pictures of *lent* are at the API; ``None`` if they are, otherwise the attempt that failed.
 
-    It is made before the intent of a call: who dies in an upload leaves nothing behind that may have been paid for.
+    This happens before the intent of a call: a process that dies during an upload leaves nothing behind that may
+    have been paid for.
 
     Raises:
-        InvalidInput: a picture changed under way.
+        InvalidInput: a picture changed while it was being uploaded.
     """
     started, clock = time.time(), time.monotonic()
     judged = await lent.upload(job.timeout)

@@ -1,4 +1,4 @@
-"""What stops a job's rows from making more calls, and wakes those that wait."""
+"""Stops a job's rows from making more calls, and wakes those that are waiting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.status import State
 
 T = TypeVar("T")
 
-#: Why a job stands still or comes to its end, as people read it; `run` and workers say the same.
+#: Why a job is paused or ends, as users read it, from `run` and from workers alike.
 PAUSED = "paused by `retouch pause`; `retouch resume` continues it"
 CANCELLED = "cancelled by `retouch cancel`"
 CANCELLING = "being cancelled: calls in flight finish, the rest is recorded as cancelled"
@@ -26,12 +26,12 @@ def over_budget(reason: str | None) -> bool:
 
 
 class Brake:
-    """Stops one job in this process. Calls in flight are let finish; nothing new is begun.
+    """Stops one job in this process. Calls in flight may finish; no new ones begin.
 
     Attributes:
-        state: what the job has come to: cancelled, halted, paused; ``RUNNING`` while nothing stops it.
-            An interrupted process leaves its job ``QUEUED``: it goes on with the next.
-        reason: one sentence with its mend.
+        state: why the job is stopped: cancelled, halted or paused; ``RUNNING`` while it is not.
+            An interrupted process leaves its job ``QUEUED``, for the next process to continue.
+        reason: what happened and how to fix it, in one sentence.
     """
 
     def __init__(self) -> None:
@@ -46,29 +46,29 @@ class Brake:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the rest is to be settled as cancelled."""
+        """Whether the remaining rows are to be settled as cancelled."""
         return self.state is State.CANCELLED
 
     def stop(self, state: State, reason: str | None = None) -> None:
-        """Stop for *reason*; the first reason holds, but a pause gives way to any, and all give way to a cancel."""
+        """Stop for *reason*. The first reason wins, but any replaces a pause, and a cancel replaces all."""
         if self.stopped and state is not State.CANCELLED and self.state is not State.PAUSED:
             return
         self.state, self.reason = state, reason
         self._stopped.set()
 
     def release(self) -> None:
-        """Let the job go on."""
+        """Let the job continue."""
         self.state, self.reason = State.RUNNING, None
         self._stopped.clear()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait *seconds*, or until stopped; whether stopped."""
+        """Wait *seconds*, or until the job is stopped; whether it is stopped."""
         if seconds > 0 and not self.stopped:
             await wait_for_event(self._stopped, seconds)
         return self.stopped
 
     async def race(self, awaited: Awaitable[T]) -> T | None:
-        """The result of *awaited*, or ``None`` when stopped first (*awaited* is then cancelled)."""
+        """The result of *awaited*, or ``None`` if the job is stopped first (*awaited* is then cancelled)."""
         if self.stopped:
             if asyncio.iscoroutine(awaited):
                 awaited.close()

@@ -1,6 +1,6 @@
-"""One call of a row: intent put, request sent, answer judged, picture verified and stored.
+"""One call of a row: put the intent, send the request, judge the answer, verify and store the picture.
 
-What follows from it is :mod:`pipeline.policy`'s to decide and :mod:`pipeline.engine.row`'s to do.
+:mod:`pipeline.policy` decides what happens next, and :mod:`pipeline.engine.row` does it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ log = logging.getLogger("retouch.call")
 
 
 class LeaseLost(Exception):  # noqa: N818 - it is an event, not an error
-    """Another process has taken the shard over; nothing more is called or put for its rows here."""
+    """Another process has taken over the shard; this one makes no more calls or puts for its rows."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """What an answer came to: its judgement, and the picture that was stored."""
+    """What became of an answer: its judgement, and the picture that was stored."""
 
     judged: Judgement
     picture: OutputPicture | None = None
@@ -54,7 +54,7 @@ class Calls:
 
     Attributes:
         pictures: ready to be sent.
-        uploaded: addresses at the API of those that its requests cannot hold, by sha256.
+        uploaded: addresses at the API of the pictures that are too big for its requests, by sha256.
         lease: asked right before each call and before each put.
     """
 
@@ -69,23 +69,23 @@ class Calls:
     lease: Lease
 
     async def make(self, history: History, price: float | None, aside: float) -> tuple[Attempt, Received]:
-        """Make the call that follows *history*, for which *aside* dollars are set aside, and settle that sum.
+        """Make the call that follows *history*, and settle the *aside* dollars that were reserved for it.
 
         Args:
             history: what was tried before.
-            price: dollars, as estimated.
-            aside: *price*, or more where tries have turned out dearer.
+            price: the estimate, in dollars.
+            aside: *price*, or more if earlier tries turned out to be more expensive.
 
         Raises:
             LeaseLost: another process has the shard.
-            InvalidInput: a picture changed under way; the request was never fully sent.
+            InvalidInput: a picture changed while it was being sent; the request was never sent completely.
             StoreError: the store failed and the job was stopped.
         """
         spent: float | None = 0.0
         try:
             put = variant(history.tries)
             await self._intend(history, put, price)
-            # What may have been paid without anybody knowing counts as paid.
+            # From here on, a call that ends without an answer counts as paid for.
             spent = None
             attempt, received = await self._call(history, put, price)
             spent = attempt.cost_usd
@@ -104,12 +104,12 @@ class Calls:
             return Received(judged)
         received = await self._verified(judged, judged.picture)
         if isinstance(reply, Answer):
-            # What is stored need not wait in memory until the collector finds the row's cycles.
+            # Stored: do not keep it in memory until the garbage collector finds the row's cycles.
             reply.blobs = {}
         return Received(msgspec.structs.replace(received.judged, picture=None), received.picture)
 
     def _check_lease(self) -> None:
-        """Raise :class:`LeaseLost` when another process may have the shard."""
+        """Raise :class:`LeaseLost` if another process may have the shard."""
         if not self.lease.held():
             raise LeaseLost
 
@@ -127,7 +127,7 @@ class Calls:
         if not await self.job.keeper.put(lambda: self.job.folder.shards.put_intent(self.shard, intent)):
             raise LeaseLost
         failpoint("intended")
-        # A process that was frozen meanwhile must not pay for what another has taken over.
+        # A process that was frozen during the put must not pay for rows that another has taken over.
         if not self.lease.held():
             await self.lease.sure()
             self._check_lease()
@@ -146,7 +146,7 @@ class Calls:
                 received = await self.receive(reply)
             judged = received.judged
         except InvalidInput:
-            # A picture changed under way, so that the request was never fully sent.
+            # A picture changed while it was being sent, so the request was never sent completely.
             judged = Judgement(verdict=Verdict.NETWORK, counted=False)
             raise
         finally:
@@ -213,7 +213,7 @@ class Calls:
         failpoint("verified")
         folder, name = self.job.folder, self.edit.name
         path = await self.job.keeper.put(lambda: folder.put_picture(name, verified.extension, data))
-        # One of which nobody could tell in time whose it is was paid for: whoever has the shard next adopts it.
+        # Without a sure lease the picture stays, since it was paid for: whoever has the shard next adopts it.
         if path is None or not sure:
             raise LeaseLost
         failpoint("kept")
@@ -221,7 +221,7 @@ class Calls:
 
 
 class _Gauge:
-    """Whether the body of a call was begun."""
+    """Remembers whether any of a call's body was sent."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self.begun = False

@@ -1,7 +1,7 @@
-"""Records that wait for the fold of their shard, which holds them too: a million rows at fault need no million puts.
+"""Records that are written only when their shard is folded: a million invalid rows need no million puts.
 
-A row that was settled without a call costs nothing to settle again, and comes to the same end. So as long as no row
-of its shard is to be called for, its record need not be on the disk before the fold, which then comes right after.
+Settling a row that needs no call costs nothing and always has the same result. So as long as a shard has only such
+rows, their records need not be on disk before the folded file, which follows immediately and contains them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.record import Record
 
 
 class Deferred:
-    """The records of one shard that are not put yet."""
+    """The records of one shard that have not been put yet."""
 
     def __init__(self, job: JobRun, shard: int, lease: Lease) -> None:
         self._job = job
@@ -24,7 +24,7 @@ class Deferred:
         self._over = False
 
     async def settle(self, record: Record) -> bool:
-        """Settle a row, now or with the fold; false when it is settled already.
+        """Settle a row, now or with the fold; false if it is settled already.
 
         Raises:
             StoreError: the store failed and the job was stopped.
@@ -35,7 +35,7 @@ class Deferred:
         return await self._put(record)
 
     async def put(self) -> None:
-        """Put what waits, and from now on each record at once: the shard is not about to be folded.
+        """Put the waiting records, and from now on each record immediately: the fold may be a long way off.
 
         Raises:
             StoreError: the store failed and the job was stopped.
@@ -55,5 +55,5 @@ class Deferred:
 
 
 def costs_nothing(record: Record) -> bool:
-    """Whether nobody has paid for *record*, or may have, and there is nothing but itself that tells of it."""
+    """Whether it costs nothing to settle the row again: it has no calls, attempts or pictures."""
     return not (record.calls or record.attempts or record.images)

@@ -1,4 +1,4 @@
-"""Everything that the rows of one job share in this process."""
+"""What the rows of one job share in this process."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class Caller(Protocol):
-    """The edge to the API, as far as a row needs it: :class:`pipeline.gemini.client.Client`.
+    """What a row needs of the API: :class:`pipeline.gemini.client.Client`.
 
     Attributes:
-        last_piece: when the API took the last piece of an upload, by the monotonic clock; 0: it took none.
+        last_piece: when the API last accepted a piece of an upload, by the monotonic clock; 0 if it never did.
     """
 
     last_piece: float
@@ -45,16 +45,16 @@ class Caller(Protocol):
     def call(
         self, request: ImageRequest, *, timeout: float, on_begun: Callable[[], None] | None = None
     ) -> AbstractAsyncContextManager[Answer | Failure]:
-        """Make one call; the reply is held, and others of the process wait, while the block runs."""
+        """Make one call. The reply is held, and other calls of the process may have to wait, until the block ends."""
         ...
 
     def lend(self, pictures: Sequence[SentPicture]) -> Lent | None:
-        """The files of a row, of those *pictures* that its requests cannot hold; ``None``: they hold all."""
+        """The files of those *pictures* of a row that are too big for its requests; ``None`` if none is."""
         ...
 
 
 class Slots(Protocol):
-    """Bounds the calls in flight; what :class:`asyncio.Semaphore` does, and workers do for all their jobs."""
+    """Limits the calls in flight, as :class:`asyncio.Semaphore` does; a worker's are shared by all its jobs."""
 
     def locked(self) -> bool:
         """Whether :meth:`acquire` would wait."""
@@ -95,12 +95,12 @@ class JobRun:
     """One job in this process: its folder, its edge to the API, and what it shares with other processes.
 
     Attributes:
-        slots: bounds the calls in flight of this job in this process.
-        decoders: threads that decode pictures; as many as there are cores to use.
-        timeout: seconds a call; may be changed while the job runs.
-        reuse: the edits that the store has paid for already.
-        dearest: what tries have cost beyond their estimates, so that more is set aside for the next.
-        set_aside: why nothing is called for any more: rows that are not settled are settled as failed with it.
+        slots: limits this job's calls in flight in this process.
+        decoders: threads that decode pictures, as many as there are cores to use.
+        timeout: seconds per call; may change while the job runs.
+        reuse: the edits that were already paid for in this store.
+        dearest: by how much tries have exceeded their estimates, so that enough is reserved for the next.
+        set_aside: if set, no more calls are made, and the remaining rows are settled as failed for this reason.
     """
 
     folder: JobFolder
@@ -125,7 +125,7 @@ class JobRun:
         self.keeper = Keeper(self.brake, self.progress)
 
     def halt(self, reason: str) -> None:
-        """Stop the job until a person has mended *reason*."""
+        """Stop the job until somebody has fixed *reason*."""
         self.brake.stop(State.HALTED, reason)
 
     async def verify(self, data: Bytes) -> VerifiedPicture:

@@ -1,4 +1,4 @@
-"""Puts that must not be lost: repeated until the store takes them, while no new call is begun."""
+"""Repeats puts that must not be lost until the store accepts them; meanwhile no new call begins."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 log = logging.getLogger("retouch.keeper")
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
-#: Seconds for which a stopped job still tries to store what was paid for.
+#: Seconds for which a stopped job keeps trying to store what was paid for.
 GRACE = 20.0
 
 
 class Keeper:
-    """Keeps what was paid for until it is stored. While one put fails, :meth:`ready` holds new calls back."""
+    """Keeps what was paid for until it is stored. While a put is failing, :meth:`ready` holds back new calls."""
 
     def __init__(self, brake: Brake, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self._brake = brake
@@ -36,18 +36,18 @@ class Keeper:
         self._ready.set()
 
     async def ready(self) -> None:
-        """Return when the store takes what it is given."""
+        """Return once the store accepts puts."""
         await self._ready.wait()
 
     async def put(self, put: Callable[[], Awaitable[T]]) -> T:
         """The result of *put*, repeated while it raises :class:`StoreError`.
 
         Raises:
-            StoreError: the store still fails and the job was stopped, so that nobody can wait for it.
+            StoreError: the store is still failing and the job was stopped, so nobody can wait for it.
         """
 
         async def once() -> T:
-            # tenacity awaits what a coroutine function returns, and a lambda is none.
+            # tenacity awaits the result only of a coroutine function, which a lambda is not.
             return await put()
 
         try:
@@ -86,5 +86,5 @@ class Keeper:
         self._progress.waiting(str(error))
 
     def _given_up(self, _state: RetryCallState) -> bool:
-        """Whether the job was stopped and the store had its time: what is in hand was paid for."""
+        """Whether the job was stopped, and the store was given its time nevertheless: this was paid for."""
         return self._stopped_at is not None and self._clock() - self._stopped_at > GRACE

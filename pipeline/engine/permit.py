@@ -1,4 +1,4 @@
-"""What a row must have before each of its calls: a slot, a turn, money, and a lease that is surely held."""
+"""What a row needs before each of its calls: a slot, a turn, money, and a lease that is surely held."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Permit:
         self._lease = lease
 
     async def take_slot(self) -> bool:
-        """Hold one of the job's slots; false when the job was stopped first."""
+        """Hold one of the job's slots; false if the job is stopped first."""
         brake, slots = self._job.brake, self._job.slots
         if not self._holds_slot and not brake.stopped:
             self._holds_slot = bool(
@@ -34,7 +34,7 @@ class Permit:
             self._job.slots.release()
 
     async def granted(self, price: float) -> bool:
-        """Wait for a slot, the pace and *price* dollars; false when the job was stopped meanwhile."""
+        """Wait for a turn, a slot and *price* dollars; false if the job is stopped meanwhile."""
         brake = self._job.brake
         await brake.race(self._job.keeper.ready())
         if not await self._turn() or not await self.take_slot():
@@ -49,7 +49,7 @@ class Permit:
         return False
 
     async def _turn(self) -> bool:
-        """Wait for the pace; false when the job was stopped first. When the pace changes, it is asked anew."""
+        """Wait for a turn, booking another if the pace changes; false if the job is stopped first."""
         brake, pace = self._job.brake, self._job.pace
         while not brake.stopped:
             changed = pace.changed
@@ -64,5 +64,5 @@ class Permit:
         return not brake.stopped
 
     async def _ours(self) -> bool:
-        """Whether the shard is surely ours. While nobody can tell, the row waits; a stopped job's need not."""
+        """Whether the shard is surely ours. The row waits while nobody can tell, unless the job is stopped."""
         return self._lease.held() or bool(await self._job.brake.race(self._lease.sure()))

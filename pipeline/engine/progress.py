@@ -11,7 +11,7 @@ from pipeline.ports import Observer, Progress
 from pipeline.record import Outcome, Record
 from pipeline.status import Totals
 
-#: Seconds over which pictures a minute are counted.
+#: Seconds over which pictures per minute are counted.
 WINDOW = 60.0
 
 
@@ -19,10 +19,10 @@ class LocalProgress:
     """:class:`pipeline.ports.Progress` for one process.
 
     Attributes:
-        totals: what is settled, and the calls of rows that are not.
-        in_flight: calls that are begun and not answered.
-        waiting_for: why the job waits, if it does.
-        unreachable: that no connection can be made, since the last call that was begun.
+        totals: the settled rows, and the calls of the others too.
+        in_flight: calls that have begun and are not answered yet.
+        waiting_for: why the job is waiting, if it is.
+        unreachable: a sentence, if no connection could be made since the last call that began.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -66,11 +66,11 @@ class LocalProgress:
         self.waiting_for = reason
 
     def exactly(self, totals: Totals) -> None:
-        """Replace the running sums with those of the records."""
+        """Replace the running totals with those of the records."""
         self.totals = totals
 
     def images_per_minute(self) -> float:
-        """Pictures of the last minute, or of the time since the start if that is shorter."""
+        """Pictures per minute, over the last minute or since the start."""
         now = self._clock()
         while self._settled and self._settled[0] < now - WINDOW:
             self._settled.popleft()
@@ -79,7 +79,7 @@ class LocalProgress:
 
 
 class Observed:
-    """:class:`pipeline.ports.Progress` that tells *observers*, too."""
+    """:class:`pipeline.ports.Progress` that also tells *observers*."""
 
     def __init__(self, progress: Progress, observers: Sequence[Observer]) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""The record of a settled row, from what is known of it."""
+"""Builds the record of a settled row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of one row: pictures in, calls as long as they are worth it, record."""
+"""One row from its pictures to its record, with as many calls as the policy allows."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("retouch.row")
 
-#: A row that waits longer than this says first what it has tried, so that a crash does not make it unknown.
+#: Before a longer wait than this, a row writes down what it has tried, so that a crash does not lose that.
 _WORTH_A_NOTE = 1.0
-#: Seconds between two looks at what came of an equal row.
+#: Seconds between two checks whether an identical row has been settled.
 _LOOK = 0.25
 
 
 class Stopped(msgspec.Struct, frozen=True):
-    """The job was stopped before the next call: the row stays as it is."""
+    """The job was stopped before the row's next call."""
 
 
 class Row:
@@ -70,11 +70,11 @@ class Row:
 
     @cached_property
     def price(self) -> float | None:
-        """Dollars to set aside for each call; ``None`` where nobody knows the model's price."""
+        """Dollars to reserve for each call; ``None`` if the model's price is unknown."""
         return price_of(self.edit, self.job.spec.model, self.job.spec.image_size)
 
     async def begin(self) -> bool:
-        """Take a slot, if the row may need one; false, and no slot is held, when the job was stopped first."""
+        """Take a slot, if the row may need one; false, and no slot is held, if the job is stopped first."""
         if not self.edit.faults and not self.job.set_aside:
             await self.permit.take_slot()
         if self.job.brake.stopped and not self.job.brake.cancelled:
@@ -83,11 +83,11 @@ class Row:
         return True
 
     async def settle(self) -> Record | None:
-        """The row's record, put or left to the fold of its shard; ``None`` when the job was stopped first.
+        """The row's record, put or left for the fold of its shard; ``None`` if the job is stopped first.
 
         Raises:
             LeaseLost: another process has the shard.
-            StoreError: the store failed and the job was stopped, so that nobody waits for it.
+            StoreError: the store failed and the job was stopped, so nobody can wait for it.
         """
         try:
             record = await self._record()
@@ -145,7 +145,7 @@ class Row:
             raise InvalidInput("option", no_budget(self.model), "model")
 
     async def _edited(self) -> Record | None:
-        """The record of a row that can be sent: by calls, or by an equal edit that was paid for before."""
+        """The record of a row that can be sent: from calls, or from an identical edit that was paid for before."""
         await self.deferred.put()
         mark = fingerprint(self._inputs, self.edit.prompt, self.model, self.aspect_ratio, self.image_size)
         if not self.job.spec.reuse:
@@ -194,7 +194,7 @@ class Row:
         return record
 
     async def _try(self) -> Next | Stopped:
-        """Make the row's next call, when it is wanted, allowed and affordable; what follows from it."""
+        """Make the row's next call once it is permitted; what happens next."""
         if self._lent and (ended := await self._sent_ahead(self._lent)):
             return ended
         aside = self.job.dearest.aside(self.model, self.price or 0.0)
@@ -204,12 +204,12 @@ class Row:
         step = await self._what_next(attempt, received)
         if self._lent and attempt.verdict is Verdict.FILE_GONE:
             self._lent.forget(attempt.detail or "")
-            # The upload that follows may take long, and who dies in it has no call without an answer.
+            # The next upload may take long; a crash during it must not make this call look unanswered.
             await self._note()
         return step
 
     async def _sent_ahead(self, lent: Lent) -> Next | Stopped | None:
-        """Upload what no request can hold, within a slot; what follows where that failed."""
+        """Upload the pictures that are too big for a request; what happens next if that fails."""
         if not await self.permit.take_slot():
             return Stopped()
         refused = await self.job.brake.race(send_ahead(self.job, lent, self.history))
@@ -253,7 +253,7 @@ class Row:
 
     async def _prepare_to_wait(self, step: Retry) -> None:
         last = self.history.attempts[-1]
-        # Calls that need no file need not wait for those that do.
+        # A failed upload does not hold back calls that need none.
         if step.hold and last.step != UPLOAD:
             await self.job.pace.hold(self.model, step.hold)
         if step.patience:
@@ -268,7 +268,7 @@ class Row:
             await self.job.brake.wait(seconds)
 
     async def _leave(self) -> None:
-        """The row stays unsettled: what was tried is kept for whoever goes on with it."""
+        """Leave the row unsettled, with a note of what was tried for whoever continues it."""
         if self._received is not None and await self.lease.sure():
             await self._note()
 

@@ -1,4 +1,4 @@
-"""The way of a shard, and of a job's shards through one pool of slots."""
+"""Settles and folds a shard, and takes a job's shards through one pool of slots."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from pipeline.status import Totals
 
 log = logging.getLogger("retouch.engine")
 
-#: Shards beyond those that fill the slots: their rows wait for a retry while others are called.
+#: Shards opened beyond those that fill the slots, because many of their rows may be waiting to be tried again.
 _SHARDS_WAITING = 16
 
 
 class Alone:
-    """The lease of a job that one process holds whole."""
+    """The lease of a shard that no other process can take: ``run`` holds its whole job."""
 
     def held(self) -> bool:
-        """Nobody can take it away."""
+        """Always."""
         return True
 
     async def sure(self) -> bool:
-        """As surely as it is held."""
+        """Always."""
         return True
 
     @property
@@ -44,10 +44,10 @@ class Alone:
 
 
 async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
-    """Take the rows of *shards* through the job's slots, in order; return when all are settled or stopped.
+    """Take the rows of *shards* through the job's slots, in order; return when all are settled, or the job stopped.
 
-    A shard is opened when the one before it has begun its last row: no slot idles while there are rows, and the
-    rows in memory are bounded by the slots, not by the job.
+    A shard is opened once the last row of the one before it has begun: no slot is idle while there are rows, and the
+    number of rows in memory depends on the slots, not on the size of the job.
     """
     room = asyncio.Semaphore(job.spec.max_in_flight // job.spec.shard_rows + _SHARDS_WAITING)
 
@@ -77,14 +77,14 @@ async def run_shards(job: JobRun, shards: AsyncIterator[int]) -> None:
 async def run_shard(
     job: JobRun, shard: int, lease: Lease, begun: asyncio.Event | None = None, *, patient: bool = False
 ) -> Totals | None:
-    """Settle the rows of one shard and fold it; its totals, ``None`` while rows of it are not settled.
+    """Settle the rows of one shard and fold it; its totals, or ``None`` if some of its rows are not settled.
 
     Args:
         job: what the rows share.
         shard: its number, from 1.
         lease: asked before each call and each put.
         begun: set when every row has begun, so that the slots can go to the next shard.
-        patient: wait for a store that cannot be read, for there is nobody else who could take the shard.
+        patient: wait if the store cannot be read, because nobody else could take the shard.
 
     Raises:
         StoreError: the store cannot be read.
@@ -115,7 +115,7 @@ async def run_shard(
 
 
 async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> None:
-    """One row to its record; what goes wrong in it goes wrong in no other."""
+    """Settle one row; whatever goes wrong with it affects no other."""
     job, edit = row.job, row.edit
     try:
         record = await _adopted(opened, row) or await row.settle()
@@ -135,7 +135,7 @@ async def _settle(opened: OpenShard, row: Row, records: dict[int, Record]) -> No
 
 
 async def _broken(row: Row, error: Exception) -> Record | None:
-    """A fault of ours costs one row, never the job; the record says that it was ours."""
+    """A bug in retouch costs one row, never the job; the record says whose fault it was."""
     reason = (
         f"internal: {type(error).__name__} in retouch itself, not in this row; please report it with the log"
     )
@@ -144,7 +144,7 @@ async def _broken(row: Row, error: Exception) -> Record | None:
 
 
 async def _adopted(opened: OpenShard, row: Row) -> Record | None:
-    """The record of a row whose picture was stored and whose record was not: verified, not called for again."""
+    """The record of a row whose picture is stored but has no record yet: the picture is verified, not made again."""
     job, edit = row.job, row.edit
     intent = opened.intents.get(edit.row)
     path = await job.folder.find_picture(edit.name) if intent else None

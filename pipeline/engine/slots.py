@@ -1,4 +1,4 @@
-"""Calls in flight of one job, bounded; the bound may be changed while they are in flight."""
+"""A limit for calls in flight that may be changed at any time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 class AdjustableSlots:
     """:class:`pipeline.engine.jobrun.Slots` whose number can be changed.
 
-    Of those that wait for a slot, the lowest *place* has the next; of equal places the first. With fewer slots than
-    calls in flight, none is begun until as many have come back.
+    The next slot goes to whoever waits with the lowest *place*, and among equals to who came first. While there are
+    more calls in flight than slots, no new one begins.
     """
 
     def __init__(self, limit: int) -> None:

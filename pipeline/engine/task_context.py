@@ -1,6 +1,6 @@
-"""Which job, shard and row the running task is at work on: for log lines, metrics and traces.
+"""Which job, shard and row the running task is working on: for log lines, metrics and traces.
 
-Every asyncio task has a context of its own, so that a thousand rows at a time do not mix.
+Every asyncio task has its own context, so concurrent rows are not mixed up.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What a task is at work on; ``None`` where it is not about one.
+    """What a task is working on; ``None`` for what does not apply.
 
     Attributes:
         model: the row's.
         began: when the work began, in nanoseconds since the epoch.
-        at_end: called when the work is over, whatever came of it.
+        at_end: called when the work ends, however it ends.
     """
 
     job: str | None = None
@@ -37,13 +37,13 @@ _scope: ContextVar[TaskContext | None] = ContextVar("scope", default=None)
 
 
 def current() -> TaskContext | None:
-    """What the running task is at work on, if it is at work on anything."""
+    """What the running task is working on, if anything."""
     return _scope.get()
 
 
 @contextlib.contextmanager
 def concerning(scope: TaskContext) -> Iterator[None]:
-    """The block is about *scope*, and so are the tasks that it starts."""
+    """Set the context of the block, and of the tasks that it starts, to *scope*."""
     token = _scope.set(scope)
     try:
         yield
@@ -54,6 +54,6 @@ def concerning(scope: TaskContext) -> Iterator[None]:
 
 
 async def in_context(scope: TaskContext, work: Coroutine[Any, Any, T]) -> T:
-    """The result of *work*, which is about *scope*."""
+    """The result of *work*, run with *scope* as its context."""
     with concerning(scope):
         return await work

@@ -1,9 +1,9 @@
-"""OpenTelemetry spans by choice: one a row, and in it one an attempt. Without it nothing is imported.
+"""Optional OpenTelemetry spans, one per row with one per attempt inside. Nothing is imported unless they are wanted.
 
-It is on when the environment names a receiver as OpenTelemetry's specification says: ``OTEL_EXPORTER_OTLP_ENDPOINT``,
+They are on if the environment names a receiver, as OpenTelemetry specifies: ``OTEL_EXPORTER_OTLP_ENDPOINT``,
 ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_TRACES_EXPORTER=otlp``. Everything else (headers, sampling, service
-name, batches) is the SDK's, by its own variables. Attempts carry the attributes of the GenAI conventions where those
-have one. No span holds a key, a prompt or what the API wrote.
+name, batches) is up to the SDK and its own variables. Attempts have the attributes of the GenAI conventions where
+those define one. No span contains a key, a prompt or what the API wrote.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def wanted(environment: Mapping[str, str] = os.environ) -> bool:
 
 @contextlib.contextmanager
 def tracing() -> Iterator[tuple[Observer, ...]]:
-    """Who makes the spans while the block runs: nobody, unless they are asked for. The rest is sent at its end."""
+    """The observer that makes spans while the block runs, if they are wanted; the last ones are sent when it ends."""
     if not wanted() or not _possible():
         yield ()
         return
@@ -60,7 +60,7 @@ def tracing() -> Iterator[tuple[Observer, ...]]:
 
 
 def _possible() -> bool:
-    """Whether spans can be sent as they are asked for; jobs are done all the same."""
+    """Whether spans can be sent as the environment asks; if not, jobs run without."""
     if importlib.util.find_spec("opentelemetry") is None or not _exporter_is_there():
         log.warning("traces_off: the environment asks for spans; install retouch[traces] to have them")
         return False
@@ -81,7 +81,7 @@ def _exporter_is_there() -> bool:
 
 
 def _provider() -> TracerProvider:
-    # An extra, and a tenth of a second: for those who ask for it.
+    # An optional extra that takes a tenth of a second to import.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -104,7 +104,7 @@ class Traces:
         self._rows: dict[int, Span] = {}
 
     def call_begun(self) -> None:
-        """The span of an attempt is made at its end, when all is known of it."""
+        """Nothing: the span of an attempt is made when it ends and everything is known."""
 
     def call_ended(self, attempt: Attempt) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415
@@ -141,7 +141,7 @@ class Traces:
         return set_span_in_context(self._row(scope))
 
     def _row(self, scope: TaskContext) -> Span:
-        """The span of the row, which ends with the work on it here, settled or not."""
+        """The row's span, which ends when this process stops working on the row, settled or not."""
         from opentelemetry.context import Context  # noqa: PLC0415
 
         key = id(scope)
@@ -150,13 +150,13 @@ class Traces:
             attributes = {name: value for name, value in named.items() if value is not None}
             span = self._tracer.start_span("row", Context(), attributes=attributes, start_time=scope.began)
             self._rows[key] = span
-            # Until then the scope lives, and nothing else has its id.
+            # The scope lives until then, so no other object has its id.
             scope.at_end.append(lambda: self._rows.pop(key).end())
         return self._rows[key]
 
 
 def _of_attempt(attempt: Attempt, scope: TaskContext) -> dict[str, Any]:
-    """The attributes of an attempt's span; those that are not known are left out."""
+    """The attributes of an attempt's span, without those that are unknown."""
     said = {
         "gen_ai.operation.name": _OPERATION,
         "gen_ai.provider.name": _PROVIDER,
