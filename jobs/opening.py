@@ -65,6 +65,7 @@ async def open_job(
         folder, spec = await _at(asked.out, wanted, registry)
     else:
         folder, spec = await _newest_or_new(registry, wanted, manifest, tell)
+    await folder.check_writable()
     await check_limit(folder, wanted)
     entry = JobEntry(job=spec.job, out=folder.store.url, submitted=submitted)
     known = await find_exact(registry, spec.job)

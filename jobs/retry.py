@@ -56,6 +56,7 @@ async def _retry(job: str, again: RetryRequest, view: View) -> int:
     entry = await the_job(job)
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
+    await folder.check_writable()
     if entry.submitted:
         return await _by_workers(entry, folder, spec, again, view)
     local = LocalJob(folder, spec, None, registry())

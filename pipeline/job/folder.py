@@ -16,6 +16,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import msgspec
 
 from pipeline.errors import JobError
@@ -34,6 +37,10 @@ EXTENSIONS = ("png", "jpg", "webp", "gif", "avif", "heic", "heif")
 
 SPOOLED_MANIFEST = ".retouch/manifest.jsonl"
 UPLOADED_INPUTS = ".retouch/inputs"
+
+#: What a job writes, where somebody may have put something else meanwhile.
+_FILES = ("control.json", "report.json", "results.jsonl", "results.csv", "report.html")
+_FOLDERS = ("images", "report", ".retouch", ".retouch/shards")
 
 _encode = msgspec.json.encode
 
@@ -118,6 +125,16 @@ class JobFolder:
                 "choose an empty or new folder with --out"
             )
 
+    async def check_writable(self) -> None:
+        """Look at where the job will write, before anything is paid for that could not be kept.
+
+        Raises:
+            JobError: a folder stands in place of a file, or a file in place of a folder.
+        """
+        root = self.store.folder
+        if root is not None:
+            await asyncio.to_thread(_check_places, root)
+
     async def wanted(self) -> Wanted:
         """What is wanted of the job now."""
         data = await self.store.get("control.json")
@@ -161,3 +178,12 @@ class JobFolder:
             if await self.store.get(path, 1) is not None:
                 return path
         return None
+
+
+def _check_places(root: Path) -> None:
+    for path in (root / name for name in _FILES):
+        if path.is_dir():
+            raise JobError(f"{path} is a folder, and the job writes a file there: move it away")
+    for path in (root / name for name in _FOLDERS):
+        if path.exists() and not path.is_dir():
+            raise JobError(f"{path} is a file, and the job needs a folder there: move it away")

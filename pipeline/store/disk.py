@@ -184,6 +184,7 @@ _MENDS = {
     errno.EPERM: "the file system must allow this user to write and to make hard links",
     errno.ENOTSUP: "the file system must support hard links",
     errno.EEXIST: "there is a file with this name: choose another folder with --out",
+    errno.EISDIR: "there is a folder with this name: move it away",
     errno.ENOTDIR: "there is a file with this name: choose another folder with --out",
     errno.ENOLCK: "the file system must have locks: choose another folder with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",

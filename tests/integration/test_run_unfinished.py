@@ -291,6 +291,25 @@ def test_a_plan_that_is_gone_is_told_in_one_sentence(shop, emulator):
     assert emulator.ledger.summary()["paid"] == 55
 
 
+@pytest.mark.parametrize("place", ["results.jsonl", "results.csv", "report.json", "report.html", "images"])
+def test_what_stands_where_the_job_writes_is_said_before_anything_is_called(shop, emulator, place):
+    shop.manifest(2)
+    assert shop.run("--limit", "1").returncode == 0
+    (shop.out / place).rename(shop.folder / "away")
+    if place == "images":
+        (shop.out / place).write_text("a file")
+    else:
+        (shop.out / place).mkdir()
+
+    refused = shop.run()
+
+    assert refused.returncode == 2
+    (said,) = refused.stderr.splitlines()
+    assert said.startswith(f"retouch: {shop.out / place} is a f")
+    assert said.endswith("there: move it away")
+    assert emulator.ledger.summary()["calls"] == 1
+
+
 def test_an_answer_that_was_cut_keeps_its_status(shop, emulator):
     emulator.order(rule("cut_body", times_per_token=1))
     shop.manifest(1)
