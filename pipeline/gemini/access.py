@@ -1,4 +1,4 @@
-"""Where the API is and with which key; both from the environment, as in Google's SDK."""
+"""The API's address and key, both from the environment, as in Google's SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.gemini.client import BASE_URL, checked_key, root_of
 
 
 class Access(msgspec.Struct, frozen=True):
-    """The key and the API's root. Its text form shows no key."""
+    """The key and the API's root. ``str()`` and ``repr()`` do not show the key."""
 
     key: str
     base_url: str
@@ -24,11 +24,11 @@ class Access(msgspec.Struct, frozen=True):
 
 
 def access(environment: Mapping[str, str] = os.environ) -> Access:
-    """The access that the environment gives; of two keys ``GOOGLE_API_KEY`` wins, as in Google's SDK.
+    """Key and root from the environment; ``GOOGLE_API_KEY`` wins over ``GEMINI_API_KEY``, as in Google's SDK.
 
     Raises:
         KeyMissing: there is no key.
-        UsageError: the key or the root cannot be one.
+        UsageError: the key or the root is malformed.
     """
     key = environment.get("GOOGLE_API_KEY", "").strip() or environment.get("GEMINI_API_KEY", "").strip()
     if not key:

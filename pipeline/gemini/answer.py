@@ -1,4 +1,4 @@
-"""What came back of one call: an :class:`Answer` with its pictures already decoded, or a :class:`Failure`."""
+"""What one call returned: an :class:`Answer` with its pictures already decoded, or a :class:`Failure`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FailureKind(StrEnum):
     TIMEOUT = "timeout"
     #: It was not sent within a deadline for the whole that is shorter than the one for a connection alone.
     TOO_SHORT = "too_short"
-    #: The server's certificate is not trusted: no try will change that.
+    #: The server's certificate is not trusted; trying again would not help.
     UNTRUSTED = "untrusted"
 
 
@@ -25,8 +25,8 @@ class Blob(msgspec.Struct):
     """One ``inlineData.data``, decoded.
 
     Attributes:
-        data: the bytes; empty where *sound* is false, and until its string has ended.
-        sound: false when it was empty, not base64, or past the bound.
+        data: the bytes; empty if *sound* is false, and until its string has ended.
+        sound: false if it was empty, not base64, or too large.
     """
 
     data: bytes | bytearray
@@ -34,18 +34,18 @@ class Blob(msgspec.Struct):
 
 
 class Answer(msgspec.Struct, kw_only=True):
-    """An HTTP answer that came whole (or was given up as too big).
+    """An HTTP answer that arrived completely (or was abandoned because it was too big).
 
     Attributes:
-        status: HTTP status; redirects are answers too, they are never followed.
-        reply: the body as the API's shape; ``None`` when it is not a JSON object of any kind.
-        html: the body was a page (a gateway's), not JSON.
-        unfinished: the JSON ended in the middle, and nothing had announced how long it would be.
-        too_big: a bound was passed and the rest was not read.
-        blobs: decoded pictures by the index that ``reply`` names in place of their base64; only the last
-            that is not a thought, and the last that is, are kept.
-        retry_after: the ``Retry-After`` header as it stood.
-        at: seconds since the epoch when the headers came (an HTTP date in *retry_after* is relative to it).
+        status: HTTP status; redirects are never followed, so they are answers too.
+        reply: the body as the API defines it; ``None`` if it is not a JSON object.
+        html: the body was an HTML page (from a gateway), not JSON.
+        unfinished: the JSON ended in the middle, and no header had announced its length.
+        too_big: a limit was exceeded and the rest was not read.
+        blobs: decoded pictures by the index that replaces their base64 in ``reply``; of those that are thoughts,
+            and of those that are not, only the last is kept.
+        retry_after: the ``Retry-After`` header, unparsed.
+        at: seconds since the epoch when the headers arrived (an HTTP date in *retry_after* is relative to it).
         seconds: from the start of sending to the end of the answer, without the wait for a turn to read it.
     """
 
@@ -64,10 +64,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """No answer.
 
     Attributes:
-        begun: the first piece of the body was handed over: this was a call.
-        sent: the last piece was, or was about to be: it may be paid for.
+        begun: the first piece of the body was handed to the socket, which makes this a call.
+        sent: the last piece was, or was about to be, so the call may have been paid for.
         detail: one line without secrets.
-        status: HTTP status of an answer that began and did not come whole.
+        status: HTTP status of an answer that began and did not arrive completely.
     """
 
     kind: FailureKind

@@ -1,4 +1,4 @@
-"""Base64 inside a JSON string to bytes, piece by piece, without the text ever being held whole."""
+"""Decodes base64 inside a JSON string piece by piece, without ever holding the whole text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pybase64
 
 from pipeline.gemini.answer import Blob
 
-#: Bytes of the pieces that a picture is kept in until its end is there; the last may be shorter.
+#: Bytes of the pieces that a picture is kept in until it is complete; the last may be shorter.
 _LEAST = 64 << 10
-#: A picture that has more is kept in one buffer.
+#: A picture with more bytes than this is kept in one buffer.
 _LARGE = 4 << 20
 _SPACE = b" \t\r\n"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -20,11 +20,12 @@ _MEANT = {b"/": b"/", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 class Base64Stream:
-    """Takes the inside of a JSON string in pieces cut anywhere, even within an escape.
+    """Takes the contents of a JSON string in pieces cut anywhere, even inside an escape.
 
-    The standard and the URL-safe alphabet are taken, white space is passed over and padding may be missing
-    (proto JSON allows all of it). Nor may too much padding cost a picture that was paid for: it holds no data, and
-    only padding and white space may follow it. Anything else makes the blob unsound, and its bytes are let go.
+    It accepts the standard and the URL-safe alphabet, skips white space, and does not require padding (proto JSON
+    allows all of this). Too much padding is accepted as well, because a picture that was paid for must not be lost
+    over it; only padding and white space may follow it. Anything else makes the blob unsound, and its bytes are
+    discarded.
     """
 
     def __init__(self) -> None:
@@ -62,7 +63,7 @@ class Base64Stream:
         return self.blob
 
     def spoil(self) -> None:
-        """Mark the blob as unsound and let its bytes go."""
+        """Mark the blob as unsound and discard its bytes."""
         self.blob.sound = False
         self._made, self._length = [], 0
 
@@ -88,7 +89,7 @@ class Base64Stream:
                 self.spoil()
 
     def _completed(self, text: bytes | memoryview) -> bytes | memoryview:
-        """Decode what was carried over with the first characters of *text*; the rest, without copying it."""
+        """Decode what was carried over together with the first characters of *text*; return the rest, uncopied."""
         missing = 4 - len(self._carry)
         quad = self._carry + bytes(text[:missing])
         if len(quad) < 4 or not quad.isalnum():
@@ -104,10 +105,10 @@ class Base64Stream:
         self._keep(made)
 
     def _keep(self, made: bytes) -> None:
-        """In pieces that are joined at the end: a buffer that grows in the heap is copied whole, again and again.
+        """Keep *made* in pieces that are joined at the end: a small buffer is copied whenever it grows.
 
-        One that is large has, as a rule, a mapping of its own that grows without being copied; its pieces would leave
-        holes in the heap.
+        A large picture is kept in one buffer instead, which usually has its own memory mapping and so grows without
+        a copy, whereas many pieces would leave holes in the heap.
         """
         self._length += len(made)
         if self._length > _LARGE and len(self._made) > 1:
@@ -115,18 +116,18 @@ class Base64Stream:
         if self._made and (len(self._made[-1]) < _LEAST or self._length > _LARGE):
             self._made[-1] += made
         else:
-            # One that can grow, when it is short: an answer may dribble in byte by byte.
+            # A short piece must be able to grow, since an answer may arrive byte by byte.
             self._made.append(made if len(made) >= _LEAST else bytearray(made))
 
     def _unescape(self, text: bytes) -> bytes:
-        """*text* without its JSON escapes; one that is not whole yet waits for the next piece."""
+        """*text* without its JSON escapes; an incomplete one waits for the next piece."""
         cut = _open_escape(text)
         self._escape = text[cut:]
         return _ESCAPE.sub(_meaning, text[:cut].replace(b"\\/", b"/") if b"\\\\" not in text else text[:cut])
 
 
 def _open_escape(text: bytes) -> int:
-    """Where an escape starts that *text* does not hold whole; its length if there is none."""
+    """Where an incomplete escape starts at the end of *text*; the length of *text* if there is none."""
     last = text.rfind(b"\\", max(0, len(text) - 6))
     if last < 0:
         return len(text)

@@ -1,4 +1,4 @@
-"""One call over HTTP: sent in pieces, read in pieces, under deadlines, and honest about what may be paid."""
+"""Calls over HTTP, sent and read in pieces under deadlines, and honest about what may have been paid for."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from pipeline.picture import SentPicture
 
 BASE_URL = "https://generativelanguage.googleapis.com"
-#: Answers that are read, verified and stored at the same time in one process; the others stay in their sockets.
+#: Answers that are read, verified and stored at a time in one process; the others stay in their sockets.
 ANSWERS = 10
-#: Requests that are sent at the same time: each holds half a megabyte, and the line is full long before. The wait
-#: for it is before the connection, under no deadline.
+#: Requests that are sent at a time: each takes half a megabyte of memory, and far fewer fill the line. A request
+#: waits for its turn before it connects, without a deadline.
 SENDING = 32
 #: Seconds; see :class:`pipeline.gemini.exchange.Deadlines`.
 CONNECT, IDLE = 10.0, 60.0
-#: The server refuses shorter deadlines than this (gemini-api.md 0.8), so they are ours alone.
+#: The server rejects shorter deadlines (gemini-api.md 0.8), so only we enforce those.
 _SERVER_SHORTEST = 10.0
 _READERS = 4
 
@@ -42,16 +42,16 @@ class Client:
     """Calls ``generateContent``; one for each process and API root, used as an asynchronous context manager.
 
     Attributes:
-        last_piece: when the API took the last piece of an upload, by the monotonic clock; 0: it took none.
+        last_piece: when the API last accepted a piece of an upload, by the monotonic clock; 0 if it never did.
 
     Args:
-        key: the API key; it travels in a header, and is in no text that leaves this class.
-        base_url: the API's root, with or without a path and a slash at its end.
-        max_in_flight: calls for which there must be room among the open files; callers bound them.
-        answers: how many answers may be read at once.
+        key: the API key; sent in a header, and never part of any text that leaves this class.
+        base_url: the API's root, with or without a path and a final slash.
+        max_in_flight: calls that the limit of open files must allow for; callers enforce it.
+        answers: how many answers may be read at a time.
         connect: seconds to get a connection.
         idle: seconds between two pieces of an answer that has begun.
-        inline_bytes: bytes of pictures that one request may hold.
+        inline_bytes: bytes of pictures that one request may contain.
 
     Raises:
         KeyMissing: *key* is empty.
@@ -77,7 +77,7 @@ class Client:
         self._headers |= {
             "x-goog-api-key": self._key,
             "content-type": "application/json",
-            # Pictures do not compress further; it would cost CPU on both sides.
+            # Pictures do not compress any further; trying to would cost CPU on both sides.
             "accept-encoding": "identity",
             "user-agent": "retouch",
             **proxy_credentials(self._root),
@@ -104,14 +104,14 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Delete the files that were uploaded, as far as that goes quickly, and close every connection."""
+        """Delete the uploaded files, as far as that is quickly done, and close every connection."""
         if self._files is not None:
             await self._files.aclose()
         await self._http.aclose()
         self._reader.shutdown(wait=False)
 
     def lend(self, pictures: Sequence[SentPicture]) -> Lent | None:
-        """The files of a row: those of its *pictures* that its requests cannot hold; ``None``: they hold all."""
+        """The files of those *pictures* of a row that are too big for its requests; ``None`` if none is."""
         chosen = by_file([picture.bytes for picture in pictures], self._inline_bytes)
         if not chosen:
             return None
@@ -131,9 +131,9 @@ class Client:
         timeout: float,  # noqa: ASYNC109 - it covers parts of the context, not all of it
         on_begun: Callable[[], None] | None = None,
     ) -> AsyncIterator[Answer | Failure]:
-        """Make one call; what came of it is to be verified and stored within the ``with``.
+        """Make one call; verify and store its result inside the ``with`` block.
 
-        An answer that has begun waits for its turn before it is read, and its turn lasts as long as the ``with``.
+        An answer that has begun waits for its turn to be read, and its turn lasts until the block ends.
 
         Args:
             request: what to ask.
@@ -141,7 +141,7 @@ class Client:
             on_begun: called when the first piece of the body is handed over.
 
         Raises:
-            InvalidInput: an input changed since it was prepared; the request was never fully sent.
+            InvalidInput: an input changed since it was prepared; the request was never sent completely.
         """
         check(request)
         deadlines = Deadlines(total=timeout, connect=self._connect, idle=self._idle)
@@ -160,7 +160,7 @@ class Client:
             await close(response)
 
     async def get(self, path: str, *, timeout: float) -> httpx.Response | Failure:  # noqa: ASYNC109 - covers all of it
-        """What the API says of *path*, such as ``/v1beta/models/<id>``, read whole; costs nothing."""
+        """The API's response for *path*, such as ``/v1beta/models/<id>``, read completely; costs nothing."""
         return await self.send("GET", path, timeout=timeout)
 
     def answer(self, response: httpx.Response) -> Answer:
@@ -176,15 +176,15 @@ class Client:
         headers: Mapping[str, str] = {},
         body: bytes | Stretch | None = None,
     ) -> httpx.Response | Failure:
-        """Ask for something that costs nothing; the answer, read whole.
+        """Make a request that costs nothing; the response, read completely.
 
         Args:
-            method: of HTTP.
-            path: below the API's root, or an address of which path and query alone are taken: the key, and what is
-                sent, go to the root that the user has chosen and nowhere else.
-            timeout: seconds for all of it.
-            headers: beside those of every request.
-            body: what is sent.
+            method: the HTTP method.
+            path: below the API's root; or a URL, of which only path and query are used, because the key and the data
+                must go to the root that the user has chosen and nowhere else.
+            timeout: seconds for the whole request.
+            headers: in addition to those of every request.
+            body: what to send.
 
         Raises:
             InvalidInput: a picture changed while it was being sent.
@@ -219,7 +219,7 @@ class Client:
 
 
 class _Turn:
-    """One of the places of *semaphore*, which may be given back before the ``async with`` ends."""
+    """A place in *semaphore* that may be given back before the ``async with`` ends."""
 
     def __init__(self, semaphore: asyncio.Semaphore) -> None:
         self._semaphore = semaphore
@@ -241,11 +241,11 @@ class _Turn:
 
 
 def checked_key(key: str) -> str:
-    """*key*, if it can be one.
+    """*key* without white space around it, if it is well-formed.
 
     Raises:
         KeyMissing: it is empty.
-        UsageError: no header could hold it.
+        UsageError: it cannot be put into a header.
     """
     key = key.strip()
     if not key:
@@ -256,10 +256,10 @@ def checked_key(key: str) -> str:
 
 
 def root_of(base_url: str) -> tuple[httpx.URL, dict[str, str]]:
-    """The API's root without its user and password, and the header that carries those.
+    """The API's root without user and password, and the header that contains those instead.
 
     Raises:
-        UsageError: it is no address of HTTP.
+        UsageError: it is not an HTTP URL.
     """
     try:
         url = httpx.URL(base_url.strip())

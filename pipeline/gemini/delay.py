@@ -1,4 +1,4 @@
-"""How long the API asks us to wait: ``RetryInfo``, the ``Retry-After`` header, or its sentence."""
+"""How long the API asks us to wait: in ``RetryInfo``, the ``Retry-After`` header, or the text of the error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SENTENCE = re.compile(r"retry (?:in|after) (\d+(?:\.\d+)?)\s*(ms|s)\b", re.IGNO
 
 
 def asked_delay(answer: Answer) -> float | None:
-    """Seconds to wait by *answer*, the longest of what it says; ``None`` if it says nothing (gemini-api.md 4)."""
+    """The longest wait that *answer* asks for, in seconds; ``None`` if it asks for none (gemini-api.md 4)."""
     error = answer.reply.error if answer.reply else None
     said = [header_delay(answer.retry_after, answer.at), *(_of_error(error) if error else ())]
     return max((seconds for seconds in said if seconds is not None), default=None)
@@ -29,7 +29,7 @@ def _of_error(error: Error) -> list[float | None]:
 
 
 def header_delay(value: str | None, now: float) -> float | None:
-    """Seconds of a ``Retry-After`` header, which is a number or an HTTP date, at *now* (since the epoch)."""
+    """The seconds of a ``Retry-After`` header, which is a number or an HTTP date; *now*: since the epoch."""
     if value is None:
         return None
     number = _seconds(value)

@@ -1,4 +1,4 @@
-"""What the API says of a model: proves key, network and model, and costs nothing."""
+"""The API's description of a model. Asking for it tests key, network and model, and costs nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """A model as the API describes it.
 
     Attributes:
-        refused: why there is no description, judged as an answer to a call is.
-        methods: what the model can be asked for, such as ``generateContent``.
-        date: seconds since the epoch by the server's clock, to the second; ``None``: it did not say.
+        refused: why there is no description, judged like the answer to a call.
+        methods: what the model can do, such as ``generateContent``.
+        date: the server's clock in seconds since the epoch, to the second; ``None`` if it did not say.
     """
 
     refused: Judgement | None = None
@@ -31,7 +31,7 @@ class _Model(msgspec.Struct):
 
 
 async def describe(client: Client, model: str, seconds: float) -> Description:
-    """What the API says of *model* within *seconds* (gemini-api.md 0.1: ``GET models/{id}``)."""
+    """Ask the API to describe *model* within *seconds* (gemini-api.md 0.1: ``GET models/{id}``)."""
     response = await client.get(f"/v1beta/models/{model}", timeout=seconds)
     if isinstance(response, Failure):
         return Description(refused=judge(response))

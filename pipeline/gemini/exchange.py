@@ -22,11 +22,11 @@ from pipeline.gemini.wire import parse
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds that the steps of a call may take; *total* bounds them all.
+    """Seconds that the steps of a call may take; *total* limits all of them together.
 
     Attributes:
-        total: sending, waiting and reading together.
-        connect: getting a connection: name, TCP, proxy and TLS.
+        total: for sending, waiting and reading together.
+        connect: for getting a connection, including name resolution, proxy and TLS.
         idle: between two pieces of an answer that has begun.
     """
 
@@ -36,13 +36,13 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exchange:
-    """One request and its answer, under a deadline for the whole and shorter ones for its steps.
+    """One request and its answer, with one deadline for the whole and shorter ones for the steps.
 
     Args:
         request: what to ask.
         reader: threads that read pictures.
-        deadlines: for the whole and for its steps.
-        key: to be hidden in whatever comes back.
+        deadlines: of the whole and of its steps.
+        key: hidden in whatever comes back.
         on_begun: called when the first piece of the body is handed over.
         on_sent: called when the last piece is with the socket.
     """
@@ -71,7 +71,7 @@ class Exchange:
         """Send *request* and wait for the answer's headers.
 
         Raises:
-            InvalidInput: an input changed under way; the last piece was not sent.
+            InvalidInput: an input changed while it was being sent; the last piece was not sent.
         """
         try:
             async with asyncio.timeout(
@@ -90,13 +90,13 @@ class Exchange:
         return response
 
     async def read(self, response: httpx.Response) -> Answer | Failure:
-        """Read the answer that *response* begins."""
+        """Read the answer that begins with *response*."""
         scanner, begun = Scanner(), self._clock()
         end = begun + self._deadlines.total - self._waited
         broken: Failure | None = None
         try:
             await self._body(response, scanner, end)
-        except httpx.DecodingError:  # not what its content-encoding says: not JSON, then
+        except httpx.DecodingError:  # not what its content-encoding says, so it is not JSON
             scanner = Scanner()
         except TimeoutError:
             total, idle = self._deadlines.total, self._deadlines.idle
@@ -107,7 +107,7 @@ class Exchange:
                 FailureKind.NETWORK, f"the answer was cut off: {error_text(error, self._key)}"
             )
         if broken is not None and response.is_success:
-            # An answer that begins says that the request arrived, whatever our side of it had handed over.
+            # Once an answer begins, the request has arrived, whatever our side had handed over.
             return msgspec.structs.replace(broken, sent=True, status=response.status_code)
         scanner.finish()
         return self._answer(response, scanner, seconds=self._waited + self._clock() - begun)
@@ -140,7 +140,7 @@ class Exchange:
         )
 
     def _begun(self) -> None:
-        """There is a connection: from here on the whole deadline holds."""
+        """There is a connection: from here on the deadline of the whole applies."""
         if self._connecting is not None and not self._connecting.expired():
             self._connecting.reschedule(self._started + self._deadlines.total)
         if self._on_begun is not None:
@@ -177,6 +177,6 @@ def _nothing() -> None:
 
 
 async def close(response: httpx.Response) -> None:
-    """Give the connection back, or close it if the answer was not read to its end."""
+    """Give the connection back, or close it if the answer was not read completely."""
     with suppress(*TRANSPORT_ERRORS):
         await response.aclose()

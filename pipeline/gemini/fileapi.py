@@ -1,4 +1,4 @@
-"""The Files API, one file at a time: uploaded in the resumable way, looked at, deleted (gemini-api.md 6)."""
+"""The Files API, one file at a time: resumable uploads, status, deletion (gemini-api.md 6)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from pipeline.gemini.wire import loads, read
 from pipeline.models import fault_of_id
 from pipeline.picture import SentPicture
 
-#: Bytes of a picture in one request; Google's SDK sends as many, and the API wants a multiple of 256 KiB.
+#: Bytes of a picture in one request, as in Google's SDK; the API requires a multiple of 256 KiB.
 CHUNK = 8 << 20
-#: Seconds for which the API may work on a file that came whole; pictures are ready at once.
+#: Seconds that the API may take to process a complete file; pictures are usually ready at once.
 PROCESSING = 120.0
 
 #: Seconds for a request without a picture.
 _SHORT = 30.0
-#: Seconds that a file lives where the API does not say.
+#: Seconds that a file exists if the API does not say.
 _LIFE = 48 * 3600.0
 
 
@@ -49,13 +49,13 @@ class Send(Protocol):
 
 
 class FileError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the API can make no use of a file."""
+    """Why the API cannot use a file."""
 
     message: str = ""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as the API tells of it; *state* is ``PROCESSING``, ``ACTIVE`` or ``FAILED``."""
+    """A file as the API describes it; *state* is ``PROCESSING``, ``ACTIVE`` or ``FAILED``."""
 
     name: str = ""
     uri: str = ""
@@ -66,7 +66,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def life(self) -> float:
-        """Seconds from its making to its end, by the API's clock alone: ours may differ."""
+        """Seconds from its creation to its expiry, by the API's clock alone, since ours may differ."""
         try:
             ends, begins = map(datetime.fromisoformat, (self.expiration_time, self.create_time))
             return max(0.0, (ends - begins).total_seconds())
@@ -75,7 +75,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(Exception):  # noqa: N818 - it is an event, not an error
-    """The API did not do what it was asked to; *judgement* says why, and whom it concerns."""
+    """The API did not do what it was asked; *judgement* says why, and what else it affects."""
 
     def __init__(self, judgement: Judgement) -> None:
         super().__init__(judgement.verdict)
@@ -84,18 +84,18 @@ class Refused(Exception):  # noqa: N818 - it is an event, not an error
 
 @dataclass
 class Session:
-    """One picture on its way to the API, over as many tries as it takes; *where* its bytes go, once that is known."""
+    """The upload of one picture, over as many tries as it takes; *where*: the URL for its bytes, once known."""
 
     where: httpx.URL | None = None
 
 
 class FileApi:
-    """Requests of the Files API. They cost nothing, so that none is a try of its row.
+    """Requests of the Files API. They cost nothing, so none counts as a try of its row.
 
     Args:
         send: makes a request.
         reader: threads that read pictures.
-        key: to be hidden in whatever comes back.
+        key: hidden in whatever comes back.
         processing: in place of :data:`PROCESSING`.
     """
 
@@ -112,15 +112,15 @@ class FileApi:
         *,
         timeout: float,  # noqa: ASYNC109 - of each request
     ) -> File:
-        """Upload *picture*; the file, which need not be :meth:`ready`.
+        """Upload *picture*; the file, which may not be :meth:`ready` yet.
 
         Args:
-            picture: is read from its file as it is sent, never held.
-            session: of an upload of the same bytes that broke off, which goes on from there; or a new one.
-            timeout: seconds for each request, which holds up to :data:`CHUNK` bytes.
+            picture: read from its file as it is sent, never held in memory.
+            session: a new one, or that of an interrupted upload of the same bytes, which then continues.
+            timeout: seconds for each request, which contains up to :data:`CHUNK` bytes.
 
         Raises:
-            Refused: it came to nothing.
+            Refused: it failed.
             InvalidInput: the picture changed while it was being sent.
         """
         where = session.where
@@ -129,17 +129,17 @@ class FileApi:
             where = session.where = await self._begun(picture, timeout)
             start = 0
         reply = None
-        # Where all came and only the answer was lost, a piece without bytes ends the upload.
+        # If everything arrived and only the answer was lost, an empty piece completes the upload.
         for at in range(start, picture.bytes, CHUNK) or (picture.bytes,):
             reply = await self._sent(picture, at, where, timeout)
         session.where = None
         return _file(_json(reply).get("file"))
 
     async def ready(self, file: File) -> File:
-        """*file*, once the API can use it.
+        """Wait until the API can use *file*.
 
         Raises:
-            Refused: it never can, or not in time.
+            Refused: it cannot, or not in time.
         """
 
         async def looked_at() -> File:
@@ -162,7 +162,7 @@ class FileApi:
         return now
 
     async def delete(self, name: str) -> str | None:
-        """Delete the file *name*; why that failed. One that is gone is deleted."""
+        """Delete the file *name*; why that failed, if it did. A file that is gone counts as deleted."""
         try:
             await self._asked("DELETE", f"/v1beta/{name}", timeout=_SHORT, about=name)
         except Refused as refused:
@@ -170,7 +170,7 @@ class FileApi:
         return None
 
     async def _begun(self, picture: SentPicture, timeout: float) -> httpx.URL:  # noqa: ASYNC109
-        """Where the bytes of *picture* go: a secret, for who knows it may write there."""
+        """The URL for the bytes of *picture*. It is a secret: whoever knows it can write there."""
         headers = {
             "x-goog-upload-protocol": "resumable",
             "x-goog-upload-command": "start",
@@ -185,7 +185,7 @@ class FileApi:
             _odd("it does not say where the picture is to go")
 
     async def _received(self, where: httpx.URL) -> int:
-        """How many bytes the API has of an upload that broke off; 0: it knows nothing of it any more."""
+        """How many bytes the API has of an interrupted upload; 0 if it no longer knows it."""
         try:
             reply = await self._asked(
                 "POST", where, timeout=_SHORT, headers={"x-goog-upload-command": "query"}
@@ -204,7 +204,7 @@ class FileApi:
         where: httpx.URL,
         timeout: float,  # noqa: ASYNC109
     ) -> httpx.Response:
-        """The answer to the bytes of *picture* from *start* on."""
+        """Send the next piece of *picture*, from *start*; the response."""
         end = min(start + CHUNK, picture.bytes)
         last = end == picture.bytes
         headers = {
@@ -223,7 +223,7 @@ class FileApi:
     async def _asked(
         self, method: str, path: str | httpx.URL, *, about: str | None = None, **more: Any
     ) -> httpx.Response:
-        """The answer to a request *about* a file, if it is a good one."""
+        """The response to a request *about* a file, if it succeeded."""
         reply = await self._send(method, path, **more)
         if isinstance(reply, httpx.Response) and reply.is_success:
             return reply
@@ -233,7 +233,7 @@ class FileApi:
         answer = reply if isinstance(reply, Failure) else answer_of(reply, self._key)
         judged = file_gone(judge(answer), names)
         if judged.verdict is Verdict.NOT_FOUND:
-            # No model is meant: nothing answers there, as behind a gateway that knows nothing of files.
+            # This is not about a model: the address does not exist, as behind a gateway without the Files API.
             judged = msgspec.structs.replace(judged, verdict=Verdict.INVALID_REQUEST, scope=Scope.ROW)
         detail = self._said(judged.detail or "no word of why")
         return msgspec.structs.replace(judged, counted=False, unknown=False, detail=detail)
@@ -248,7 +248,7 @@ class FileApi:
 
 
 def _odd(what: str) -> NoReturn:
-    """Give up over an answer that makes no sense; the next may."""
+    """Give up because of an answer that makes no sense; the next one may."""
     detail = f"Files API: {what}"
     raise Refused(Judgement(verdict=Verdict.OVERLOADED, scope=Scope.MODEL, counted=False, detail=detail))
 
@@ -259,7 +259,7 @@ def _json(reply: httpx.Response | None) -> dict[str, Any]:
 
 
 def _file(found: Any) -> File:
-    """The file that an answer tells of. Its name stands in the paths of later requests."""
+    """The file that an answer describes. Its name becomes part of the paths of later requests."""
     file = read(File, found) if isinstance(found, dict) else File()
     if not file.name.startswith("files/") or fault_of_id(file.name) or not file.uri:
         _odd("its answer names no file")

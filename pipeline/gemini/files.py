@@ -1,8 +1,8 @@
-"""Pictures that no request can hold: uploaded once by a process, named in requests, deleted when nobody needs them.
+"""Pictures too big for a request: uploaded once per process, named in requests, deleted when no longer needed.
 
-When the rows that need a file are settled it stays for those that come, up to :data:`IDLE_BYTES` in all, and goes at
-the latest with the process. A process that is killed leaves its files to the API, which deletes them after 48 hours
-(gemini-api.md 6).
+After the rows that need a file are settled it is kept for later rows, up to :data:`IDLE_BYTES` in total, and deleted
+when the process ends at the latest. If the process is killed, the API deletes its files after 48 hours (gemini-api.md
+6).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pipeline.picture import SentPicture
 
 log = logging.getLogger("retouch.files")
 
-#: Bytes of files that no row under way needs: a project may have 20 GB (gemini-api.md 6), over all its processes.
+#: Bytes of files that no current row needs: a project may have 20 GB (gemini-api.md 6), over all its processes.
 IDLE_BYTES = 1_000_000_000
 
-#: Uploads at a time: few fill the line, and the first rows are called for while the next are uploaded.
+#: Uploads at a time: a few fill the line, and the first rows can be called while the next files are uploaded.
 UPLOADS = 4
 
-#: Of a file's life, the part in which it is named in requests.
+#: The part of a file's life in which requests may name it.
 _USED = 0.9
 #: Deletions at a time, and seconds for all of them at the end of the process.
 _DELETIONS, _CLOSING = 8, 5.0
@@ -40,10 +40,10 @@ class _Upload:
     """One picture at the API, or on its way there.
 
     Attributes:
-        task: uploads it; its address.
+        task: uploads it and returns its address.
         users: the rows that need it.
-        name: what the API calls it, as soon as that is known.
-        until: when it is not to be named any more, by the monotonic clock.
+        name: what the API calls it, once that is known.
+        until: when requests must no longer name it, by the monotonic clock.
     """
 
     picture: SentPicture
@@ -54,12 +54,12 @@ class _Upload:
 
     @property
     def there(self) -> bool:
-        """Whether it came to a good end."""
+        """Whether the upload has succeeded."""
         return self.task.done() and not self.task.cancelled() and self.task.exception() is None
 
 
 class Files:
-    """What this process has uploaded.
+    """The files that this process has uploaded.
 
     Args:
         api: makes the requests.
@@ -69,10 +69,10 @@ class Files:
     def __init__(self, api: FileApi, *, idle_bytes: int = IDLE_BYTES) -> None:
         self._api = api
         self._idle_bytes = idle_bytes
-        #: By the hash of the bytes, the least recently used first.
+        #: By the hash of their bytes, the least recently used first.
         self._uploads: OrderedDict[str, _Upload] = OrderedDict()
         self._deleting: set[asyncio.Task[None]] = set()
-        #: Of uploads that broke off, for the next try.
+        #: Those of interrupted uploads, for the next try.
         self._sessions: dict[str, Session] = {}
         self._uploading = asyncio.Semaphore(UPLOADS)
         self._turn = asyncio.Semaphore(_DELETIONS)
@@ -83,7 +83,7 @@ class Files:
         return Lent(self, pictures)
 
     async def aclose(self) -> None:
-        """Delete every file, as far as that goes quickly."""
+        """Delete every file, as far as that is quickly done."""
         while self._uploads:
             self._drop(next(iter(self._uploads)))
         if self._deleting:
@@ -112,18 +112,18 @@ class Files:
             self._sessions.pop(picture.sha256, None)
             if upload.picture.path == picture.path:
                 raise
-            # Another row's copy of it, which went with that row.
+            # The upload read another row's copy of the picture, which disappeared with that row.
             detail = redacted(str(fault))
             raise Refused(Judgement(verdict=Verdict.NETWORK, counted=False, detail=detail)) from fault
 
     def forget(self, sha256: str, uri: str) -> None:
-        """The API does not know *uri* any more: whoever needs *sha256* next uploads it anew, for all."""
+        """The API no longer knows *uri*: the next row that needs *sha256* uploads it again, for all rows."""
         upload = self._uploads.get(sha256)
         if upload is not None and upload.there and upload.task.result() == uri:
             self._forget(upload)
 
     def release(self, sha256: str, lent: Lent) -> None:
-        """*lent* needs *sha256* no more."""
+        """*lent* no longer needs *sha256*."""
         upload = self._uploads.get(sha256)
         if upload is None:
             self._sessions.pop(sha256, None)
@@ -140,7 +140,7 @@ class Files:
     def _begin(self, picture: SentPicture, timeout: float) -> _Upload:
         upload = self._uploads[picture.sha256] = _Upload(picture)
         upload.task = asyncio.create_task(self._uploaded(upload, timeout))
-        # Whoever waited for it may have left.
+        # Whoever waited for it may be gone.
         upload.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return upload
 
@@ -206,7 +206,7 @@ class Lent:
         self._pictures = pictures
 
     async def upload(self, timeout: float) -> Judgement | None:  # noqa: ASYNC109 - of each request
-        """See that every picture is at the API; why one is not.
+        """Make sure that every picture is at the API; why one is not, if so.
 
         Args:
             timeout: seconds for each request.
@@ -222,12 +222,12 @@ class Lent:
         return None
 
     def forget(self, said: str) -> None:
-        """The API does not know a file any more, and has *said* which: upload it anew; all, where it has not."""
+        """The API no longer knows a file: upload it again, or all of them if what it *said* does not name it."""
         named = {sha256: uri for sha256, uri in self.uris.items() if uri.rpartition("/")[2] in said}
         for sha256, uri in (named or self.uris).items():
             self._files.forget(sha256, uri)
 
     def release(self) -> None:
-        """The row is settled, or left."""
+        """The row is settled, or left unsettled: its files are no longer needed for it."""
         for picture in self._pictures:
             self._files.release(picture.sha256, self)

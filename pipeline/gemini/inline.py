@@ -1,25 +1,26 @@
-"""Which of a row's pictures stand in the request itself, and which go ahead of it as files; pure.
+"""Which of a row's pictures are part of the request itself, and which are uploaded as files beforehand; pure.
 
-Inline is the rule: it takes one request, and nothing is left behind at the API or runs out there (gemini-api.md 6).
-What a request cannot hold goes through the Files API, the largest picture first, until the rest fits: so the fewest
-files are made, and of those bytes that are the slowest to send, a further try sends none again.
+Pictures are normally inline: that takes one request, and leaves nothing behind at the API that could expire
+(gemini-api.md 6). If they do not all fit, the largest go through the Files API until the rest does: this makes the
+fewest files, and a second try does not send the largest pictures again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Bytes of pictures that one request may hold. The API takes bodies of 100 MB since 2026-01-08 (gemini-api.md 1.2);
+#: Bytes of pictures that one request may contain. The API accepts bodies of 100 MB since 2026-01-08
+#: (gemini-api.md 1.2);
 #: base64 makes 93 MB of this, which leaves room for the prompt.
 INLINE_BYTES = 70_000_000
 
 
 def by_file(sizes: Sequence[int], most: int = INLINE_BYTES) -> tuple[int, ...]:
-    """Positions of the pictures that go as files, in order; of most rows, none.
+    """Positions of the pictures to upload as files, in order; for most rows none.
 
     Args:
         sizes: bytes of each picture of a row.
-        most: bytes that the request may hold.
+        most: bytes that the request may contain.
     """
     left = sum(sizes)
     if left <= most:

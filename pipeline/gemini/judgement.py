@@ -1,4 +1,4 @@
-"""What one answer was, and whom it concerns."""
+"""What one answer means, and what it affects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.attempt import Tokens, Verdict
 
 
 class Scope(StrEnum):
-    """Whom a verdict concerns: where else it would be met, too."""
+    """What a verdict affects: which other calls would get the same answer."""
 
     NONE = "none"
     ROW = "row"
@@ -22,19 +22,19 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """One answer, or its absence, judged by the table of ``verdicts.md``.
 
     Attributes:
-        scope: ``account``: every call meets it, it needs you; ``model``: every call to this model does;
-            ``row``: this row's doing; ``none``: nobody's.
+        scope: ``account``: every call, until a person fixes it; ``model``: every call to this model;
+            ``row``: this row alone; ``none``: not even this row's next call.
         counted: it uses up one of the row's tries.
-        unknown: the request was sent and its outcome is not known: it may have been paid for.
+        unknown: the request was sent and its outcome is not known, so it may have been paid for.
         too_short: our own deadline left no time to send it.
-        final: the same row would meet it again: no further try.
-        retry_after: seconds that the API asks for.
+        final: the row would get the same answer again, so it is not tried again.
+        retry_after: seconds that the API asks us to wait.
         finish_reason: of the candidate, or the prompt's block reason.
         detail: what the API said, at most 300 characters, without anything that looks like a key.
-        picture: bytes as they came, not yet verified; with :attr:`Verdict.IMAGE` alone.
+        picture: the bytes as received, not yet verified; only with :attr:`Verdict.IMAGE`.
         images: pictures in the answer, drafts included: all of them are billed (gemini-api.md 1.2).
-        text: what the model said beside or instead of a picture; thoughts are not part of it.
-        tokens: ``None`` when the answer does not say.
+        text: what the model said with or instead of a picture, without its thoughts.
+        tokens: ``None`` if the answer does not say.
     """
 
     verdict: Verdict

@@ -1,6 +1,6 @@
-"""Where in an answer's JSON a scanner is, told from the gaps between its strings: names, brackets, nothing else.
+"""Tracks where in an answer's JSON the scanner is, from names and from the brackets between strings alone.
 
-It says which strings are pictures, and of the pictures that have been decoded which one need not be kept.
+It tells which strings are pictures, and which decoded pictures need not be kept.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import re
 from enum import Enum, auto
 
 _BRACKETS = re.compile(rb"[{}\[\]]")
-# A part's picture, by the names of what is open around it; items of lists have none. Elsewhere (in a function's
-# response, in fields yet unknown) an ``inlineData`` is not what the model painted.
+# The names of the objects and lists around the picture of a part; items of lists have none. An ``inlineData``
+# anywhere else (in a function's response, in a field that is still unknown) is not the model's picture.
 _AROUND = [b"", b"candidates", b"", b"content", b"parts", b""]
 _INLINE = (b"inlineData", b"inline_data")
 _SIGNATURE = (b"thoughtSignature", b"thought_signature")
 
 
 class Role(Enum):
-    """What becomes of a string: it is kept as text, decoded as a picture, or dropped."""
+    """What happens to a string: it is kept as text, decoded as a picture, or dropped."""
 
     TEXT = auto()
     PICTURE = auto()
@@ -25,31 +25,35 @@ class Role(Enum):
 
 
 class Parts:
-    """Where in the document we are, and which picture is of which part.
+    """The position in the document, and which picture belongs to which part.
 
     Attributes:
-        name: the last string, as long as it may be a name.
-        depth: objects and lists that are open.
+        name: the last string, which may be a name.
+        depth: how many objects and lists are open.
     """
 
     def __init__(self) -> None:
         self.name = b""
         self.depth = 0
-        self._is_value = False  # the string that begins is the value of *name*
-        self._path = [b""] * (len(_AROUND) + 1)  # names of the outermost that are open, and of some that were
+        self._is_value = False  # the string that begins here is the value of *name*
+        self._path = [b""] * (
+            len(_AROUND) + 1
+        )  # names of the outermost open ones; entries beyond *depth* are stale
         self._thought: set[int] = set()  # depths of open objects that hold "thought": true
-        self._open: list[tuple[int, int]] = []  # pictures whose part is open: index, depth of the part
-        self._best: tuple[int, bool] | None = None  # picture to keep of the closed parts: index, is a thought
+        self._open: list[tuple[int, int]] = []  # pictures whose part is still open: index, depth of the part
+        self._best: tuple[int, bool] | None = (
+            None  # the picture of the closed parts to keep: index, whether it is a thought
+        )
 
     def gap(self, gap: bytes) -> list[int]:
-        """Take what stood between two strings; the pictures that need not be kept any more."""
+        """Take the text between two strings; the pictures that no longer need to be kept."""
         tokens = b"".join(gap.split())
         if tokens.startswith(b":true") and self.name == b"thought":
             self._thought.add(self.depth)
         superseded: list[int] = []
         for bracket in _BRACKETS.finditer(tokens):
             if bracket.group() in b"{[":
-                # What closes more than it has opened is no JSON, and may be of any depth.
+                # A document that closes more than it has opened is not JSON, and its depth may be anything.
                 if 0 <= self.depth < len(self._path):
                     self._path[self.depth] = self.name if bracket.start() == 1 and tokens[:1] == b":" else b""
                 self.depth += 1
@@ -60,7 +64,7 @@ class Parts:
         return superseded
 
     def role(self) -> Role:
-        """What the string is that begins here."""
+        """The role of the string that begins here."""
         if self._is_value and self.name in _SIGNATURE:
             return Role.SIGNATURE
         picture = self._is_value and self.name == b"data" and self._in_a_picture()
@@ -84,7 +88,7 @@ class Parts:
         return superseded
 
     def _settle(self, index: int, thought: bool) -> list[int]:
-        """The part of picture *index* is closed; which picture loses against which (gemini-api.md 0.5)."""
+        """The part of picture *index* is closed: the pictures that are now superseded (gemini-api.md 0.5)."""
         best, self._best = self._best, (index, thought)
         if best is None:
             return []

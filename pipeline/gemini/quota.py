@@ -1,4 +1,4 @@
-"""What a 429 means: a minute's quota, a day's, a spend limit, or no allowance at all (gemini-api.md 4)."""
+"""Which limit a 429 is about: the quota of a minute or a day, spending, or no quota at all (gemini-api.md 4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREPAID = re.compile(r"prepayment credits are depleted", re.IGNORECASE)
 
 
 class QuotaLimit(Enum):
-    """Which limit was passed."""
+    """Which limit was exceeded."""
 
     NOTHING_ALLOWED = auto()
     DAY = auto()
@@ -26,7 +26,7 @@ class QuotaLimit(Enum):
 
 
 def limit(error: Error | None) -> QuotaLimit:
-    """Which limit *error*, the body of a 429, speaks of; a bare one is a minute's."""
+    """The limit that *error*, the body of a 429, is about; that of a minute if it does not say."""
     if error is None:
         return QuotaLimit.MINUTE
     violations = [violation for detail in error.details for violation in detail.violations]

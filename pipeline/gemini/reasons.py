@@ -1,8 +1,8 @@
-"""What the words of ``finishReason`` mean for a picture (gemini-api.md 3.2); any other word is a slip."""
+"""What each ``finishReason`` means for a picture (gemini-api.md 3.2); unknown ones count as slips."""
 
 from __future__ import annotations
 
-#: Refused by policy: the same input is refused again, and a picture beside such a word is not to be used.
+#: Refused by policy: the same input would be refused again, and any picture in the answer must not be used.
 REFUSED = frozenset(
     {
         "SAFETY",
@@ -15,14 +15,15 @@ REFUSED = frozenset(
         "MODEL_ARMOR",
     }
 )
-#: The output filter, which errs: another sample may pass, so that one more try is given.
+#: Refused by the output filter, which makes mistakes: another sample may pass, so there is one more try.
 REFUSED_BY_CHANCE = frozenset({"IMAGE_SAFETY"})
-#: The account is limited for what it has sent before: every call would meet this.
+#: The account is restricted because of what it sent before: every call would get this.
 ACCOUNT_LIMITED = frozenset({"PUP_LIMITED_DISABLED", "PUP_LIMITED"})
 #: The model stopped before it was done.
 TRUNCATED = frozenset({"MAX_TOKENS", "CONTINUATION"})
-#: The model slipped or gives no reason; without a picture or text there is simply no picture. Listed so that a
-#: new word of the SDK's fails a test until somebody has thought about it; at run time unknown words join them.
+#: The model slipped, or gives no reason: without a picture or text there is simply no picture. They are listed so
+#: that a new word in the SDK fails a test until somebody has thought about it. At run time, unknown words count as
+#: these.
 SLIPPED = frozenset(
     {
         "FINISH_REASON_UNSPECIFIED",
@@ -39,5 +40,5 @@ SLIPPED = frozenset(
         "NO_IMAGE",
     }
 )
-#: Beside a picture this block reason says nothing; any other, and this one alone, is a refusal.
+#: With a picture, this block reason means nothing; without one, and with any other reason, it is a refusal.
 UNSPECIFIED_BLOCK = frozenset({"BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
-#: Longest text that a record or a log line carries of what the API said.
+#: Characters of the API's words that a record or a log line may contain.
 LONGEST = 300
 
 _SHORTEST = 8

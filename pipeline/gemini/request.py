@@ -1,4 +1,4 @@
-"""What is asked of the model, and its JSON around the pictures (gemini-api.md 2)."""
+"""The request to the model, and the JSON around its pictures (gemini-api.md 2)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pipeline.models import fault_of_id
 if TYPE_CHECKING:
     from pipeline.picture import SentPicture
 
-#: Appended from the second try on: NO_IMAGE and answers in prose are mended by it (gemini-api.md 3.2).
+#: Appended from the second try on: it helps against NO_IMAGE and answers in prose (gemini-api.md 3.2).
 EXPLICIT = "Answer with the resulting picture itself, as an image. Do not describe it in words instead."
 
 
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One call for one picture. No sampling parameters: current models refuse them (gemini-api.md 1.2).
+    """A request for one picture. No sampling parameters: current models reject them (gemini-api.md 1.2).
 
     Attributes:
-        model: id, with or without ``models/`` before it.
-        pictures: what to edit, in order; empty: generate.
-        uploaded: addresses at the API of those of them that are not in the request itself, by sha256.
+        model: its id, with or without ``models/`` in front.
+        pictures: what to edit, in order; if empty, a picture is generated.
+        uploaded: addresses at the API of those pictures that are not in the request itself, by sha256.
         modalities: of the answer; from :func:`wording`.
-        aspect_ratio: such as ``16:9``; not sent unless given, likewise *image_size* (``1K``, ``2K``, ``4K``).
+        aspect_ratio: such as ``16:9``; sent only if given, like *image_size* (``1K``, ``2K``, ``4K``).
     """
 
     model: str
@@ -39,7 +39,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inline(self) -> tuple[SentPicture, ...]:
-        """The pictures that stand in the request itself."""
+        """The pictures that are part of the request itself."""
         return tuple(picture for picture in self.pictures if picture.sha256 not in self.uploaded)
 
     @property
@@ -47,7 +47,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
         """Path of the call below the API's root; v1beta is pinned (gemini-api.md 0.1).
 
         Raises:
-            InvalidInput: *model* cannot be a model's id.
+            InvalidInput: *model* is not a valid id.
         """
         fault = fault_of_id(self.model)
         if fault:
@@ -57,7 +57,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wording(prompt: str, variant: Variant) -> tuple[str, tuple[str, ...]]:
-    """Text and modalities of a try: as given, then explicit, then explicit and a picture alone."""
+    """Text and modalities of a try: first as given, then explicit, then explicit and for a picture only."""
     if variant is Variant.PLAIN:
         return prompt, ("TEXT", "IMAGE")
     text = f"{prompt.rstrip()}\n\n{EXPLICIT}" if prompt.strip() else EXPLICIT
@@ -65,12 +65,12 @@ def wording(prompt: str, variant: Variant) -> tuple[str, tuple[str, ...]]:
 
 
 def frame(request: ImageRequest) -> tuple[list[bytes], bytes]:
-    """The JSON around the inline pictures: what precedes each one's base64, and what follows the last.
+    """The JSON around the inline pictures: what precedes the base64 of each, and what follows the last.
 
-    Pictures come before the text: prompts speak of "the first image" (gemini-api.md 2).
+    Pictures come before the text, because prompts refer to "the first image" (gemini-api.md 2).
 
     Raises:
-        InvalidInput: the prompt holds something that is not text.
+        InvalidInput: the prompt contains something that is not text.
     """
     heads, before = [], b'{"contents":[{"role":"user","parts":['
     for picture in request.pictures:

@@ -1,13 +1,13 @@
-"""A JSON body taken in pieces: pictures are decoded on the way, thought signatures dropped, the rest is kept.
+"""Reads a JSON body in pieces: pictures are decoded as they arrive, thought signatures dropped, the rest is kept.
 
-A real answer is 2.6 to 4.2 MB of which the program reads two things: the picture, and a kilobyte around it.
-So the bytes are looked at only where a string begins or ends (``bytes.find``, at memory speed):
+A real answer has 2.6 to 4.2 MB, of which the program needs the picture and about a kilobyte around it. So the bytes
+are examined only where a string begins or ends (with ``bytes.find``, at memory speed):
 
-* the value of ``data`` within a part's ``inlineData`` is decoded as it comes and leaves its index behind: ``"@0"``;
-* the value of ``thoughtSignature`` leaves ``""`` behind;
-* every other string is kept, cut to a bound; long white space between tokens is folded.
+* the value of ``data`` in a part's ``inlineData`` is decoded as it arrives and replaced by its index, ``"@0"``;
+* the value of ``thoughtSignature`` is replaced by ``""``;
+* every other string is kept, up to a limit; long white space between tokens is shortened.
 
-What remains, the skeleton, is small JSON for :func:`pipeline.gemini.wire.parse`.
+The result, the skeleton, is small JSON for :func:`pipeline.gemini.wire.parse`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pipeline.gemini.answer import Blob
 from pipeline.gemini.base64stream import Base64Stream
 from pipeline.gemini.parts import Parts, Role
 
-#: Decoded bytes of all pictures of one answer, drafts included; a 4K PNG is 25 MB.
+#: Decoded bytes of all pictures of one answer, drafts included; a 4K PNG has 25 MB.
 MOST_DECODED = 128 << 20
-#: The skeleton: everything but pictures and signatures.
+#: Bytes of the skeleton: everything but pictures and signatures.
 MOST_SKELETON = 4 << 20
-#: One string of the skeleton, such as a text; it is cut there.
+#: Bytes of one string of the skeleton, such as a text; longer ones are cut.
 MOST_TEXT = 64 << 10
 
 _LONGEST_NAME = 120  # "thought_signature" with every character written as \u0074 has 102
@@ -32,13 +32,13 @@ _WHOLE_CHARACTERS = re.compile(rb"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*", re.DOTAL
 
 
 class Scanner:
-    """Feed it the body, finish it, then read what it kept.
+    """Feed it the body, call :meth:`finish`, then read what it kept.
 
     Attributes:
         skeleton: the JSON without what was decoded or dropped.
         blobs: decoded pictures by index: of those whose part is closed, only the last that is not a thought,
             or else the last.
-        full: a bound was passed; what comes further is not looked at.
+        full: a limit was exceeded; the rest is ignored.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Scanner:
 
     @property
     def whole(self) -> bool:
-        """Whether, once finished, every string, object and list that was opened is closed."""
+        """Whether every string, object and list is closed, now that the body has ended."""
         return not self._inside and self._parts.depth == 0
 
     def feed(self, piece: bytes) -> None:
@@ -79,7 +79,7 @@ class Scanner:
             self._prune(self._parts.gap(bytes(self.skeleton[self._start :])))
 
     def _in_gap(self, piece: bytes, start: int) -> int:
-        """Take what is outside any string, from *start*; where to go on."""
+        """Take what is outside any string, from *start*; where to continue."""
         quote = piece.find(b'"', start)
         if quote < 0:
             self._keep(_folded(piece[start:]))
@@ -89,7 +89,7 @@ class Scanner:
         return quote + 1
 
     def _begin(self) -> None:
-        """A string begins: what the gap before it tells decides what the string is."""
+        """A string begins; the gap before it decides its role."""
         self._prune(self._parts.gap(bytes(self.skeleton[self._start :])))
         self._inside, self._cut, self._role = True, False, self._parts.role()
         self._keep(b'"')
@@ -102,7 +102,7 @@ class Scanner:
         self._start = len(self.skeleton)
 
     def _in_string(self, piece: bytes, start: int) -> int:
-        """Take what is inside a string, from *start*; where to go on."""
+        """Take what is inside a string, from *start*; where to continue."""
         quote = self._closing(piece, start)
         stop = quote if quote >= 0 else len(piece)
         if self._role is Role.PICTURE:
@@ -115,7 +115,7 @@ class Scanner:
         return quote + 1
 
     def _closing(self, piece: bytes, start: int) -> int:
-        """Where the string's closing quote is; -1 if not in *piece*."""
+        """The position of the string's closing quote; -1 if it is not in *piece*."""
         at = start + self._escaped
         while True:
             quote = piece.find(b'"', at)
@@ -148,7 +148,7 @@ class Scanner:
         self._cut = True
 
     def _end(self) -> None:
-        """The string has ended; it may turn out to have been a name."""
+        """The string has ended; it may be a name."""
         text = bytes(self.skeleton[self._start : self._start + _LONGEST_NAME + 1])
         self._parts.name = _name(text) if self._role is Role.TEXT else b""
         if self._role is Role.PICTURE:
@@ -168,7 +168,7 @@ class Scanner:
 
 
 def _name(text: bytes) -> bytes:
-    """*text*, the inside of a JSON string, as a name; empty when it is too long to be one we know."""
+    """*text*, the contents of a JSON string, as a name; no known name is longer than the limit."""
     if len(text) > _LONGEST_NAME or b"\\" not in text:
         return text[:_LONGEST_NAME]
     try:
@@ -178,7 +178,7 @@ def _name(text: bytes) -> bytes:
 
 
 def _folded(gap: bytes) -> bytes:
-    """*gap* without most of its white space, if it is long; its tokens stay apart."""
+    """*gap* with less white space, if it is long; its tokens stay separate."""
     if len(gap) < _FOLD_FROM:
         return gap
     before, after = (b" " if edge.isspace() else b"" for edge in (gap[:1], gap[-1:]))

@@ -1,4 +1,4 @@
-"""Verdicts of answers that are not a 200: by HTTP status, and what the error says."""
+"""The verdict of an answer that is not a success, by its HTTP status and by what the error says."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def judge_status(answer: Answer) -> Judgement:
     if status in _EXACT:
         return _EXACT[status](answer)
     if 400 <= status < 500 and not answer.html:
-        # The API says that the request is at fault and charges nothing. Repeating it would meet the same, so the
-        # row fails at once, a person reads why, and five alike stop the job; nothing is spent on a guess.
+        # The API rejects the request and charges nothing. It would reject it again, so the row fails immediately
+        # with the reason, and five identical ones stop the job; no money is spent on a guess.
         return _bad_request(answer)
-    # A redirect is never followed with the key; a gateway's page is not the API's word; an unknown 5xx is a
-    # server's trouble. None of them is charged, and all may pass, within the bound on such tries.
+    # A redirect is never followed, because of the key; a gateway's page is not the API's answer; an unknown 5xx is
+    # the server's problem. None of them is charged, and all may be temporary, within the limit of such tries.
     return _overloaded(answer)
 
 
@@ -56,7 +56,7 @@ def _bad_request(answer: Answer) -> Judgement:
 def _400(answer: Answer) -> Judgement:
     error = _error(answer)
     reasons = {detail.reason for detail in error.details}
-    # A bad key is a 400, not a 401; a wrong region or missing billing is one, too (gemini-api.md 4).
+    # A bad key is a 400 rather than a 401; so are a wrong region and missing billing (gemini-api.md 4).
     if "API_KEY_INVALID" in reasons or "api key not valid" in error.message.lower():
         return _denied(answer)
     if error.status == "FAILED_PRECONDITION":
@@ -85,7 +85,7 @@ def _429(answer: Answer) -> Judgement:
     if which is QuotaLimit.NOTHING_ALLOWED:
         return _denied(answer)
     if which is QuotaLimit.DAY:
-        # Its RetryInfo of some fifty seconds misleads (gemini-api.md 4): the quota comes back at midnight Pacific.
+        # Its RetryInfo of about fifty seconds is misleading (gemini-api.md 4): the quota resets at midnight Pacific.
         return _judged(answer, Verdict.QUOTA_EXHAUSTED, Scope.MODEL, counted=False)
     delay = asked_delay(answer)
     if which is QuotaLimit.SPEND:
@@ -99,7 +99,7 @@ _EXACT: dict[int, Callable[[Answer], Judgement]] = {
     402: _denied,
     403: _denied,
     404: _not_found,
-    407: _denied,  # the proxy wants a password: every call would meet it
+    407: _denied,  # the proxy requires a password, for every call
     408: _timeout,
     413: _bad_request,  # gateways say it in HTML, and would say it again
     429: _429,

@@ -1,7 +1,7 @@
-"""How bytes travel: httpx over aiohttp, with proxies, certificates and sockets as this program needs them.
+"""The HTTP transport: httpx over aiohttp, with the proxies, certificates and sockets that this program needs.
 
-Why aiohttp under httpx: with bodies of megabytes it costs a third of the CPU of httpx's own transport and a
-fraction of its memory: measured at 64 calls in flight, 80 calls a second and 59 MB against 28 and 1.8 GB.
+Why aiohttp under httpx: with bodies of megabytes it takes a third of the CPU of httpx's own transport and a fraction
+of its memory. Measured with 64 calls in flight: 80 calls a second and 59 MB, against 28 and 1.8 GB.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-#: Bytes of one header of an answer, and how many there may be.
+#: Bytes of one header of an answer, and how many headers there may be.
 LONGEST_FIELD, MOST_FIELDS = 64 << 10, 1000
 #: Bytes of an answer that are read while it waits for its turn: the first read after a request, which asyncio
-#: would make 256 KiB. A thousand answers may wait; the rest of each stays in its socket.
+#: would make 256 KiB. A thousand answers may be waiting; the rest of each stays in its socket.
 FIRST_READ = 16 << 10
 #: Bytes of an answer in one read and one piece, once it has its turn.
 READ = 256 << 10
 
 _TLS_BUFFER = 32 << 10
-#: Descriptors beside the connections: inputs, store, Redis, logs. The usual soft limit of 1,024 is not enough
+#: File descriptors besides the connections: inputs, store, Redis, logs. The usual soft limit of 1,024 is too low
 #: for a thousand connections.
 _OTHER_FILES = 512
 
 _KEEPALIVE_OPTIONS = (
-    # Minutes of silence are normal while a picture is made; NAT gateways forget such connections.
+    # A connection is silent for minutes while a picture is made; NAT gateways drop such connections.
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *(
         (socket.IPPROTO_TCP, getattr(socket, name), value)
@@ -52,7 +52,7 @@ _KEEPALIVE_OPTIONS = (
 
 
 class _Socket(socket.socket):
-    """A socket whose first read after a write is small: aiohttp stops reading then, until somebody wants more."""
+    """A socket whose first read after a write is small: aiohttp then stops reading until somebody wants more."""
 
     _first = True
 
@@ -70,7 +70,7 @@ class _Socket(socket.socket):
 
 
 class Transport(AiohttpTransport):
-    """httpx's transport over aiohttp, which reads in larger pieces and closes what it opened."""
+    """httpx's transport over aiohttp, reading in larger pieces."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*; the answer's body is read in pieces of :data:`READ`."""
@@ -80,7 +80,7 @@ class Transport(AiohttpTransport):
 
 
 def transport(url: httpx.URL) -> Transport:
-    """A transport to *url*, through the proxy that the environment names; its callers bound the connections.
+    """A transport to *url*, through the environment's proxy; its callers limit the connections.
 
     Raises:
         UsageError: the proxy or the certificates that the environment names cannot be used.
@@ -103,8 +103,8 @@ def transport(url: httpx.URL) -> Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
-            trust_env=False,  # it would read ~/.netrc; the proxy is given below
-            # An answer is paid for: what a proxy writes above it (cookies, policies) must not cost it.
+            trust_env=False,  # it would read ~/.netrc; the proxy is passed below
+            # The answer is paid for, so it must not be lost over headers that a proxy adds (cookies, policies).
             max_field_size=LONGEST_FIELD,
             max_headers=MOST_FIELDS,
             read_bufsize=1024,  # stop reading after the first read; a reader raises it
@@ -114,23 +114,23 @@ def transport(url: httpx.URL) -> Transport:
 
 
 def proxy_credentials(url: httpx.URL) -> dict[str, str]:
-    """Headers that a request to *url* must carry for its proxy: over plain HTTP the proxy reads them there."""
+    """Headers that a request to *url* needs for its proxy, which reads them there if the request is plain HTTP."""
     proxy = proxy_for(url)
     return dict(proxy.headers) if proxy and url.scheme == "http" else {}
 
 
 def _thrifty_tls() -> None:
-    """Let asyncio's TLS hold 32 KiB a connection in place of half a megabyte.
+    """Let asyncio's TLS use 32 KiB per connection instead of half a megabyte.
 
-    It allocates 256 KiB for each connection and reads 256 KiB ahead of a reader that has paused; neither is an
-    option. A thousand calls that wait for their answers held 1,036 MB so, and hold 290 MB with this.
+    It allocates 256 KiB for each connection and reads 256 KiB ahead of a reader that has paused, without an option to
+    change either. A thousand calls waiting for their answers took 1,036 MB that way, and take 290 MB with this.
     """
     asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER
     asyncio.constants.FLOW_CONTROL_HIGH_WATER_SSL_READ = _TLS_BUFFER // 2 >> 10  # type: ignore[misc]  # KiB
 
 
 def room_for(connections: int) -> None:
-    """Let this process open files for *connections* and the rest of its work, as far as it is allowed to."""
+    """Raise the limit of open files, if permitted, so that *connections* and all other files fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -147,7 +147,7 @@ def _open_socket(address: tuple[Any, ...]) -> socket.socket:
 
 
 def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
-    """The proxy that the environment names for *url* (both cases, ``ALL_PROXY``, ``NO_PROXY``).
+    """The environment's proxy for *url* (upper and lower case, ``ALL_PROXY``, ``NO_PROXY``).
 
     Raises:
         UsageError: it cannot be used.
@@ -165,7 +165,7 @@ def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
         raise UsageError(
             f"the environment's proxy ({shown}) is not http(s)://host:port, the only kind that retouch supports"
         )
-    # Given as a header because aiohttp knows Latin-1 passwords only.
+    # As a header, because aiohttp only supports Latin-1 passwords.
     headers = {"Proxy-Authorization": basic_auth(proxy)} if proxy.userinfo else {}
     return httpx.Proxy(proxy.copy_with(userinfo=b""), headers=headers)
 
@@ -177,7 +177,7 @@ def basic_auth(url: httpx.URL) -> str:
 
 
 def certificates() -> ssl.SSLContext:
-    """Whom to trust: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` in place of certifi's list, as everywhere.
+    """The trusted certificates: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` instead of certifi's list, as is usual.
 
     Raises:
         UsageError: what they name cannot be read.

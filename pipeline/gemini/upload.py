@@ -1,4 +1,4 @@
-"""A request's body in pieces: pictures go from their file to the socket, as base64 or as they are, never whole."""
+"""Request bodies in pieces: pictures are streamed from their files to the socket, as base64 or unchanged."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from pipeline.gemini.request import ImageRequest, frame
 if TYPE_CHECKING:
     from pipeline.picture import SentPicture
 
-#: Bytes of a picture read and encoded in one visit to a thread: a multiple of three, so that the pieces join.
-#: Larger costs memory for each call that is being sent, smaller costs visits; measured in benchmarks.
+#: Bytes of a picture that a thread reads and encodes at a time: a multiple of three, so that the pieces join.
+#: More would cost memory for every call being sent, less would cost switches to threads; found with the benchmarks.
 READ = 192 << 10
-#: Bytes handed to the socket at once: asyncio copies what does not fit, and its TLS keeps room for it for good.
+#: Bytes handed to the socket at a time: asyncio copies what does not fit, and its TLS never frees that memory.
 SEND = 64 << 10
 
 
 class Upload(httpx.AsyncByteStream):
     """The body of *request*, for one call.
 
-    Only this object knows how far a call has come: the transport's exceptions do not tell (it reports a
-    connection that was lost after the body as a failure to connect), and money hangs on it.
+    Only this object knows how far a call got, which decides what may have been paid for. The transport's exceptions
+    do not tell: it reports a connection that was lost after the body as a failure to connect.
 
     Attributes:
-        length: of the body, exact.
-        begun: the first piece was asked for: there is a connection, and this is a call.
-        sent: the last piece is about to be handed over: from here on the call may be paid for.
-        fault: why the body could not go on.
+        length: exact length of the body in bytes.
+        begun: the first piece was requested, so there is a connection, and this is a call.
+        sent: the last piece is being handed over; from here on the call may have been paid for.
+        fault: why the body could not be completed.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Upload(httpx.AsyncByteStream):
 
 
 class Stretch(httpx.AsyncByteStream):
-    """The bytes of *picture* from *start* to *end*, as they are: the body of a request of an upload.
+    """The bytes of *picture* from *start* to *end*, unchanged: the body of one request of an upload.
 
     Attributes:
-        fault: why the body could not go on.
+        fault: why the body could not be completed.
     """
 
     def __init__(self, picture: SentPicture, start: int, end: int, reader: Executor) -> None:
@@ -105,10 +105,10 @@ class Stretch(httpx.AsyncByteStream):
 
 
 def check(request: ImageRequest) -> None:
-    """See that the file of every inline picture is there and has the size it had when it was prepared.
+    """Make sure that the file of every inline picture exists and still has the size that it had when prepared.
 
     Raises:
-        InvalidInput: it does not; nothing was sent.
+        InvalidInput: one does not; nothing was sent.
     """
     for picture in request.inline:
         try:
@@ -124,10 +124,10 @@ def _base64(picture: SentPicture, start: int) -> bytes:
 
 
 def _read(picture: SentPicture, start: int, end: int) -> bytes:
-    """Up to :data:`READ` bytes of *picture*, none from *end* on.
+    """Up to :data:`READ` bytes of *picture*, and none beyond *end*.
 
-    The file is opened anew each time: a thousand calls that are being sent hold no descriptors while they wait
-    for their sockets, and a cancelled call leaves none behind.
+    The file is opened every time, so that a thousand calls that are being sent hold no descriptors while they wait
+    for their sockets, and a cancelled call leaves none open.
     """
     wanted = min(READ, end - start)
     try:

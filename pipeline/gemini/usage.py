@@ -1,4 +1,4 @@
-"""Tokens by kind out of ``usageMetadata``, whose counts do not always add up (gemini-api.md 3.5)."""
+"""Tokens by kind from ``usageMetadata``, whose counts do not always add up (gemini-api.md 3.5)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pipeline.gemini.wire import ModalityCount, Usage
 
 
 def tokens(usage: Usage | None, *, picture: bool) -> Tokens | None:
-    """What a call used; ``None`` if the answer does not say.
+    """The tokens that a call used; ``None`` if the answer does not say.
 
-    Where the counts disagree the dearer reading is taken, with one exception: without a picture the total is
-    believed before its parts, because refusals count their thoughts a second time as output.
+    If the counts disagree, the more expensive reading is used, with one exception: without a picture, the total is
+    trusted more than its parts, because refusals count their thoughts a second time as output.
 
-    * Output that the details do not name is the picture, if one came and none is named; else text.
-    * What is missing from the total is the prompt, if that is missing; else thoughts that a proxy left out.
+    * Output that the details do not list is the picture, if there is one and none is listed; otherwise text.
+    * What is missing from the total is the prompt, if that is missing; otherwise thoughts that a proxy left out.
 
     Args:
-        usage: as the API counted.
-        picture: whether a picture came.
+        usage: as counted by the API.
+        picture: whether the answer contains a picture.
     """
     if usage is None:
         return None

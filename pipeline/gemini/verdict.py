@@ -1,4 +1,4 @@
-"""From an answer to a verdict, as the table of ``verdicts.md`` has it, which is made from here; pure."""
+"""From an answer to its verdict. The table in ``verdicts.md`` is generated from here; pure."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from pipeline.gemini.status import judge_status
 from pipeline.gemini.usage import tokens
 from pipeline.gemini.wire import Part, Reply
 
-#: Stands for a picture that the answer names and the scanner did not keep.
+#: Stands in for a picture that the answer names but the scanner did not keep.
 _LOST = Blob(b"", sound=False)
 _A_FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
 
 
 def judge(reply: Answer | Failure, *, text_wanted: bool = False) -> Judgement:
-    """What *reply* was.
+    """Judge *reply*.
 
     Args:
-        reply: what a call brought.
-        text_wanted: text was asked for, not a picture.
+        reply: what a call returned.
+        text_wanted: text was requested, not a picture.
     """
     if isinstance(reply, Failure):
         return _failure(reply)
@@ -42,23 +42,24 @@ def judge(reply: Answer | Failure, *, text_wanted: bool = False) -> Judgement:
 
 
 def bad_picture(judgement: Judgement, reason: str) -> Judgement:
-    """*judgement*, now that its picture has failed its verification for *reason*."""
+    """*judgement*, now that the picture has failed verification for *reason*."""
     return _without_picture(judgement, Verdict.BAD_IMAGE, reason)
 
 
 def unchanged_picture(judgement: Judgement, reason: str) -> Judgement:
-    """*judgement*, now that its picture has turned out to be the input again."""
+    """*judgement*, now that the picture has turned out to be the unchanged input."""
     return _without_picture(judgement, Verdict.UNCHANGED, reason)
 
 
 def file_gone(judgement: Judgement, names: Iterable[str]) -> Judgement:
-    """*judgement* of a request that named files: that the API has one no more speaks of no key and of no model.
+    """*judgement*, or if it is about a file that the API no longer has, that instead of a fault of key or model.
 
-    Deleted, run out, another project's: a 403 or a 404; not ready for use: a 400 (gemini-api.md 6).
+    A file that is deleted, expired or another project's is a 403 or a 404, one that is not ready a 400 (gemini-api.md
+    6).
 
     Args:
         judgement: of the answer.
-        names: of the files, or their addresses; none: the request named no file.
+        names: the names or addresses of the request's files; empty if it named none.
     """
     ids = {name.rpartition("/")[2] for name in names}
     said = judgement.detail or ""
@@ -79,7 +80,7 @@ def _without_picture(judgement: Judgement, verdict: Verdict, reason: str) -> Jud
 
 
 def _failure(failure: Failure) -> Judgement:
-    """What was never fully sent cannot have been paid for; what was may have been, and its outcome is unknown."""
+    """A request that was not sent completely cannot have been paid for; one that was may have been."""
     if failure.kind is FailureKind.UNTRUSTED:
         detail = redacted(failure.detail)
         return Judgement(verdict=Verdict.NETWORK, scope=Scope.ACCOUNT, counted=False, detail=detail)
@@ -129,7 +130,7 @@ def _refusal(base: Judgement, reply: Reply) -> Judgement | None:
 
 
 def _outcome(base: Judgement, answer: Answer, blob: Blob | None, *, text_wanted: bool) -> Judgement:
-    """The rows of the table from top to bottom, now that nothing was refused."""
+    """The verdict of an answer that was not refused: the rows of the table from top to bottom."""
     if blob is not None and blob.sound:
         return msgspec.structs.replace(base, verdict=Verdict.IMAGE, scope=Scope.NONE, picture=blob.data)
     if answer.unfinished and answer.reply is None and not answer.html:
@@ -150,7 +151,7 @@ def _outcome(base: Judgement, answer: Answer, blob: Blob | None, *, text_wanted:
 
 
 def _chosen(pictures: list[Part], answer: Answer) -> Blob:
-    """The last picture that is not a thought, or else the last (gemini-api.md 0.5)."""
+    """The last picture that is not a thought, or else the last one (gemini-api.md 0.5)."""
     last = next((part for part in reversed(pictures) if not part.thought), pictures[-1])
     index = (last.inline_data.data or "") if last.inline_data else ""
     kept = answer.blobs.get(int(index[1:])) if index[:1] == "@" and index[1:].isdecimal() else None

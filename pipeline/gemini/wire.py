@@ -1,7 +1,7 @@
-"""The shapes of ``generateContent`` answers and errors (gemini-api.md 3.1 and 4), read with tolerance.
+"""The structure of ``generateContent`` answers and errors (gemini-api.md 3.1 and 4), read tolerantly.
 
-An answer has been paid for, so that no oddity in one field may cost the picture in another: both spellings of
-names are taken (proxies send snake_case), unknown fields passed over, ``null`` and wrong types read as absent.
+An answer has been paid for, so an oddity in one field must not lose the picture in another: names are accepted in
+camelCase and snake_case (proxies send it), unknown fields are ignored, and ``null`` and wrong types count as absent.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import msgspec
 
 
 class Inline(msgspec.Struct, frozen=True, kw_only=True):
-    """``inlineData``; in an answer *data* is the index of a decoded blob (:mod:`pipeline.gemini.scan`)."""
+    """``inlineData``; *data* is the index of a decoded blob (:mod:`pipeline.gemini.scan`)."""
 
     mime_type: str | None = None
     data: str | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of what the model said."""
+    """One part of an answer: text or a picture."""
 
     text: str | None = None
     thought: bool = False
@@ -29,13 +29,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What the model said; empty or absent on many refusals (gemini-api.md 3.3 c)."""
+    """The parts of an answer; empty or absent in many refusals (gemini-api.md 3.3 c)."""
 
     parts: tuple[Part, ...] = ()
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of the model; ``finishReason`` is a sibling of ``content``, and any string."""
+    """One answer of the model; ``finishReason`` is next to ``content`` and can be any string."""
 
     content: Content | None = None
     finish_reason: str | None = None
@@ -43,7 +43,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromptFeedback(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the prompt was refused before anything was made."""
+    """Why the prompt was refused before anything was generated."""
 
     block_reason: str | None = None
     block_reason_message: str | None = None
@@ -68,7 +68,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
-    """A quota that was passed; ``quotaId`` names its window."""
+    """A quota that was exceeded; ``quotaId`` names its window."""
 
     quota_metric: str | None = None
     quota_id: str | None = None
@@ -76,7 +76,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """One of ``error.details``: ErrorInfo, QuotaFailure or RetryInfo, told apart by what they hold."""
+    """One of ``error.details``: ErrorInfo, QuotaFailure or RetryInfo, distinguished by their fields."""
 
     reason: str | None = None
     retry_delay: str | None = None
@@ -93,7 +93,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole body, of success or of failure."""
+    """The whole body of an answer or an error."""
 
     candidates: tuple[Candidate, ...] = ()
     prompt_feedback: PromptFeedback | None = None
@@ -102,7 +102,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     error: Error | None = None
 
 
-#: Integers beyond it are not the same in every JSON reader; nothing that is counted comes near.
+#: Larger integers are not the same in every JSON reader; no count comes near.
 _MOST = 2**53
 _MOST_DIGITS = 1000
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
@@ -111,8 +111,7 @@ _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 def parse(body: bytes | bytearray) -> Reply | None:
     """The reply in *body*, or ``None`` if it is not a JSON object.
 
-    A list whose first item is an object with ``error`` is that object (errors of streams, gemini-api.md 4);
-    any other list is ``None``.
+    A list whose first item is an object with ``error`` counts as that object (errors of streams, gemini-api.md 4).
     """
     raw = loads(body)
     if isinstance(raw, list) and raw and isinstance(raw[0], dict) and "error" in raw[0]:
@@ -121,7 +120,7 @@ def parse(body: bytes | bytearray) -> Reply | None:
 
 
 def loads(body: bytes | bytearray) -> Any:
-    """*body* as JSON, or ``None``; lone surrogates, ``NaN``, a byte-order mark and broken UTF-8 are survived."""
+    """*body* as JSON, or ``None``; tolerates lone surrogates, ``NaN``, a byte-order mark and broken UTF-8."""
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
@@ -133,7 +132,7 @@ def loads(body: bytes | bytearray) -> Any:
 
 
 def _integer(digits: str) -> int | None:
-    """A number that is longer than any count is none: Python refuses to read it, and the answer with it."""
+    """``None`` for a number longer than any count: Python would refuse to read it, and the whole answer with it."""
     return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
@@ -163,7 +162,7 @@ def _fit(kind: Any, value: Any) -> Any:
     if kind is bool:
         return value is True
     if kind is str:
-        # A lone surrogate could not be written to a record.
+        # A lone surrogate cannot be written to a record.
         told = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else None
         return told.encode("utf-8", "replace").decode() if told is not None else None
     try:
