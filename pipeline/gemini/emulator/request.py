@@ -168,15 +168,17 @@ def _check_parameters(config: Mapping[str, Any], model: Model) -> None:
 def _modalities(asked: Sequence[str] | None) -> frozenset[str]:
     if not asked:
         return DEFAULT_MODALITIES
-    for index, modality in enumerate(asked):
+    # The SDK sends them as they were written, and its users write ["Text", "Image"], too.
+    modalities = [modality.upper() for modality in asked]
+    for index, modality in enumerate(modalities):
         if modality not in {"TEXT", "IMAGE", "AUDIO", "VIDEO"}:
             where = f"generation_config.response_modalities[{index}]"
-            raise field_violations([(where, f"Invalid value at '{where}' (TYPE_ENUM), \"{modality}\"")])
+            raise field_violations([(where, f"Invalid value at '{where}' (TYPE_ENUM), \"{asked[index]}\"")])
         if modality not in DEFAULT_MODALITIES:
             raise invalid(
                 f"The requested combination of response modalities ({', '.join(asked)}) is not supported."
             )
-    return frozenset(asked)
+    return frozenset(modalities)
 
 
 def _image_config(config: Mapping[str, Any], model: Model) -> tuple[str | None, str]:

@@ -192,6 +192,7 @@ async def test_what_image_models_take_is_taken(client):
         tools=[types.Tool(google_search=types.GoogleSearch())],
         media_resolution="MEDIA_RESOLUTION_HIGH",
         service_tier="flex",
+        response_modalities=["Text", "image"],
         candidate_count=1,
         http_options=types.HttpOptions(timeout=30_000, headers={"x-mine": "1"}, api_version="v1alpha"),
     )
