@@ -1,1 +1,1 @@
-"""What machines that watch read of a worker: metrics for Prometheus, and whether it makes progress."""
+"""Monitoring of workers and schedulers: metrics for Prometheus, and whether they make progress."""

@@ -1,4 +1,4 @@
-"""What lies before all workers together, as Redis has it."""
+"""The open work of all workers together, as Redis knows it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _OUTCOMES = tuple(f"outcome:{outcome}" for outcome in Outcome)
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """Open work, and who is there for it.
+    """Open work, and the workers there are for it.
 
     Attributes:
         messages: in the queue.
-        jobs: those that are not ended.
-        shards: of theirs, those that nobody holds.
-        rows: of theirs, those that are not settled.
-        workers: those that are alive.
+        jobs: that have not ended.
+        shards: of these jobs, that no worker holds.
+        rows: of these jobs, that are not settled.
+        workers: that are alive.
     """
 
     messages: int
@@ -32,7 +32,7 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def backlog(redis: Redis) -> Backlog:
-    """What lies before the workers, in three round trips.
+    """Read the open work, in three round trips.
 
     Raises:
         BrokerError: Redis is out of reach.

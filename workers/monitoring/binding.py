@@ -1,4 +1,4 @@
-"""Which limit binds a job in this process: the judgement (pure)."""
+"""Which limit binds a job in this process: the decision (pure)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class BindingLimit(StrEnum):
 
 
 class Pressure(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a job here.
+    """What may hold back the calls of a job in this process.
 
     Attributes:
         redis_away: Redis does not answer.
-        waiting: the store fails, and is waited for.
-        hold: seconds for which the API wants to be left alone.
-        short: a call waits for money that other calls have set aside.
-        booked: seconds until the latest start that was booked by the pace.
+        waiting: for the store, which fails.
+        hold: seconds left of a pause that the API asked for.
+        short: a call waits for money that is reserved for other calls.
+        booked: seconds until the latest start that the pace has booked.
         full: all slots are taken.
     """
 
@@ -47,7 +47,7 @@ class Pressure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def binding(pressure: Pressure) -> BindingLimit:
-    """The limit that binds: of several the one that holds calls back the longest."""
+    """The limit that binds; of several, the first in the order of :class:`BindingLimit`."""
     found = (
         (BindingLimit.REDIS, pressure.redis_away),
         (BindingLimit.STORE, pressure.waiting),

@@ -1,4 +1,4 @@
-"""What the log warns of, counted: in the metrics of every process that serves them."""
+"""The metric that counts warnings and errors of the log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Events(logging.Handler):
 
     Args:
         registry: where the counter is.
-        expected: levels and names that alerts wait for: what comes with its series is no increase.
+        expected: levels and names of events with an alert. Their series begin at zero: for Prometheus, the first
+            value of a new series is no increase.
     """
 
     def __init__(self, registry: CollectorRegistry, expected: Iterable[tuple[str, str]]) -> None:

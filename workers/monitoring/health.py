@@ -1,12 +1,13 @@
-"""Whether a worker or a scheduler makes progress: the judgement (pure). Progress is judged, not the process."""
+"""Whether a worker or a scheduler makes progress, which says more than that its process is alive (pure)."""
 
 from __future__ import annotations
 
 import msgspec
 
-#: Seconds in which the event loop surely comes round, and beyond its calls' timeout in which a worker does anything.
+#: Seconds without a turn of the event loop, and seconds beyond the timeout of its calls without any progress, after
+#: which a worker is unhealthy.
 LOOP, SLACK = 30.0, 60.0
-#: Seconds in which a scheduler surely looks what is due, also where the store answers at the last moment.
+#: Seconds without a look for due runs after which a scheduler is unhealthy; long enough for a slow store.
 ROUND = 300.0
 
 
@@ -14,12 +15,12 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a worker's progress, in seconds.
 
     Attributes:
-        silent: since the event loop last came round.
+        silent: since the event loop last turned.
         idle: since a message came, a call was begun or ended, a piece of a picture was uploaded, a row was settled,
             or there was a reason to wait.
         shards: those that this worker holds.
-        timeout: what the longest of its calls may take.
-        stalled: messages lie in the queue, threads are free and none comes here.
+        timeout: the longest timeout of its calls.
+        stalled: messages wait in the queue and threads are free, but none is received.
     """
 
     silent: float
@@ -30,9 +31,9 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fault(vitals: Vitals) -> str | None:
-    """Why the worker is not healthy, as a sentence; ``None``: it is.
+    """Why the worker is unhealthy, as a sentence; ``None``: it is healthy.
 
-    A Redis, a store or an API that is away is no fault of the worker's: another process would wait for it, too.
+    While Redis, the store or the API is unavailable a worker is healthy: a restarted one would wait as well.
     """
     if vitals.silent > LOOP:
         return f"the event loop has not moved for {vitals.silent:.0f} s"
@@ -47,11 +48,11 @@ def fault(vitals: Vitals) -> str | None:
 
 
 def rounds_fault(*, silent: float, age: float) -> str | None:
-    """Why a scheduler is not healthy, as a sentence; ``None``: it is.
+    """Why a scheduler is unhealthy, as a sentence; ``None``: it is healthy.
 
     Args:
-        silent: seconds since its event loop last came round.
-        age: seconds since it last looked what is due.
+        silent: seconds since its event loop last turned.
+        age: seconds since it last looked for due runs.
     """
     if silent > LOOP:
         return f"the event loop has not moved for {silent:.0f} s"

@@ -1,4 +1,4 @@
-"""What a Redis says of itself and of our part in it, for those who look whether all is in place."""
+"""What Redis reports about itself, and who works with it; for ``retouch doctor``."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from workers.shared.board_types import WorkerCard
 from workers.shared.connection import connect, reaching
 from workers.shared.status import living_workers
 
-#: Seconds for which a message may lie in the queue before it counts as not taken.
+#: Seconds that a message may wait in the queue before it counts as overdue.
 OVERDUE = 30.0
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """A Redis as it describes itself; ``None`` where it says nothing.
+    """A Redis server as it describes itself; ``None`` where it does not say.
 
     Attributes:
         name: such as ``redis`` or ``valkey``.
-        version: of Redis, or the one that the server is compatible with.
+        version: of Redis, or the Redis version that the server is compatible with.
         hidden: commands that this user may not use.
         skew: seconds by which its clock is ahead of ours.
-        seconds: a round trip.
-        memory: the part of its memory that is in use, where it has a limit.
+        seconds: for a round trip.
+        memory: the share of its memory that is in use; ``None`` without a limit.
     """
 
     name: str = "redis"
@@ -46,12 +46,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workforce(msgspec.Struct, frozen=True, kw_only=True):
-    """Who works on what.
+    """The workers of a Redis, and their work.
 
     Attributes:
         cards: of the workers that are alive.
-        before: what lies before them.
-        overdue: messages that lie in the queue for longer than :data:`OVERDUE`.
+        before: the open work.
+        overdue: messages that have waited in the queue for longer than :data:`OVERDUE`.
     """
 
     cards: tuple[WorkerCard, ...]
@@ -86,7 +86,7 @@ async def inspect_server(url: str) -> Server:
 
 
 async def inspect_workforce(url: str) -> Workforce:
-    """The workers that share the Redis at *url*, and what lies before them.
+    """The workers that share the Redis at *url*, and their open work.
 
     Raises:
         BrokerError: it is out of reach.
@@ -103,7 +103,7 @@ async def inspect_workforce(url: str) -> Workforce:
 
 
 async def _allowed(command: str, asked: Any) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """The answer, or the command's name when the server lets nobody use it, as managed ones do."""
+    """The answer; or the command's name, when the server forbids it, as managed ones do."""
     try:
         return dict(await asked), ()
     except (NoPermissionError, ResponseError):

@@ -1,7 +1,7 @@
-"""The metrics of a worker: counted as it happens, or read off the process when it is asked.
+"""The metrics of a worker: counted as things happen, or read from the process when Prometheus asks.
 
-Names follow Prometheus' practice: a unit, ``_total`` for what only grows, base units. Labels are bounded: outcomes
-and verdicts are closed sets, a model is one of the catalogue or ``other``, and no series speaks of one job or row, of
+Names follow Prometheus' conventions: base units, and ``_total`` for what only grows. Labels are bounded: outcomes
+and verdicts are closed sets, and a model is one of the catalogue or ``other``. No series is about one job or row, of
 which there may be any number; those are in logs and traces.
 """
 
@@ -41,7 +41,7 @@ _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 _TOKENS = ("input", "output_text", "output_image", "thoughts")
 #: Stands for models that the catalogue does not know: a manifest may name any.
 _OTHER = "other"
-#: Lines of the log for which somebody may want to be woken.
+#: Levels and names of log events with an alert.
 _ALARMING = (("warning", "store_failed"), ("error", "shard_set_aside"))
 
 
@@ -50,11 +50,11 @@ class Metrics:
 
     Attributes:
         registry: all metrics of the process.
-        events: what its log warns of.
+        events: counts the warnings of its log.
     """
 
     def __init__(self, pulse: Pulse) -> None:
-        # When each series began: nobody asks, and it is a third of the text.
+        # The creation time of each series: nobody reads it, and it is a third of the text.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         count = partial(Counter, registry=self.registry)
@@ -83,7 +83,7 @@ class Metrics:
         self._register(pulse)
 
     def _begin(self) -> None:
-        """Every series that is known to come begins at zero: what comes with its series is no increase."""
+        """Begin every known series at zero: for Prometheus, the first value of a new series is no increase."""
         for outcome in Outcome:
             self._rows.labels(outcome)
         models = [model.id for model in catalogue().models if model.state is not ModelState.SHUT]
@@ -99,7 +99,7 @@ class Metrics:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def _register(self, pulse: Pulse) -> None:
-        """What is not counted here: the program's version, how things stand, and the process."""
+        """What is read when asked: the program's version, the state of the worker, and the process."""
         build_info(self.registry)
         self.registry.register(_Standing(pulse))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -128,19 +128,19 @@ class Metrics:
 
 
 def build_info(registry: CollectorRegistry) -> None:
-    """Say which version of the program this is."""
+    """Add the version of the program to *registry*."""
     Info("retouch_build", "The version of retouch.", registry=registry).info({"version": version("retouch")})
 
 
 def _model() -> str:
-    """The model of the row that the running task is at work on, as far as series can be had for it."""
+    """The label for the model of the row that the running task works on."""
     scope = current()
     known = catalogue().find(scope.model) if scope and scope.model else None
     return known.id if known else _OTHER
 
 
 class _Standing(Collector):
-    """What is read off the process when Prometheus asks."""
+    """Reads the state of the process when Prometheus asks."""
 
     def __init__(self, pulse: Pulse) -> None:
         self._pulse = pulse

@@ -1,4 +1,4 @@
-"""Metrics and health of this worker, put together and served."""
+"""Collects metrics and health of this worker, and serves them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ log = logging.getLogger("retouch.worker")
 
 @dataclass(frozen=True)
 class Monitor:
-    """What is watched by machines in this process; *observers* are to be told what happens to rows and calls."""
+    """The monitoring of this process; its *observers* follow rows and calls."""
 
     pulse: Pulse
     observers: tuple[Observer, ...]
 
     @contextlib.asynccontextmanager
     async def watching(self, runner: ShardRunner) -> AsyncIterator[None]:
-        """Feel the pulse of *runner* while the block runs."""
+        """Watch the pulse of *runner* while the block runs."""
         task = asyncio.create_task(self.pulse.run(runner))
         try:
             yield

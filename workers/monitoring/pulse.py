@@ -1,4 +1,4 @@
-"""The pulse of a worker: looks twice a second how its event loop, its jobs and its Redis are."""
+"""The pulse of a worker: checks its event loop, its jobs and its Redis twice a second."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from workers.shards.runner import ShardRunner
 from workers.shards.worker_job import WorkerJob
 from workers.shared.keys import FINISH
 
-#: Seconds between two looks here, and between two at what lies before all workers.
+#: Seconds between two checks of this process, and between two readings of the open work of all workers.
 _LOOK, _ASK = 0.5, 2.0
 #: Seconds without an answered heartbeat after which Redis counts as away.
 AWAY = 5.0
-#: Seconds for a shard whose job is still being opened: what a call may take unless the job says otherwise.
+#: Timeout, in seconds, for a shard whose job is still being opened: the default of ``--timeout``.
 _UNKNOWN_TIMEOUT = 300.0
 
 
@@ -28,11 +28,11 @@ class Pulse:
     """What is known of this process; written on its event loop, read in any thread.
 
     Attributes:
-        runner: what is looked at, once it is there.
-        stalled: messages lie in the queue, threads are free and none comes here.
-        backlog: what lies before all workers; ``None`` while nobody can tell.
+        runner: what is checked, once it exists.
+        stalled: messages wait in the queue and threads are free, but none is received.
+        backlog: the open work of all workers; ``None`` while it is not known.
         bound: for each limit the seconds for which it has bound jobs here, summed over the jobs.
-        lagged: is told the seconds by which the loop came round too late.
+        lagged: called with the seconds by which the event loop was late.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,7 +55,7 @@ class Pulse:
         self._moved = self._clock()
 
     async def run(self, runner: ShardRunner) -> None:
-        """Look at *runner* until cancelled."""
+        """Check *runner* until cancelled."""
         self.runner = runner
         while True:
             before = self._clock()
@@ -68,7 +68,7 @@ class Pulse:
                 await self._ask(runner)
 
     def vitals(self) -> Vitals:
-        """What the judgement of health needs."""
+        """What :mod:`workers.monitoring.health` judges."""
         now, runner = self._clock(), self.runner
         moved = (
             (self._moved, runner.last_message, runner.tools.client.last_piece) if runner else (self._moved,)
@@ -116,16 +116,16 @@ class Pulse:
 
     @staticmethod
     def _patience(runner: ShardRunner) -> float:
-        # The consumer is restarted after half of it (workers.periodic.watchdog), which is to be given a chance.
+        # After half of it the consumer is restarted (workers.periodic.watchdog), which may help.
         return 2 * runner.tools.settings.stalled
 
 
-#: A job that is bound by one of these does nothing, and nothing is wrong with the worker.
+#: A job bound by one of these makes no progress, although nothing is wrong with the worker.
 _REASONS_TO_WAIT = (BindingLimit.REDIS, BindingLimit.STORE, BindingLimit.API, BindingLimit.RPM)
 
 
 def _open_shards(runner: ShardRunner) -> int:
-    """The shards here whose rows are to be settled: writing the results at the end may take its time."""
+    """How many shards here have rows to settle; a job's last step does not count, since writing may take long."""
     return sum(held.shard != FINISH for held in list(runner.held))
 
 

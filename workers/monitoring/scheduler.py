@@ -1,4 +1,4 @@
-"""Whether a scheduler makes progress, and what it warns of: watched, and served beside it."""
+"""Metrics and health of a scheduler, and a server for them."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from workers.monitoring.server import serving
 
 log = logging.getLogger("retouch.scheduler")
 
-#: Seconds between two signs of the event loop.
+#: Seconds between two checks of the event loop.
 _LOOK = 0.5
-#: Lines of the log for which somebody may want to be woken; a series that is known to come begins at zero.
+#: Levels and names of log events with an alert.
 _ALARMING = (("warning", "schedule_refused"), ("error", "schedule_broken"))
 
 
 class Rounds:
-    """When the event loop and the rounds of this scheduler last came; read in any thread."""
+    """When the event loop last turned, and a round last ended; read in any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._loop = self._round = clock()
 
     async def run(self) -> None:
-        """Feel the event loop until cancelled."""
+        """Check the event loop until cancelled."""
         while True:
             self._loop = self._clock()
             await asyncio.sleep(_LOOK)
 
     def ended(self) -> None:
-        """A round has come to its end."""
+        """A round has ended."""
         self._round = self._clock()
 
     @property
@@ -53,7 +53,7 @@ class Rounds:
         return self._clock() - self._round
 
     def fault(self) -> str | None:
-        """Why this scheduler is not healthy; ``None``: it is."""
+        """Why this scheduler is unhealthy; ``None``: it is healthy."""
         return rounds_fault(silent=self._clock() - self._loop, age=self.age)
 
 
@@ -73,7 +73,7 @@ def monitored_scheduler(host: str, port: int) -> Iterator[Rounds]:
 
 
 def registry_of(rounds: Rounds) -> tuple[CollectorRegistry, Events]:
-    """What is read off a scheduler when it is asked, and what counts its warnings there."""
+    """The metrics of a scheduler, and the counter of its warnings among them."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     build_info(registry)

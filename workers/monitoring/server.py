@@ -1,4 +1,4 @@
-"""``/metrics`` and ``/healthz`` over HTTP, in threads of their own: they answer while the event loop does not."""
+"""``/metrics`` and ``/healthz`` over HTTP, in threads of their own: they answer even if the event loop hangs."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def serving(
 
     Args:
         host: where to listen.
-        port: likewise; 0 takes a free one.
+        port: likewise; 0 picks a free one.
         registry: what ``/metrics`` shows.
-        fault: why the process is not healthy; ``None``: it is.
+        fault: why the process is unhealthy; ``None``: it is healthy.
 
     Raises:
         UsageError: the port is taken, or the address is none of this machine's.
@@ -62,7 +62,7 @@ def _app(
             return metrics(environ, start_response)
         if path != "/healthz":
             start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"here are /metrics and /healthz\n"]
+            return [b"not found; see /metrics and /healthz\n"]
         reason = fault()
         status = "200 OK" if reason is None else "503 Service Unavailable"
         start_response(status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])

@@ -1,1 +1,1 @@
-"""What a worker does by the clock: heartbeat, sweep, watchdog, recovery of lost jobs, notifications."""
+"""What a worker does at intervals: heartbeat, sweep, watchdog, recovery of lost jobs, notifications."""

@@ -1,4 +1,4 @@
-"""The heartbeat: every lease of the process is renewed in one round trip; and a fresh report now and then."""
+"""The heartbeat, which renews every lease of the process in one round trip; and updates of report.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANSWER = 2.0
 
 
 class Heartbeat:
-    """Renews every lease of the process in one round trip, says how far it is, and hears what is wanted."""
+    """Renews the leases of the process, reports its progress and costs, and receives what is wanted of its jobs."""
 
     def __init__(self, runner: ShardRunner) -> None:
         self._runner = runner
@@ -71,14 +71,14 @@ class Heartbeat:
             await worker_job.control.announce_stop()
 
     def _money(self, jobs: dict[str, WorkerJob]) -> dict[str, str]:
-        """What is to be said of each job here, and of one that has left with money unsaid."""
-        unsaid = {job: purse.news() for job, purse in self._runner.tools.purses.items()}
-        return {job: sums for job, sums in unsaid.items() if sums or job in jobs}
+        """The sums to report: for each job here, and for a job that has left with sums not yet reported."""
+        changed = {job: purse.news() for job, purse in self._runner.tools.purses.items()}
+        return {job: sums for job, sums in changed.items() if sums or job in jobs}
 
     def _card(self, jobs: dict[str, WorkerJob]) -> WorkerCard:
         settings = self._runner.tools.settings
         lines = {job: worker_job.card_line() for job, worker_job in jobs.items()}
-        # No threads: if it is killed while it ends, no shard is to blame.
+        # Without threads while stopping: if it is killed then, no shard is blamed (sweep.lua).
         return WorkerCard(0 if self._runner.stopping else settings.threads, settings.slots, lines)
 
     def _freshen(self) -> None:

@@ -1,4 +1,4 @@
-"""Notifications of submitted jobs: one worker at a time looks at each for news (:mod:`pipeline.notify`)."""
+"""Notifications of submitted jobs: one worker at a time checks each of them (:mod:`pipeline.notify`)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 EVERY = 3.0
-#: Milliseconds for which the one who looks is left to do it; then another takes over.
+#: Milliseconds for which one worker stays the one that checks; if it does not renew this, another takes over.
 OURS = 15_000
-#: Jobs that are looked at together.
+#: Jobs that are checked at the same time.
 _TOGETHER = 16
 
 
 class Notifying:
-    """Looks for news of every job that was handed to the workers, until its end is told.
+    """Checks every submitted job for news, until its end was notified.
 
-    That one worker does it saves work and nothing else: what is told once is decided by files in the job folder.
+    That only one worker does so just saves work: files in the job folder make sure that nothing is notified twice.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -41,7 +41,7 @@ class Notifying:
         self._notifiers: dict[str, Notifier] = {}
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         try:
             while True:
                 try:
@@ -54,7 +54,7 @@ class Notifying:
             await self._clients.aclose()
 
     async def _is_ours(self) -> bool:
-        """Whether we are the one who looks; two at once do no harm."""
+        """Whether this worker is the one that checks; two at once do no harm."""
         with reaching(self._redis):
             if not await self._redis.set(NOTIFIER, self._worker, nx=True, px=OURS):
                 if await self._redis.get(NOTIFIER) != self._worker:
@@ -77,7 +77,7 @@ class Notifying:
 
     async def _tell(self, job: str) -> None:
         status = await read_status(self._redis, job)
-        # One that Redis has lost is put back with its news; one that was taken away is told of by who took it.
+        # A job that Redis has lost is restored with its notifications; one that was withdrawn is no longer ours.
         if status is None or await self._notifier(job, status.out).look(status):
             self._notifiers.pop(job, None)
             with reaching(self._redis):

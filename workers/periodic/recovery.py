@@ -1,4 +1,4 @@
-"""Jobs that Redis has lost are put on the board again, by whichever worker sees it first."""
+"""Restores jobs that Redis has lost: whichever worker notices first puts them on the board again."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds between two looks at all jobs of the store, and from a look that failed to the next.
+#: Seconds between two checks of all jobs of the store, and after a check that failed.
 EVERY, _AGAIN = 30.0, 1.0
-#: Jobs of the store that are looked at together.
+#: Jobs of the store that are checked at the same time.
 _TOGETHER = 16
 
 
 class Recovery:
-    """Looks whether jobs that are not at their end are on the board.
+    """Checks that every unfinished job is on the board.
 
-    It knows the jobs that this process has worked on, and those that the store's registry says were submitted: a
-    job may be lost before any worker has taken a shard of it. Of a job that has ended nothing is read twice.
+    These are the jobs that this process has worked on, and the submitted ones in the store's registry: a job may be
+    lost before any worker has taken a shard of it. A job that has ended is read only once.
     """
 
     def __init__(self, runner: ShardRunner) -> None:
@@ -36,13 +36,13 @@ class Recovery:
         self._ended: set[str] = set()
 
     async def run(self) -> None:
-        """Look until cancelled: by the clock, at the start, and as soon as Redis is seen to have lost something."""
+        """Check until cancelled: at the start, at intervals, and as soon as Redis seems to have lost something."""
         while True:
             try:
                 await self._look(lost=self._runner.redis_lost_jobs.is_set())
             except RetouchError as error:
                 log.warning("recovery_failed, trying again in %.0f s: %s", _AGAIN, error)
-                # The clock alone: that something is lost is known, and would wake it at once.
+                # Not wait_for_event(): the event is still set, and would end the wait at once.
                 await asyncio.sleep(_AGAIN)
             else:
                 self._runner.redis_lost_jobs.clear()
@@ -57,7 +57,7 @@ class Recovery:
         await self._put_back(await self._submitted(known))
 
     async def _submitted(self, known: Iterable[str]) -> list[tuple[str, str]]:
-        """Jobs of the store that workers have to bring to their end, with their folders, the newest first."""
+        """The unfinished submitted jobs of the store, with their folders, the newest first."""
         names = [name for name in await self._store.names(JOBS) if name not in self._ended]
         left = set(names).difference(known)
         newest_first = (name for name in reversed(names) if name in left)

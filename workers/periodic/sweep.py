@@ -1,4 +1,4 @@
-"""The sweep: what has neither lease nor message gets a message; what a dead worker has left is taken at once."""
+"""The sweep: shards with neither lease nor message get a message; those of dead workers are taken at once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from workers.shared.board import Board
 from workers.shared.board_types import Hint
 
 if TYPE_CHECKING:
-    # Who submits a job sweeps once, and has no runner.
+    # `retouch submit` sweeps once, without a runner.
     from workers.periodic.watchdog import Watchdog
     from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds between two sweeps, and between two that freed threads ask for; the longest while Redis is away.
+#: Seconds between two sweeps, between two that freed threads ask for, and at most while Redis is away.
 SWEEP, _SOONEST, _LONGEST = 1.0, 0.1, 5.0
 
 
 async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None], room: int = 0) -> list[Hint]:
-    """Publish what has neither lease nor message; the shards that are to be taken here, at most *room*.
+    """Publish shards with neither lease nor message; return the orphaned shards to take here, at most *room*.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -39,7 +39,7 @@ async def sweep(board: Board, publish: Callable[[Sequence[Hint]], None], room: i
 async def sweep_for_ever(
     runner: ShardRunner, publish: Callable[[Sequence[Hint]], None], watchdog: Watchdog
 ) -> None:
-    """Sweep until cancelled: by the clock, and soon after a thread has become free."""
+    """Sweep until cancelled: at intervals, and soon after a thread has become free."""
     pause = SWEEP
     while True:
         runner.sweep_soon.clear()

@@ -1,4 +1,4 @@
-"""Notices that this process is alive and consumes nothing: progress is watched, not the process."""
+"""Notices that this process is alive but receives no messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.shards.runner import ShardRunner
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds that a consumer may take to be restarted: it closes its connection first, on which nobody answers.
+#: Seconds that a restart of the consumer may take: it first closes a connection on which nobody answers.
 _RESTART = 10.0
 
 STALLED = (
@@ -19,11 +19,11 @@ STALLED = (
 
 
 class Watchdog:
-    """Counts the seconds for which messages lie in the queue, threads are free here, and none comes.
+    """Measures for how long messages wait in the queue and threads are free here, but none is received.
 
-    Celery has had many ways to lose its consumer with its process alive (celery#8030, #9054, #10205, kombu#2582), so
-    none is looked for in particular. First the consumer is restarted; if that does not help, the process ends, for
-    its supervisor.
+    Celery has lost its consumer in many ways while its process stayed alive (celery#8030, #9054, #10205, kombu#2582),
+    so any cause counts. First the consumer is restarted; if that does not help, the process ends, for its supervisor
+    to restart.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Watchdog:
         self._restarted = False
 
     async def look(self) -> None:
-        """Look once; called by the clock.
+        """Check once; called with each sweep.
 
         Raises:
-            BrokerError: Redis is out of reach, which nobody is to blame for.
+            BrokerError: Redis is out of reach, so nothing can be said of the consumer.
         """
         runner, now = self._runner, self._clock()
         if runner.last_message > self._since:
