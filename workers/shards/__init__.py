@@ -1,4 +1,4 @@
-"""Shards in this process: claimed, settled, handed over; and the jobs that they are of.
+"""Shards in this process: claimed, settled, handed over; and the jobs that they belong to.
 
 ::
 

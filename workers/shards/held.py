@@ -15,8 +15,8 @@ class HeldShard:
     """A shard that is ours for as long as its lease is renewed.
 
     Attributes:
-        begun: set when its last row has begun.
-        progress: counts its rows and calls; ``None`` until they begin, and for the last step of a job.
+        begun: set when its last row has been started.
+        progress: counts its rows and calls; ``None`` before the first, and for the last step of a job.
     """
 
     job: str
@@ -26,16 +26,16 @@ class HeldShard:
     progress: ShardProgress | None = None
 
     def report(self) -> ShardReport:
-        """What the board is to hear of it."""
+        """What the heartbeat reports of it."""
         totals = self.progress.changed() if self.progress else None
         return ShardReport(self.job, self.shard, self.lease.token, totals)
 
     def answered(self, report: ShardReport, sent: float, *, ours: bool | None) -> None:
-        """The board has answered to *report*, which was sent at *sent*.
+        """Take in the board's answer to *report*.
 
         Args:
-            report: what it was told.
-            sent: by the monotonic clock.
+            report: what was sent.
+            sent: when, by the monotonic clock.
             ours: whether the lease is renewed; ``None``: the board does not know the job.
         """
         if ours is None:

@@ -1,4 +1,4 @@
-"""The jobs with shards in this process: one is opened with its first shard here, and let go with its last."""
+"""The jobs with shards in this process: opened with the first shard here, dropped with the last."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Jobs:
     """The jobs of this process.
 
     Attributes:
-        open: those with shards here, by their ids.
-        folders: the folder of each that this process has worked on and that may not have ended.
-        marks: by which the workers of two Redis know each other.
+        open: jobs with shards here, by id.
+        folders: the folder of each job that this process has worked on and that may not have ended.
+        marks: keep workers of another Redis away from these jobs, and this worker from theirs.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -28,17 +28,17 @@ class Jobs:
         self._stopping = False
 
     def stop(self) -> None:
-        """Begin no call any more, in any job: this process is to end."""
+        """Start no more calls, in any job: this process is to end."""
         self._stopping = True
         for worker_job in self.open.values():
             worker_job.brake.stop(State.QUEUED, STOPPING)
 
     async def join(self, job: str, claim: ShardClaim) -> WorkerJob:
-        """The job of a shard that was claimed, which :meth:`leave` is called for when the shard is over.
+        """The job of a shard that was claimed; call :meth:`leave` when the shard is over.
 
         Raises:
             BrokerError: Redis is out of reach.
-            StoreError: the folder cannot be read, or workers of another Redis are at work on the job.
+            StoreError: the folder cannot be read, or workers of another Redis have the job.
         """
         self.folders[job] = claim.out
         worker_job = self._usable(job, claim)
@@ -46,9 +46,9 @@ class Jobs:
             opened = await WorkerJob.open(self._tools, claim.out)
             await self.marks.demand(opened.folder)
             if opened.wanted.state is not claim.want:
-                # What was wanted while Redis was away stands in control.json alone.
+                # What people asked for while Redis was away is only in control.json.
                 await opened.control.repeat_wanted()
-            # Another shard may have been quicker.
+            # Another shard may have opened the job meanwhile.
             worker_job = self.open[job] = self._usable(job, claim) or opened
         self._tools.purses[job].counted_from(claim.born)
         worker_job.shards += 1
@@ -63,7 +63,7 @@ class Jobs:
             del self.open[job]
 
     def ended(self, job: str) -> None:
-        """*job* has come to its end, or is not to be put on the board again."""
+        """Forget *job*: it has ended, or is not to be put on the board again."""
         self.folders.pop(job, None)
 
     async def announce(self, worker_job: WorkerJob) -> None:
@@ -71,7 +71,7 @@ class Jobs:
         await worker_job.control.announce_stop()
 
     def _usable(self, job: str, claim: ShardClaim) -> WorkerJob | None:
-        """The job here, unless it was stopped: one that goes on again gets a new brake, and the old one runs out."""
+        """The job here, unless it was stopped: a job that is resumed is opened anew, with a new brake."""
         worker_job = self.open.get(job)
         if worker_job is None or not worker_job.brake.stopped:
             return worker_job

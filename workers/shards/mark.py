@@ -1,6 +1,7 @@
-"""One Redis for a job: workers of another one see its mark in the job folder, and leave the job alone.
+"""One Redis for each job: workers of another Redis see its mark in the job folder and leave the job alone.
 
-Leases are one Redis's own. Two of them over one store would each have a worker take every shard, and each would pay.
+Leases hold within one Redis. If workers of two shared a store without marks, every shard would be called and paid for
+twice.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from pipeline.job.folder import JobFolder
 from workers.reporting import FRESH
 from workers.shared.board import Board
 
-#: In the job folder: the name of the Redis and, so that it is seen to be fresh, a word that is new at each renewal.
+#: A file in the job folder: the name of the Redis, and a random word that changes with each renewal.
 MARK = ".retouch/redis"
-#: Seconds without a renewal after which those who made the mark are gone.
+#: Seconds without a renewal after which the mark no longer counts.
 GONE = 2.5 * FRESH
 
 ELSEWHERE = (
-    "workers of another Redis are at work on this job: end them, or give these a RETOUCH_STORE of their own; without "
-    "them it goes on here within a minute"
+    "workers of another Redis have this job: stop them, or give the workers here a RETOUCH_STORE of their own; once "
+    "they have stopped, the job continues here within a minute"
 )
 
 
@@ -34,17 +35,17 @@ class Marks:
         self._foreign: dict[str, tuple[str, float]] = {}
 
     async def ours(self, folder: JobFolder) -> bool:
-        """Whether the job in *folder* is for the workers of our Redis; it is made so, if it is nobody's.
+        """Whether the job in *folder* belongs to the workers of our Redis; if to nobody, mark it as ours.
 
         Raises:
             BrokerError: Redis is out of reach.
             StoreError: the folder cannot be read or written.
         """
         names, store = await self._board.names(), folder.store
-        said = await store.get(MARK)
-        if said is None and await store.put_new(MARK, _mark(names[-1])):
+        found = await store.get(MARK)
+        if found is None and await store.put_new(MARK, _mark(names[-1])):
             return True
-        mark = (said or await store.get(MARK) or b"").decode()
+        mark = (found or await store.get(MARK) or b"").decode()
         if mark.partition(" ")[0] in names:
             self._foreign.pop(store.url, None)
             return True
@@ -59,7 +60,7 @@ class Marks:
         return True
 
     async def demand(self, folder: JobFolder) -> None:
-        """Return when the job is :meth:`ours`.
+        """Return if the job is :meth:`ours`.
 
         Raises:
             StoreError: it is not, or the folder cannot be read.
@@ -68,7 +69,7 @@ class Marks:
             raise StoreError(ELSEWHERE)
 
     async def renew(self, folder: JobFolder) -> None:
-        """Say that we are still at work on the job, which is :meth:`ours`."""
+        """Renew the mark of a job that is :meth:`ours`."""
         await folder.store.put(MARK, _mark((await self._board.names())[-1]), durable=False)
 
 

@@ -1,6 +1,6 @@
-"""Poison shards: those whose workers die are taken alone, then set aside; and what speaks for one.
+"""Poison shards, as in poison messages: a shard whose workers die is taken alone, then set aside.
 
-Called poison messages elsewhere. The deaths are counted in Redis, by sweep.lua.
+The deaths are counted in Redis, by sweep.lua.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from pipeline.job.folder import JobFolder
 from workers.shared.board import Board
 from workers.shared.board_types import ShardClaim
 
-#: Deaths after which a shard is taken by a worker that has no other, and after which it is set aside.
+#: Deaths after which a shard is taken only by a worker that holds no other, and after which it is set aside.
 SUSPECT, GUILTY = 2, 3
 
 SET_ASIDE = (
-    "set_aside: {deaths} workers have died with this row's shard in their hands, so that it is not called for any "
-    "more; see their logs, then try it again with `retouch retry`"
+    "set_aside: {deaths} workers have died while they held this row's shard, so it is not tried again; see their "
+    "logs, then use `retouch retry`"
 )
 
-#: Seconds for which a worker takes no other shard, so that it can take a suspect.
+#: Seconds for which a worker takes no other shard, so that it becomes free for a suspect.
 DRAIN = 60.0
 
 Name = tuple[str, int]
 
 
 async def weighed(board: Board, job: str, shard: int, claim: ShardClaim) -> ShardClaim:
-    """*claim*, without its deaths when rows were settled between them: then the holders died of something else.
+    """*claim*, but without deaths if rows were settled between them: then something else killed the workers.
 
-    The board knows of rows what heartbeats have said, and those of the dead may not have said all: the folder has.
+    The folder is asked, since the board knows only what heartbeats have reported, and a dead worker's last rows may
+    be missing there.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -52,8 +53,8 @@ async def weighed(board: Board, job: str, shard: int, claim: ShardClaim) -> Shar
 class Quarantine:
     """Which shards this process may take, so that a suspect is alone in it.
 
-    A worker dies with all the shards that it holds, most of them innocent: two deaths say little. Whoever dies with
-    a suspect alone has died of it, and takes no other down with it.
+    A worker that dies takes all its shards down, most of them innocent, so two deaths prove little. A worker that
+    dies while it holds a suspect alone was killed by it, and no other shard is blamed.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,15 +73,15 @@ class Quarantine:
         return self.open or (not self._alone and self._awaited == shard)
 
     def make_room(self, shard: Name) -> None:
-        """Let no other shard come until *shard* can be alone here, for a while."""
+        """Take no other shards for a while, so that *shard* can be alone here."""
         if self._awaited is None or self._clock() >= self._until:
             self._awaited, self._until = shard, self._clock() + DRAIN
 
     def begin(self, shard: Name) -> None:
-        """*shard* is alone here now."""
+        """*shard* is taken, alone."""
         self._alone, self._awaited = shard, None
 
     def end(self, shard: Name) -> None:
-        """*shard* has left, whether it was alone or not."""
+        """*shard* is over, whether it was alone or not."""
         if self._alone == shard:
             self._alone = None

@@ -1,4 +1,4 @@
-"""The work on a shard that is ours: its rows are settled, or, as a job's last step, its results are written."""
+"""The work on a claimed shard: settling its rows or, as a job's last step, writing its results."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from workers.shared.progress import ShardProgress
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds before a shard is taken again: that could not be settled here; by a worker that cannot see the pictures;
-#: while the store fails; after a fault of ours.
+#: Seconds before a shard is taken again: as a rule; by a worker that cannot see the job's pictures; after the store
+#: failed; after a bug.
 SOON, _UNSEEN, _STORE, _FAULT = 1.0, 30.0, 10.0, 30.0
 
 
 class HandBack(msgspec.Struct, frozen=True):
-    """A shard goes back, not settled whole.
+    """A shard is given back before all of its rows are settled.
 
     Attributes:
         delay: seconds before it is taken again.
         reason: what the job waits for.
-        unseen: this machine cannot see the job's pictures; it takes no shard of the job for as long.
+        unseen: this machine cannot see the job's pictures, and takes no shard of the job during the delay.
     """
 
     delay: float = SOON
@@ -43,7 +43,7 @@ class HandBack(msgspec.Struct, frozen=True):
 
 
 async def work_on(held: HeldShard, claim: ShardClaim, jobs: Jobs, board: Board) -> Totals | HandBack | None:
-    """What the shard came to; ``None``: it was the job's last step, and is done.
+    """The result of the shard; ``None``: it was the job's last step, and is done.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -63,7 +63,7 @@ async def work_on(held: HeldShard, claim: ShardClaim, jobs: Jobs, board: Board) 
     except JobError as error:
         log.warning("shard_damaged job=%s shard=%s: %s", held.job, held.shard, error)
         await board.stop(held.job, State.HALTED, str(error))
-        # The last step is owed to a halted job too.
+        # A halted job needs its last step, too.
         return HandBack(_FAULT if held.shard == FINISH else 0.0)
     except RetouchError as error:
         log.warning("shard_waits job=%s shard=%s: %s", held.job, held.shard, error)
@@ -89,7 +89,7 @@ async def _settle_rows(
         log.error("shard_set_aside job=%s shard=%s deaths=%s", held.job, held.shard, claim.deaths)
         run.set_aside = SET_ASIDE.format(deaths=claim.deaths)
     try:
-        # A round that was opened meanwhile may be this shard's.
+        # `retouch retry` may have opened a new round of this shard.
         await worker_job.folder.rounds.refresh()
         totals = await run_shard(run, held.shard, held.lease, held.begun)
     finally:
@@ -98,13 +98,13 @@ async def _settle_rows(
 
 
 async def _say_begun(held: HeldShard, board: Board) -> None:
-    # Evidence alone: while Redis is away nobody calls in any case.
+    # Only evidence for the quarantine; while Redis is away no calls are made anyway.
     with contextlib.suppress(BrokerError):
         await board.begin(held.job, held.shard, held.lease.token)
 
 
 async def _hand_back(worker_job: WorkerJob) -> HandBack:
-    """How a shard goes back whose rows are not all settled."""
+    """How a shard is given back whose rows are not all settled."""
     state, reason = worker_job.brake.state, worker_job.brake.reason
     if state is State.WAITING:
         return HandBack(_UNSEEN, reason, unseen=True)

@@ -24,8 +24,8 @@ from workers.shared.progress import ShardProgress
 from workers.shared.slots import JobSlots
 from workers.tools import Tools
 
-#: A hold that is shorter is not worth a word.
-_WORTH_A_WORD = 2.0
+#: Seconds of a hold that is too short to be shown as a reason.
+_SHORT_HOLD = 2.0
 
 
 class WorkerJob:
@@ -40,7 +40,7 @@ class WorkerJob:
         pace: when calls may start.
         budget: the money.
         slots: bounds the calls in flight.
-        hold: seconds for which the API wants to be left alone.
+        hold: seconds left of a pause that the API asked for.
         reported: when this process last saw to report.json, by the monotonic clock.
     """
 
@@ -88,25 +88,25 @@ class WorkerJob:
         folder = JobFolder.at(out)
         spec = await folder.spec()
         if spec is None:
-            # It may be mounted later, and others may see it.
+            # Not a JobError: it may be mounted later, and other workers may see it.
             raise StoreError(
                 f"{out}: a worker finds no job there; is the folder on storage that it can see, and mounted?"
             )
         return cls(tools, folder, spec, await folder.wanted())
 
     def run(self, progress: ShardProgress, *, orphaned: bool, begin: Callable[[], Awaitable[None]]) -> JobRun:
-        """What the rows of one shard share: everything, but that the shard's figures are counted apart.
+        """What the rows of one shard share: as for the whole job, but with figures and slots of the shard's own.
 
         Args:
-            progress: counts them.
-            orphaned: a dead worker has left the shard: its rows go before those of others.
-            begin: awaited before the first row of it is called for.
+            progress: counts the shard's rows and calls.
+            orphaned: a dead worker has left the shard, so its rows go before those of others.
+            begin: awaited before the first call.
         """
         observed = Observed(progress, self._observers) if self._observers else progress
         run = dataclasses.replace(
             self._run, progress=observed, slots=self.slots.shard(begin, orphaned=orphaned)
         )
-        # One store, one trouble: while a put of one shard fails, the calls of the others are held back too.
+        # Shared: while a put of one shard fails, the store fails for all, and the calls of the others wait too.
         run.keeper = self._run.keeper
         run.timeout = self._run.timeout
         self._runs.append(run)
@@ -122,7 +122,7 @@ class WorkerJob:
     def card_line(self) -> tuple[int, float, str | None]:
         """Calls in flight, pictures a minute, and what the job waits for."""
         waits = self.figures.waiting_for
-        if waits is None and self.hold > _WORTH_A_WORD:
+        if waits is None and self.hold > _SHORT_HOLD:
             waits = hold_said(self.hold, time.time())
         return self.figures.in_flight, self.figures.images_per_minute(), waits
 
