@@ -1,4 +1,4 @@
-"""What workers tell the board, and what it answers; pure."""
+"""What workers send to the board, and what it answers; pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pipeline.status import State, Totals
 
 
 class ShardClaim(msgspec.Struct, frozen=True):
-    """A shard that is ours for the time of a lease.
+    """A shard that is claimed for the length of a lease.
 
     Attributes:
         token: grows with each claim.
         out: the job's folder.
-        want: what people want of the job, as Redis has heard it.
-        born: names this making of the job's keys; another says that Redis has lost or ended the job meanwhile.
-        deaths: so many workers seem to have died of the shard.
+        want: the state that people want the job to have, as Redis knows it.
+        born: identifies this creation of the job's keys; another value means that Redis had lost or ended the job.
+        deaths: how many workers the shard seems to have killed.
         orphaned: a dead worker has left it.
     """
 
@@ -32,10 +32,10 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """How a job is put on the board.
 
     Attributes:
-        state: how it stands there, for *reason*.
-        only_lost: do nothing to a job that is there.
-        spare: seconds for which those who held a shard may come back to it, when the server has lost the job.
-        maybe_paid: dollars that earlier calls may have cost beyond what is known; the budget takes them for spent.
+        state: its state there, for *reason*.
+        only_lost: change nothing if the job is there already.
+        spare: seconds for which earlier holders of a shard may reclaim it, if the server had lost the job.
+        maybe_paid: dollars that earlier calls may have cost beyond what is known; the budget counts them as spent.
     """
 
     out: str
@@ -52,7 +52,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 class Hint(msgspec.Struct, frozen=True):
     """A shard whose message is to be published; an *urgent* one goes before the others.
 
-    An *orphan* gets none: a dead worker has left it, and whoever has swept takes it itself.
+    For an *orphan*, which a dead worker has left, none is published: the worker that swept takes it at once.
     """
 
     job: str
@@ -62,7 +62,7 @@ class Hint(msgspec.Struct, frozen=True):
 
 
 class ShardReport(msgspec.Struct, frozen=True):
-    """What is said of a shard that is ours; *totals*: how far it has come, ``None``: as it was said last."""
+    """The progress of a shard that is ours; *totals* is ``None`` if they are as last reported."""
 
     job: str
     shard: int
@@ -71,7 +71,7 @@ class ShardReport(msgspec.Struct, frozen=True):
 
 
 class WorkerCard(msgspec.Struct, frozen=True):
-    """What a worker says of itself; *jobs*: calls in flight, pictures a minute, what it waits for."""
+    """A worker as others see it; *jobs*: calls in flight, pictures a minute, and what the job waits for."""
 
     threads: int = 0
     slots: int = 0
@@ -79,9 +79,9 @@ class WorkerCard(msgspec.Struct, frozen=True):
 
 
 class JobNews(msgspec.Struct, frozen=True):
-    """Where a job stands (``None``: Redis does not know it), what is wanted of it; *born* as in :class:`ShardClaim`.
+    """The state of a job (``None``: Redis does not know it), what is wanted of it, *born* as in :class:`ShardClaim`.
 
-    *hold*: seconds for which the API wants to be left alone.
+    *hold*: seconds left of a pause that the API asked for.
     """
 
     state: State | None
@@ -95,8 +95,8 @@ class HeartbeatReply(msgspec.Struct, frozen=True):
     """The answer to a heartbeat.
 
     Attributes:
-        kept: for each lease whether it is ours; ``None``: nobody can tell, since the job is not known.
-        known: Redis knew this worker before; if not, it is new, or Redis has lost what it knew.
+        kept: for each lease whether it is still ours; ``None``: unknown, since Redis does not know the job.
+        known: whether Redis knew this worker; if not, the worker is new, or Redis has lost its data.
     """
 
     kept: list[bool | None]

@@ -10,40 +10,40 @@ from workers.shared.board import Board
 from workers.shared.retry import retry_until_stopped
 from workers.shared.sums import billionths
 
-#: Seconds after which it is asked again whether calls of other workers turned out cheaper.
+#: Seconds after which a waiting reservation is tried again: calls of other workers may have cost less.
 _ASK_AGAIN = 0.5
-#: More than any limit; whole billionths up to here are exact in Lua too.
+#: More than any limit; whole numbers up to here are exact in Lua, too.
 _NO_LIMIT = 2**53
 
 
 class Purse:
-    """What this process has set aside and spent for one job; kept as long as the process lives.
+    """What this process has reserved and spent for one job; kept as long as the process lives.
 
-    It is said in whole, with each reservation and by the heartbeat: what is said twice counts once, what is said
-    late counts not at all. So settling costs no round trip and cannot fail.
+    Each reservation and each heartbeat reports both sums in full: a report that is repeated counts once, and one that
+    arrives late is ignored. So settling a call costs no round trip and cannot fail.
 
     Attributes:
-        aside: billionths of a dollar, those that are just being asked for included.
-        spent: billionths of a dollar.
+        aside: what is reserved, or just being asked for; in billionths of a dollar.
+        spent: in billionths of a dollar.
     """
 
     def __init__(self) -> None:
         self.aside = 0
         self.spent = 0
         self._times = 0
-        #: Set aside and spent as Redis has heard it; ``None``: it has to hear it (again).
+        #: Reserved and spent as last reported; ``None``: it must be reported (again).
         self._said: tuple[int, int] | None = (0, 0)
         self._born = ""
 
     def say(self) -> str:
-        """The sums as Redis keeps them."""
+        """A report of the sums, as Redis keeps it."""
         self._times += 1
         return f"{self.aside} {self.spent} {self._times}"
 
     def counted_from(self, born: str) -> None:
-        """The job's sums in Redis were made anew from its folder, at *born*: what it has heard of us is in them.
+        """Redis rebuilt the job's sums from its folder, at *born*: they include what we have reported.
 
-        What it has not heard may be in them too, and counts twice then: the budget is rather too careful.
+        They may also include what we have not reported yet. That counts twice then: the budget errs on the safe side.
         """
         if born and self._born not in ("", born):
             self.spent -= self._said[1] if self._said else 0
@@ -51,11 +51,11 @@ class Purse:
         self._born = born or self._born
 
     def news(self) -> str:
-        """:meth:`say`, or nothing when the sums are as they were last heard."""
+        """:meth:`say`, or an empty text if the sums are as last reported."""
         return "" if (self.aside, self.spent) == self._said else self.say()
 
     def heard(self, sums: str, born: str) -> None:
-        """Redis has taken *sums* from the heartbeat, for the making of the job's keys that is called *born*."""
+        """Redis has taken in *sums* with a heartbeat, for the creation *born* of the job's keys."""
         if born == self._born and sums:
             aside, spent, _ = map(int, sums.split())
             self._said = (aside, spent)
@@ -66,7 +66,7 @@ class RedisBudget:
 
     Attributes:
         limit: dollars for the whole job, ``None``: no limit; may be changed while the job runs.
-        short: a call waits for money that others have set aside.
+        short: a call waits for money that is reserved for others.
     """
 
     def __init__(self, board: Board, job: str, limit: float | None, brake: Brake, purse: Purse) -> None:
@@ -76,7 +76,7 @@ class RedisBudget:
         self._job = job
         self._brake = brake
         self._purse = purse
-        # One asks at a time: whoever comes after it would hear the same.
+        # One reservation at a time: the next would get the same answer.
         self._asking = asyncio.Lock()
         self._settled = asyncio.Event()
 
@@ -104,12 +104,12 @@ class RedisBudget:
         async def ask() -> str:
             while True:
                 sums = self._purse.say()
-                # What the heartbeat says meanwhile holds the price too: two workers never spend the same dollar.
+                # A heartbeat meanwhile reports the price, too: two workers never spend the same dollar.
                 self._purse.aside += price
                 granted = False
                 try:
                     answer = await self._board.reserve(self._job, sums, price, limit)
-                    # Nobody would ever settle what is set aside for a row that has gone.
+                    # A row that was cancelled meanwhile would never settle its reservation.
                     stay_cancelled()
                     granted = answer == "yes"
                 finally:

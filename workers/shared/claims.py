@@ -1,4 +1,4 @@
-"""Who makes an edit that rows of several workers ask for: :class:`pipeline.reuse.Claims` over Redis."""
+"""Which worker makes an edit that rows of several workers ask for: :class:`pipeline.reuse.Claims` over Redis."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from workers.shared.board import Board
 
 log = logging.getLogger("retouch.redis")
 
-#: Seconds after which a claim runs out that could not be given back: a few calls at their longest.
+#: Seconds after which a claim expires that could not be released: a few of the longest calls.
 _LIVES = 900.0
 
 
 class RedisClaims:
-    """Claims of this worker; released one by one, or free when it is gone.
+    """Claims of this worker; released one by one, or all when it is gone.
 
-    While Redis is away nothing is to be had, and rows ask again: none fails for it.
+    While Redis is away no claim is granted, and rows ask again: none fails because of it.
     """
 
     def __init__(self, board: Board) -> None:

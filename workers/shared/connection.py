@@ -1,4 +1,4 @@
-"""Redis: connections to it are made here alone, and its errors become ours."""
+"""Connections to Redis, made only here, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.errors import BrokerError
 
 #: Seconds after which Redis counts as out of reach; well within a lease, so that a renewal can be tried again.
 REACH = 3.0
-#: Connections of a process: few, since most calls take less than a millisecond.
+#: Connections of a process: few, since most commands take less than a millisecond.
 _CONNECTIONS = 32
 
 
@@ -32,7 +32,7 @@ def connect(url: str) -> Redis:
             socket_keepalive=True,
             health_check_interval=25,
             decode_responses=True,
-            # One more try hides a connection that was closed while idle; waiting longer is the caller's decision.
+            # A second attempt hides a connection that was closed while idle; waiting longer is up to the caller.
             retry=Retry(NoBackoff(), 1),
         )
     # from_pool: closing the client closes its connections too.

@@ -1,4 +1,4 @@
-"""The claim on one shard, as this process knows it."""
+"""The lease of one shard, as its holder knows it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Callable
 from pipeline.engine.brake import Brake
 from pipeline.engine.keeper import GRACE
 
-#: Part of a lease that is not used: two machines' clocks never run at quite the same speed.
+#: Share of a lease that is not used, since the clocks of two machines never run at quite the same speed.
 _MARGIN = 0.1
-#: Seconds for which what was paid for is kept while nobody can tell whose the shard is.
+#: Seconds for which a paid picture is kept while Redis cannot say whose the shard is.
 _PATIENCE = 600.0
-#: Seconds between two looks at whether a renewal has come.
+#: Seconds between two checks whether a renewal has come.
 _LOOK = 0.1
 
 
 class RedisLease:
-    """:class:`pipeline.ports.Lease`: surely ours until a renewal stays away, lost only when the server says so.
+    """:class:`pipeline.ports.Lease`: certainly ours until renewals stop, and lost only when the server says so.
 
-    The time counts from when a renewal was *sent*, so that ours always ends before the server's does. A loop that
-    is blocked, or a machine that was asleep, finds its lease run out without asking anybody; the next renewal says
-    whether anybody has taken it meanwhile.
+    Time counts from when a renewal was *sent*, so that it ends here before it ends on the server. After a blocked
+    loop or a sleeping machine the lease is seen to have expired without asking anybody; the next renewal says
+    whether another worker has taken the shard meanwhile.
 
     Attributes:
-        token: what the server knows us by.
-        brake: the job's, once it is known.
-        taken: when it was asked for, by the monotonic clock.
+        token: identifies this claim on the server.
+        brake: the job's, once the job is opened.
+        taken: when the claim was sent, by the monotonic clock.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class RedisLease:
 
     @property
     def renewed_at(self) -> float:
-        """When the last renewal that the server has taken was sent, by the monotonic clock."""
+        """When the last accepted renewal was sent, by the monotonic clock."""
         return self._until - self._seconds
 
     def held(self) -> bool:
         return not self._lost and self._clock() < self._until
 
     async def sure(self) -> bool:
-        """Whether it is ours; waits while Redis does not say, and not for ever."""
+        """Whether it is ours; waits, within limits, while Redis does not say."""
         end, stopped = self._clock() + _PATIENCE, False
         while not (self._lost or self.held()) and self._clock() < end:
             if self.brake and self.brake.stopped and not stopped:
@@ -63,9 +63,9 @@ class RedisLease:
         return self.held()
 
     def renewed(self, sent: float) -> None:
-        """The server has taken the renewal that was sent at *sent*: nobody else has had the shard before it."""
+        """The server has accepted the renewal that was sent at *sent*: until then nobody else had the shard."""
         self._until = max(self._until, sent + self._seconds)
 
     def lost(self) -> None:
-        """The server says that it is not ours, which is so for good."""
+        """The server says that it is not ours any more, which is final."""
         self._lost = True

@@ -1,4 +1,4 @@
-"""The pace that all workers of a job keep together."""
+"""The pace that all workers of a job share."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pipeline.limits.pace import AdjustableRate
 from workers.shared.board import Board
 from workers.shared.retry import retry_until_stopped
 
-#: Seconds for which a worker books turns ahead, and one turn beyond: so much is lost with it when it dies.
+#: Seconds ahead for which a worker books turns, and one turn beyond: at most that is lost when it dies.
 AHEAD = 3.0
 
 
 class RedisPace(AdjustableRate):
-    """:class:`pipeline.ports.Pace` over Redis: one cell rate a job, one hold a model, the server's clock.
+    """:class:`pipeline.ports.Pace` over Redis: a cell rate for each job, a hold for each model, the server's clock.
 
-    Calls here stand in line for their turns, and no turn is booked long before it comes: the rows of a worker may
-    wait for hours, and whoever takes them over must not wait for turns that nobody takes.
+    Calls here queue for their turns, and no turn is booked long before it comes: the rows of a worker may wait for
+    hours, and a worker that takes them over must not wait for turns that nobody uses.
 
     Attributes:
-        changed: as ever; who changes the pace in Redis lets turns begin anew there.
-        booked: the latest start that was given to a call here, by the monotonic clock.
+        changed: set when the pace changes; the turns booked in Redis then begin anew.
+        booked: the latest start that was booked for a call here, by the monotonic clock.
     """
 
     def __init__(self, board: Board, job: str, rpm: float | None, brake: Brake) -> None:

@@ -1,4 +1,4 @@
-"""How far a shard has come, for those who watch."""
+"""The progress of a shard, as heartbeats report it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipeline.status import Totals
 
 
 class ShardProgress:
-    """:class:`pipeline.ports.Progress` of one shard; the heartbeat carries its totals to Redis.
+    """:class:`pipeline.ports.Progress` of one shard; heartbeats carry its totals to Redis.
 
-    The totals are the shard's in whole, those of earlier workers included: saying them again changes nothing, and
-    whoever takes the shard over replaces them by what the job folder says.
+    The totals cover the whole shard, with the work of earlier workers: reporting them again changes nothing, and a
+    worker that takes the shard over replaces them by what the job folder says.
 
     Args:
-        job: the figures of all shards of the job in this process, which are counted along.
+        job: the figures of the whole job in this process, which are updated as well.
     """
 
     def __init__(self, job: LocalProgress) -> None:
@@ -47,10 +47,10 @@ class ShardProgress:
         self._job.waiting(reason)
 
     def changed(self) -> Totals | None:
-        """The totals, when they are not as they were last said."""
+        """The totals, unless they are as last reported."""
         return None if self.totals == self._said else self.totals
 
     def said(self, totals: Totals | None) -> None:
-        """The heartbeat has said *totals*."""
+        """A heartbeat has reported *totals*."""
         if totals is not None:
             self._said = totals

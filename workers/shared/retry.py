@@ -1,4 +1,4 @@
-"""Waiting for a Redis that is away: calls are held back, rows are not failed."""
+"""Waiting while Redis is away: calls are held back, and no row fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def retry_until_stopped(ask: Callable[[], Awaitable[T]], brake: Brake, oth
     """The answer of *ask*, repeated while Redis is away; *otherwise* when the job is stopped meanwhile."""
 
     async def once() -> T:
-        # tenacity awaits only what is a coroutine function itself, and a lambda is none.
+        # tenacity awaits only coroutine functions, and a lambda is none.
         return await ask()
 
     async def rest(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Schedules in Redis: a second copy of what the store holds, who works on one, and whether a scheduler is there.
+"""Schedules in Redis: a second copy of what the store holds, whose turn one is, and whether a scheduler is running.
 
 ``workers`` does not know what a schedule is: a copy is a text under a name. The keys are those of one store, named by
 its address, so that two stores may share a server:
@@ -9,8 +9,8 @@ key                         type    meaning                                     
 retouch:schedules:<store>   hash    schedule -> its newest version                                     for ever
 retouch:slots:<store>       hash    schedule -> the newest moment that was claimed by the clock        for ever
 retouch:changed:<store>     string  counts changes, so that schedulers look at once                    for ever
-retouch:scheduler:<store>   string  a scheduler ticks                                                  30 s
-retouch:turn:<store>:<n>    string  somebody makes a job of a slot of schedule n                       30 s
+retouch:scheduler:<store>   string  a scheduler is running                                             30 s
+retouch:turn:<store>:<n>    string  somebody is making jobs of slots of schedule n                     30 s
 ==========================  ======  =================================================================  ========
 """
 
@@ -27,7 +27,7 @@ from pipeline.concurrency import cancel_and_wait
 from workers.shared.connection import reaching
 from workers.shared.keys import PREFIX
 
-#: Seconds after which a scheduler that says nothing is dead.
+#: Seconds without a sign of life after which a scheduler counts as dead.
 ALIVE = 30
 
 
@@ -45,13 +45,13 @@ class Schedules:
         return found
 
     async def keep(self, name: str, text: str) -> None:
-        """Replace the copy of a schedule, and have schedulers look."""
+        """Replace the copy of a schedule, and have schedulers read it."""
         with reaching(self._redis):
             await self._redis.hset(self._key("schedules"), name, text)
         await self.stir()
 
     async def stir(self) -> None:
-        """Have schedulers look at the book at once."""
+        """Have schedulers read the book at once."""
         with reaching(self._redis):
             await self._redis.incr(self._key("changed"))
 
@@ -62,12 +62,12 @@ class Schedules:
         return {name: float(moment) for name, moment in found.items()}
 
     async def claimed(self, name: str, moment: float) -> None:
-        """Say that *moment* was claimed."""
+        """Note that *moment* was claimed."""
         with reaching(self._redis):
             await self._redis.hset(self._key("slots"), name, str(moment))
 
     async def beat(self) -> str | None:
-        """Say that a scheduler is there; the count of changes."""
+        """Report that a scheduler is running; the count of changes."""
         with reaching(self._redis):
             await self._redis.set(self._key("scheduler"), "1", ex=ALIVE)
             changed: str | None = await self._redis.get(self._key("changed"))  # type: ignore[assignment]
@@ -80,10 +80,10 @@ class Schedules:
 
     @contextlib.asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[bool]:
-        """Whether it is for us to make jobs of a schedule's slots, for the length of the block.
+        """Whether it is our turn to make jobs of a schedule's slots, for the length of the block.
 
-        What is done in a turn is safe without it, since its files are create-only; it saves two schedulers from
-        reading the same folder at the same time.
+        Without turns nothing would go wrong, since the files are create-only; they keep two schedulers from reading
+        the same folder at the same time.
         """
         lock = self._redis.lock(f"{self._key('turn')}:{name}", timeout=ALIVE, blocking=False)
         with reaching(self._redis):

@@ -1,4 +1,4 @@
-"""The scripts that run in Redis: every change of more than one key is one of them."""
+"""The Lua scripts that run in Redis; every change of more than one key is one of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Scripts:
         }
 
     async def run(self, name: str, *arguments: str | int | float) -> Any:
-        """The answer of the script *name*."""
+        """Run the script *name*; its answer."""
         return await self._scripts[name](args=list(arguments))
 
 

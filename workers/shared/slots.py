@@ -1,4 +1,4 @@
-"""Calls in flight, bounded for each job and for the whole process."""
+"""Slots: they bound the calls in flight, for each job and for the whole process."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from itertools import count
 
 from pipeline.engine.slots import AdjustableSlots
 
-#: Of a job's shards the lowest goes first: whether it was begun here, not left by a dead worker; when it was taken.
+#: The lowest goes first among a job's shards: those that dead workers have left (false), then in the order taken.
 Precedence = tuple[bool, int]
 _FIRST: Precedence = (False, 0)
 
 
 class JobSlots:
-    """The slots of one job, each of which takes one of the process's too: the smaller bound holds.
+    """The slots of one job; each also takes one of the process's slots, so that the smaller bound applies.
 
-    Of a job's shards the one that was taken first is served first, so that one is through, and its thread free,
-    before all have been begun; what a dead worker has left goes before them. Between jobs the process's slots go in
-    turn.
+    A job's shards are served in the order in which they were taken, so that one is finished, and its thread free,
+    before all have been started; shards that dead workers have left go first. Jobs take turns at the process's slots.
     """
 
     def __init__(self, limit: int, shared: asyncio.Semaphore) -> None:
@@ -49,7 +48,7 @@ class JobSlots:
         return self._own.locked() or self._shared.locked()
 
     async def acquire(self, precedence: Precedence = _FIRST) -> bool:
-        """Take a slot; of those that wait, the lowest *precedence* has the next."""
+        """Take a slot; of those that wait, the lowest *precedence* gets the next."""
         await self._own.acquire(precedence)
         try:
             await self._shared.acquire()

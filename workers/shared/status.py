@@ -1,4 +1,4 @@
-"""Where a submitted job stands, in three Redis commands whatever its size."""
+"""The status of a submitted job, in three Redis commands whatever its size."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def read_status(redis: Redis, job: str) -> Status | None:
 
 
 async def read_board_view(redis: Redis, job: str) -> BoardView | None:
-    """:func:`read_status`, and what else the same three commands tell."""
+    """:func:`read_status`, with what else the same three commands return."""
     with reaching(redis):
         pipe = redis.pipeline(transaction=False)
         pipe.hgetall(of_job(job, "head"))
@@ -72,7 +72,7 @@ async def read_board_view(redis: Redis, job: str) -> BoardView | None:
 
 
 async def workers_alive(redis: Redis) -> int:
-    """How many workers are there to take messages.
+    """How many workers are alive.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -81,7 +81,7 @@ async def workers_alive(redis: Redis) -> int:
 
 
 async def living_workers(redis: Redis) -> list[WorkerCard]:
-    """What the workers that are alive say of themselves.
+    """The cards of the workers that are alive.
 
     Raises:
         BrokerError: Redis is out of reach.
@@ -101,7 +101,7 @@ def _living(cards: dict[str, str], now: int) -> dict[str, tuple[int, WorkerCard]
 
 
 def _status(job: str, head: dict[str, str], living: list[WorkerCard], budget: float | None) -> Status:
-    # What workers say is a second old: an end is later than all of it.
+    # The cards are up to a second old: an end is newer than all of them.
     here = [card.jobs[job] for card in living if job in card.jobs and head["state"] not in ENDED]
     state, reason = _state(head, bool(living), [waits for *_, waits in here if waits])
     status = Status(

@@ -1,4 +1,4 @@
-"""Dollars as whole billionths: sums in Redis are exact, whoever adds to them and however often."""
+"""Dollars as whole billionths, so that sums in Redis are exact however often they change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dollars(amount: int) -> float:
 
 
 def sums_of(totals: Totals) -> str:
-    """*totals* as one flat JSON object of whole numbers, of which a script can add and subtract each."""
+    """*totals* as one flat JSON object of whole numbers, which scripts can add and subtract."""
     flat = {f"outcome:{name}": count for name, count in totals.outcomes.items()}
     flat |= {f"verdict:{name}": count for name, count in totals.verdicts.items()}
     flat |= {
