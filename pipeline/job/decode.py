@@ -1,4 +1,4 @@
-"""Files of ours that are not as they were written: a sentence that names the file, and never a guess."""
+"""Decodes our own files; a damaged one is an error that names the file, never a guess."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 def decode_file(data: bytes, shape: type[T], where: str) -> T:
-    """*data* as the JSON of a *shape*; *where* names the file.
+    """*data*, the JSON of a *shape*; *where* names the file.
 
     Raises:
-        JobError: it is none.
+        JobError: it is damaged.
     """
     try:
         return msgspec.json.decode(data, type=shape)
@@ -24,10 +24,10 @@ def decode_file(data: bytes, shape: type[T], where: str) -> T:
 
 
 def decode_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> list[T]:
-    """*data* as lines of JSON; *where* names the file.
+    """*data*, lines of JSON; *where* names the file.
 
     Raises:
-        JobError: they are none.
+        JobError: it is damaged.
     """
     try:
         return decoder.decode_lines(data)
@@ -36,10 +36,10 @@ def decode_lines(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> l
 
 
 def check_whole(lines: bytes, count: int, where: str) -> None:
-    """See that *lines* are *count*, each with its end; *where* names the file.
+    """Make sure that there are *count* complete *lines*; *where* names the file.
 
     Raises:
-        JobError: they are not.
+        JobError: there are fewer.
     """
     if lines.count(b"\n") != count:
         raise _damaged(where, "it is cut off")

@@ -1,4 +1,4 @@
-"""What a job edits, how, and within which limits; imported by the help of commands, and so next to nothing itself."""
+"""What a job edits, how, and within which limits. Even ``--help`` imports this, so it imports almost nothing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class EditOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         manifest: a file, a folder, a glob or ``-``.
-        max_in_flight: calls at the same time, in each process.
-        rpm: calls a minute over all workers; ``None``: no limit of ours.
-        budget: dollars; ``None``: none.
-        attempts: counted tries of a row.
-        timeout: seconds a call.
-        limit: the first so many rows alone; ``None``: all.
+        max_in_flight: calls at a time, in each process.
+        rpm: calls per minute over all workers; ``None``: no limit of ours.
+        budget: dollars; ``None``: no budget.
+        attempts: counted tries per row.
+        timeout: seconds per call.
+        limit: only the first so many rows; ``None``: all.
         repeat: variations of each row.
     """
 
@@ -38,5 +38,5 @@ class EditOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_urls: bool = False
 
     def edit_options(self) -> dict[str, Any]:
-        """These options alone, by their names, whatever else the value holds."""
+        """Only these options, by name, even of a subclass."""
         return {name: getattr(self, name) for name in EditOptions.__struct_fields__}

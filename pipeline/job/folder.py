@@ -1,4 +1,4 @@
-"""The job folder: what is where, and what each file means.
+"""The job folder: where everything is, and what each file means.
 
 ::
 
@@ -8,7 +8,7 @@
     results.jsonl, results.csv, report.json, report.html, report/
     .retouch/manifest.jsonl        standard input, spooled
     .retouch/source                size and hash of the manifest that the job began with
-    .retouch/planned               the manifest is read whole: its size, hash, rows, shards
+    .retouch/planned               the manifest was read completely: its size, hash, rows, shards
     .retouch/redis                 by which Redis the job's workers find each other (workers.shards.mark)
     .retouch/rounds/<r>            which shards have a round r: `retry` opened it (roundfiles)
     .retouch/shards/               what is planned and settled, shard by shard (planfiles, shardfiles)
@@ -32,7 +32,7 @@ from pipeline.ports import Wanted
 from pipeline.price import Cost
 from pipeline.store import Bytes, Store, open_store
 
-#: What a verified picture's file may end in, from its bytes; looked for when a picture without a record is adopted.
+#: Extensions of verified pictures, by their bytes; a picture without a record is looked for under each of them.
 EXTENSIONS = ("png", "jpg", "webp", "gif", "avif", "heic", "heif")
 
 SPOOLED_MANIFEST = ".retouch/manifest.jsonl"
@@ -46,10 +46,10 @@ _encode = msgspec.json.encode
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """Says that the manifest is read whole; before this file is there, the job cannot finish.
+    """Says that the manifest was read completely; without this file, the job cannot finish.
 
-    *cost_usd* is the estimate for one try of each row; ``None`` where a price is unknown, and *known_usd* what
-    the others come to.
+    *cost_usd* is the estimate for one try of each row; if a price is unknown, it is ``None``, and *known_usd* is the
+    estimate for the other rows.
     """
 
     bytes: int
@@ -71,9 +71,9 @@ class JobFolder:
 
     Attributes:
         store: where it is.
-        rounds: which round of each shard holds.
+        rounds: the current round of each shard.
         plans: the rows of each shard.
-        shards: what is settled of them.
+        shards: which of them are settled, and how.
     """
 
     def __init__(self, store: Store) -> None:
@@ -88,10 +88,10 @@ class JobFolder:
         return cls(open_store(location))
 
     async def spec(self) -> Spec | None:
-        """The specification, ``None`` where there is no job.
+        """The specification; ``None`` if there is no job.
 
         Raises:
-            JobError: ``job.json`` is there and is not one of ours.
+            JobError: there is a ``job.json`` that is not ours.
         """
         data = await self.store.get("job.json")
         if data is None:
@@ -103,10 +103,10 @@ class JobFolder:
             raise JobError(f"{self.store.url}/job.json is not a retouch job: choose another --out") from error
 
     async def create(self, spec: Spec) -> bool:
-        """Write ``job.json``; false when another got there first.
+        """Write ``job.json``; false if another process was first.
 
         Raises:
-            JobError: the folder holds something else already.
+            JobError: the folder already contains something else.
         """
         if await self.store.names(""):
             await self._refuse_a_stranger()
@@ -136,12 +136,12 @@ class JobFolder:
             await asyncio.to_thread(_check_places, root)
 
     async def wanted(self) -> Wanted:
-        """What is wanted of the job now."""
+        """What users currently want of the job."""
         data = await self.store.get("control.json")
         return Wanted() if data is None else decode_file(data, Wanted, f"{self.store.url}/control.json")
 
     async def want(self, wanted: Wanted) -> None:
-        """Say what is wanted of the job now."""
+        """Set what users want of the job."""
         await self.store.put("control.json", _encode(wanted))
 
     async def source(self) -> Fingerprint | None:
@@ -150,24 +150,24 @@ class JobFolder:
         return None if data is None else decode_file(data, Fingerprint, f"{self.store.url}/.retouch/source")
 
     async def begin_plan(self, source: Fingerprint) -> None:
-        """Say which manifest the plans are made from."""
+        """Record which manifest the plans are made from."""
         await self.store.put_new(".retouch/source", _encode(source))
 
     async def change_source(self, source: Fingerprint) -> None:
-        """Say that the plans are made from another manifest from here on, which begins with the same rows."""
+        """Record that further plans are made from another manifest, which begins with the same rows."""
         await self.store.put(".retouch/source", _encode(source))
 
     async def planned(self) -> Planned | None:
-        """What the whole manifest came to; ``None`` while it has not been read whole."""
+        """The size and cost of the whole manifest; ``None`` until it was read completely."""
         data = await self.store.get(".retouch/planned")
         return None if data is None else decode_file(data, Planned, f"{self.store.url}/.retouch/planned")
 
     async def finish_plan(self, planned: Planned) -> None:
-        """Say that every row is planned."""
+        """Record that every row is planned."""
         await self.store.put(".retouch/planned", _encode(planned))
 
     async def put_picture(self, name: str, extension: str, data: Bytes) -> str | None:
-        """Store a verified picture; its path, or ``None`` when one of that name is there already."""
+        """Store a verified picture; its path, or ``None`` if there is one of that name already."""
         path = f"images/{name}.{extension}"
         return path if await self.store.put_new(path, data) else None
 

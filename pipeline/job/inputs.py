@@ -1,4 +1,4 @@
-"""Where a job's pictures are for this machine: under its root, or uploaded into its folder."""
+"""Where this machine finds a job's pictures: under its root, or uploaded into its folder."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from pipeline.store.bucket import split_url
 from pipeline.urls.bucketpaths import bucket_of
 from pipeline.urls.fetch import Fetcher
 
-#: Pictures that are copied at once.
+#: Pictures that are copied at a time.
 _COPIES = 16
 
 
 def roots_of(spec: Spec) -> Roots:
-    """Where this machine looks for the pictures of a job; ``RETOUCH_ROOT_MAP`` says what is called otherwise."""
+    """Where this machine looks for a job's pictures; ``RETOUCH_ROOT_MAP`` maps folders with other names here."""
     root = f"{spec.out}/{UPLOADED_INPUTS}" if spec.uploaded else spec.root
     return Roots(
         root=root if is_bucket_url(root) else Path(root),
@@ -42,7 +42,7 @@ def roots_of(spec: Spec) -> Roots:
 
 
 def inputs_of(spec: Spec, spool: Path, fetcher: Fetcher) -> Inputs:
-    """How this process opens the pictures of the job's rows; what is fetched or converted lies in *spool*."""
+    """Opens the pictures of the job's rows in this process; *spool* is for those that are fetched or converted."""
     roots = roots_of(spec)
 
     def opened(edit: Edit) -> AbstractAsyncContextManager[tuple[SentPicture, ...]]:
@@ -52,7 +52,7 @@ def inputs_of(spec: Spec, spool: Path, fetcher: Fetcher) -> Inputs:
 
 
 async def upload(folder: JobFolder, edits: Iterable[Edit], roots: Roots) -> None:
-    """Copy the local pictures of *edits* into the job folder; what cannot be found is left to the row's record."""
+    """Copy the local pictures of *edits* into the job folder; the record of a row tells if one was not found."""
     copying, large = asyncio.Semaphore(_COPIES), asyncio.Lock()
 
     async def copy(name: str) -> None:
@@ -70,12 +70,12 @@ async def upload(folder: JobFolder, edits: Iterable[Edit], roots: Roots) -> None
 
 
 def uploaded_name(name: str) -> str:
-    """What the picture *name* is called in the job folder: two paths never share a file."""
+    """The name of the picture *name* in the job folder, different for every path."""
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def bucket_inputs(roots: Roots, out: str) -> Callable[[str], str | None]:
-    """Find inputs for a report in the bucket of *out*: relative to that folder, as the bucket's web view has them."""
+    """Finds inputs for a report in the bucket of *out*, relative to that folder, as in the bucket's web view."""
     home, folder = split_url(out)
 
     def find(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a job is bound to now: as it was asked for, or as ``retouch set`` has changed it since; pure."""
+"""A job's current limits: those it was created with, or changed since by ``retouch set``; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.ports import Wanted
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls a minute, dollars (``None``: no limit), slots a process, seconds a call."""
+    """Calls per minute, dollars (``None``: no limit), slots per process, seconds per call."""
 
     rpm: float | None
     budget: float | None
@@ -18,12 +18,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def limits_asked(spec: Spec) -> Limits:
-    """What *spec* says."""
+    """The limits in *spec*."""
     return Limits(rpm=spec.rpm, budget=spec.budget, max_in_flight=spec.max_in_flight, timeout=spec.timeout)
 
 
 def limits_of(spec: Spec, wanted: Wanted) -> Limits:
-    """What holds for a job of *spec* of which *wanted* is wanted."""
+    """The limits of a job of *spec* after what *wanted* has changed."""
     if wanted.adjusted:
         return Limits(
             rpm=wanted.rpm,
@@ -40,5 +40,5 @@ def limits_of(spec: Spec, wanted: Wanted) -> Limits:
 
 
 def limited(wanted: Wanted, limits: Limits) -> Wanted:
-    """*wanted* with *limits*, whatever the specification says."""
+    """*wanted* with *limits*, which then replace those of the specification."""
     return msgspec.structs.replace(wanted, adjusted=True, **msgspec.structs.asdict(limits))

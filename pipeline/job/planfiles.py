@@ -1,4 +1,4 @@
-"""The plans of a job's shards: ``.retouch/shards/<n>/r<round>/plan`` holds the rows of a round, one Edit a line."""
+"""The plans of a job's shards: ``.retouch/shards/<n>/r<round>/plan`` has the rows of a round, one Edit per line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.job.decode import decode_lines
 from pipeline.job.roundfiles import SHARDS, RoundFiles, shard_path
 from pipeline.store import Store
 
-#: Plans that are written at the same time, at most. So far below the highest shard a crash may have left gaps: a
-#: smaller number would not find those of an earlier version.
+#: Plans that are written at a time, at most. A crash may leave gaps that far below the highest shard, so a smaller
+#: number would miss gaps that an earlier version has left.
 PLANNED_TOGETHER = 32
 
 _PLAN = "plan"
@@ -31,10 +31,10 @@ class PlanFiles:
         self._rounds = rounds
 
     async def add(self, shard: int, edits: Iterable[Edit]) -> None:
-        """Write the rows of *shard*, when all but the last :data:`PLANNED_TOGETHER` before it are written.
+        """Write the rows of *shard*; of those before it, at most :data:`PLANNED_TOGETHER` may still be missing.
 
         Raises:
-            JobError: other rows are planned for it.
+            JobError: it already has a plan with other rows.
         """
         path, plan = _path(shard, 1), _encoded(edits)
         if not await self._store.put_new(path, plan, private=True) and await self._store.get(path) != plan:
@@ -45,28 +45,28 @@ class PlanFiles:
         failpoint(PLAN_STEP)
 
     async def add_to_round(self, number: int, plans: dict[int, list[Edit]]) -> None:
-        """Write the rows, by shard, that are to be settled again in round *number*, which is opened afterwards."""
+        """Write the rows, by shard, that are to be settled again in round *number*; open the round afterwards."""
         for shard, edits in plans.items():
             await self._store.put(_path(shard, number), _encoded(edits), private=True)
 
     async def count(self) -> int:
-        """How many shards have a plan, without a gap from the first."""
+        """How many shards have a plan, from the first up to the first gap."""
         numbers = await self._numbers()
         whole = 0
         while whole < len(numbers) and numbers[whole] == whole + 1:
             whole += 1
-        # Folders of the last may have been made without their plans being put.
+        # The last of them may be folders without a plan.
         last = range(max(1, numbers[-1] - PLANNED_TOGETHER + 1), whole + 1) if numbers else range(0)
         heads = await asyncio.gather(*(self._store.get(_path(shard, 1), 1) for shard in last))
         return next((shard - 1 for shard, head in zip(last, heads, strict=True) if head is None), whole)
 
     async def drop_after(self, whole: int) -> None:
-        """Remove the plans of all shards but the first *whole*: a crash has left them behind a gap.
+        """Remove the plans of all shards after the first *whole*: a crash has left a gap before them.
 
-        They may be of another version of the manifest, and nobody has worked on them.
+        They may belong to another version of the manifest, and nobody has worked on them yet.
 
         Raises:
-            JobError: somebody has, so that the gap is a loss.
+            JobError: somebody has, so a plan was lost.
         """
         behind = [shard for shard in await self._numbers() if shard > whole]
         if any(await asyncio.gather(*map(self.begun, behind))):
@@ -74,24 +74,24 @@ class PlanFiles:
         await self._store.delete([_path(shard, 1) for shard in behind], durable=True)
 
     async def begun(self, shard: int) -> bool:
-        """Whether *shard* is not as it was planned any more; a list of names, and no read."""
+        """Whether any work was done on *shard*; takes one listing and no read."""
         if self._rounds.of(shard) > 1:
             return True
         return any(name != _PLAN for name in await self._store.names(shard_path(shard, 1)))
 
     async def of(self, shard: int) -> list[Edit]:
-        """The rows of *shard* in the round that holds."""
+        """The rows of *shard* in its current round."""
         return await self.in_round(shard, self._rounds.of(shard))
 
     async def first(self, shard: int) -> list[Edit]:
-        """The rows of *shard* as they were planned from the manifest, whatever was retried since."""
+        """The rows of *shard* as planned from the manifest, without any changes by retries."""
         return await self.in_round(shard, 1)
 
     async def in_round(self, shard: int, number: int) -> list[Edit]:
-        """The rows of *shard* that are settled in round *number*.
+        """The rows of *shard* in round *number*.
 
         Raises:
-            JobError: the plan is gone.
+            JobError: the plan is missing.
         """
         edits = await self._read(shard, number)
         if edits is None:
@@ -99,7 +99,7 @@ class PlanFiles:
         return edits
 
     async def newest(self, shard: int) -> list[Edit]:
-        """All rows of *shard*, each as the newest round that it was part of has it."""
+        """All rows of *shard*, each as in the newest round that includes it."""
         newest: dict[int, Edit] = {}
         for number in range(1, self._rounds.of(shard) + 1):
             newest |= {edit.row: edit for edit in await self._read(shard, number) or ()}

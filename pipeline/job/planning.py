@@ -1,4 +1,4 @@
-"""From a manifest to plans: read in a thread, a shard at a time, while the first shards are already called."""
+"""From a manifest to plans, shard by shard in a thread, while the first shards are already being worked on."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from pipeline.price import Cost, cost_of, price_of
 
 
 class Tally(NamedTuple):
-    """What some rows come to."""
+    """How many rows there are, and what they will cost."""
 
     rows: int
     cost: Cost
 
 
 class Planner:
-    """Writes the plan of each shard of a job; goes on after the last whole shard of an earlier process.
+    """Writes the plan of each shard of a job, continuing after the last complete shard of an earlier process.
 
-    Without a *manifest* it takes what is planned already.
+    Without a *manifest* it uses the plans that exist.
 
     Attributes:
-        shards: how many shards have a plan, and all before them too.
-        rows: how many rows those have.
-        cost: the estimate for one try of each of them.
-        planned: what the whole manifest came to, once it is read.
+        shards: how many shards have a plan, without a gap.
+        rows: how many rows these have.
+        cost: the estimate for one try of each of these rows.
+        planned: size and cost of the whole manifest, once it is read.
     """
 
     def __init__(self, folder: JobFolder, manifest: Manifest | None, spec: Spec) -> None:
@@ -51,13 +51,13 @@ class Planner:
         self._ended = False
 
     async def begin(self) -> None:
-        """See that the manifest is the one that the job began with, before anything is done with it.
+        """Check, before anything else, that the manifest is the one that the job began with.
 
-        A job that has not read it to its end yet goes on with another one, such as one that was mended, as long
-        as the rows that are planned are the same in it.
+        As long as the manifest was not read completely, it may be replaced (by a corrected one, for example) if the
+        rows that are already planned are the same.
 
         Raises:
-            JobError: it is not.
+            JobError: it is another one.
             ManifestError: it cannot be read.
         """
         there = await self.folder.planned()
@@ -82,7 +82,7 @@ class Planner:
 
         Raises:
             JobError: the manifest is not the one that the job began with.
-            ManifestError: it cannot be read; what was read of it is planned.
+            ManifestError: it cannot be read; the rows before that are planned.
         """
         try:
             await self._read()
@@ -93,7 +93,7 @@ class Planner:
         return self.planned
 
     async def numbers(self) -> AsyncIterator[int]:
-        """The shards of the job in order, each as soon as it is planned."""
+        """The numbers of the job's shards in order, each as soon as it is planned."""
         number = 0
         while True:
             async with self._more:
@@ -105,7 +105,7 @@ class Planner:
             yield number
 
     async def recall(self) -> None:
-        """Take what is planned already for all that there is, where :meth:`read` did not come to its end."""
+        """Use the plans that exist, if :meth:`read` did not finish."""
         if self.planned is None:
             there = await self.folder.planned()
             self.planned = there if there is not None and covers(there, self.spec) else None
@@ -137,7 +137,7 @@ class Planner:
         await self.folder.finish_plan(self.planned)
 
     async def _recount(self, whole: int) -> None:
-        """Take the first *whole* shards as an earlier process has planned them."""
+        """Count the first *whole* shards, which an earlier process has planned."""
         async for tally in over_shards(whole, self._tally):
             self._add(tally)
         self.shards = whole
@@ -147,9 +147,9 @@ class Planner:
         return tally_of(await self.folder.plans.first(shard), self.spec)
 
     async def _write(self, shards: Iterator[list[Edit]]) -> None:
-        """Plan *shards*, some at a time: while puts wait for the disk or the network, the next ones are read.
+        """Plan *shards*, several at a time: while puts wait for disk or network, the next shards are read.
 
-        What ends it leaves no put behind, and announces all that is planned without a gap.
+        However it ends, no put is left running, and everything that is planned without a gap is announced.
         """
         number = self.shards
         writing: deque[asyncio.Task[None]] = deque()
@@ -190,17 +190,17 @@ class Planner:
         self.cost += tally.cost
 
     async def _announce(self) -> None:
-        """Let those who wait for shards look at how many there are."""
+        """Wake those who are waiting for more shards."""
         async with self._more:
             self._more.notify_all()
 
 
-#: How to go on with a manifest that is another one.
+#: What to do about a manifest that has changed.
 _OTHERWISE = ": restore it, or start a new job with another --out; --reuse reuses what is already paid for"
 
 
 async def begins_alike(folder: JobFolder, manifest: Manifest) -> bool:
-    """Whether *manifest* still begins with the rows that are planned in *folder*.
+    """Whether *manifest* still begins with the rows planned in *folder*.
 
     Raises:
         ManifestError: it cannot be read.
@@ -212,7 +212,7 @@ async def begins_alike(folder: JobFolder, manifest: Manifest) -> bool:
 
 
 async def _first_unlike(folder: JobFolder, manifest: Manifest) -> Edit | None:
-    """The first row that is planned in *folder* and is not the same in *manifest*."""
+    """The first row planned in *folder* that is different in *manifest*."""
     edits = manifest.edits()
     async for planned in over_shards(await folder.plans.count(), folder.plans.first):
         unlike = await asyncio.to_thread(_unlike, planned, edits)
@@ -226,20 +226,20 @@ def _unlike(planned: list[Edit], edits: Iterator[Edit]) -> Edit | None:
 
 
 def tally_of(edits: list[Edit], spec: Spec) -> Tally:
-    """What *edits* come to; a row at fault costs nothing."""
+    """The tally of *edits*; an invalid row costs nothing."""
     prices = (price_of(edit, spec.model, spec.image_size) for edit in edits if not edit.faults)
     return Tally(len(edits), cost_of(prices))
 
 
 def covers(planned: Planned, asked: Spec) -> bool:
-    """Whether what is planned is all that *asked* wants; a smaller limit takes nothing back."""
+    """Whether everything that *asked* wants is planned; a smaller limit does not undo plans."""
     if planned.limit is None or planned.rows < planned.limit * asked.repeat:
         return True
     return asked.limit is not None and asked.limit <= planned.limit
 
 
 async def rows_beyond(folder: JobFolder, asked: Spec) -> int:
-    """How many rows of *folder* are planned already, though *asked* has a limit that leaves them out."""
+    """How many rows are already planned in *folder* beyond the limit of *asked*."""
     if asked.limit is None:
         return 0
     planned = await folder.planned()

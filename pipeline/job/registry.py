@@ -1,4 +1,4 @@
-"""Which jobs there are: ``RETOUCH_STORE/.retouch/jobs/<job>`` says where each job's folder is."""
+"""The list of jobs: ``RETOUCH_STORE/.retouch/jobs/<job>`` says where each job's folder is."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ async def register(store: Store, entry: JobEntry) -> None:
 
 
 async def claim_id(store: Store, entry: JobEntry) -> bool:
-    """Add the entry of a new job; false when another job has its id."""
+    """Add the entry of a new job; false if another job has its id."""
     return await store.put_new(f"{JOBS}/{entry.job}", msgspec.json.encode(entry))
 
 
 async def give_id_back(store: Store, job: str) -> None:
-    """Forget a job that was not begun after all."""
+    """Remove the entry of a job that was not started after all."""
     await store.delete([f"{JOBS}/{job}"])
 
 
 async def entries(store: Store) -> list[JobEntry]:
-    """All jobs, the oldest first; an entry that is damaged hides no other."""
+    """All jobs, the oldest first; a damaged entry is skipped with a warning."""
     found = []
     for name in await store.names(JOBS):
         try:
@@ -70,7 +70,7 @@ async def find_exact(store: Store, job: str) -> JobEntry | None:
 
 
 async def find_job(store: Store, job: str) -> JobEntry:
-    """The job that is meant by *job*: an id, or a folder (path or URL).
+    """The job that *job* refers to: an id, or a folder (path or URL).
 
     Raises:
         JobError: there is no such job.
@@ -90,7 +90,7 @@ async def find_job(store: Store, job: str) -> JobEntry:
 
 
 async def newest_ended(store: Store, asked: Spec) -> str | None:
-    """The id of the newest job of the same manifest and options that has ended, whatever became of it."""
+    """The id of the newest job with the same manifest and options that has ended, whatever its result."""
     async for entry, _ in _like(store, asked):
         if await has_ended(JobFolder.at(entry.out)):
             return entry.job
@@ -98,10 +98,10 @@ async def newest_ended(store: Store, asked: Spec) -> str | None:
 
 
 async def newest_unfinished(store: Store, asked: Spec) -> JobEntry | None:
-    """The newest job of the same manifest and options that has not come to its end.
+    """The newest job with the same manifest and options that has not ended.
 
-    One that a limit has ended is not at its end for a command that asks for more, unless a later one has ended: then
-    that was the last word on this manifest.
+    For a command that asks for more rows, a job that finished at its limit has not ended either, unless a later one
+    has.
     """
     ended = False
     async for entry, there in _like(store, asked):
@@ -110,7 +110,7 @@ async def newest_unfinished(store: Store, asked: Spec) -> JobEntry | None:
             continue
         status = await last_status(folder)
         if status is None or status.state not in ENDED:
-            # One that nobody confirmed, say, and of which a few rows are wanted now: they are a job of their own.
+            # Unless it has more rows than asked for, and made no call yet (nobody confirmed it, say).
             if not await rows_beyond(folder, asked) or await _was_called_for(folder):
                 return entry
         elif not ended and status.state is State.FINISHED and await _asks_for_more(asked, folder):
@@ -121,7 +121,7 @@ async def newest_unfinished(store: Store, asked: Spec) -> JobEntry | None:
 
 
 async def _like(store: Store, asked: Spec) -> AsyncIterator[tuple[JobEntry, Spec]]:
-    """The jobs that are there of the same manifest and options, the newest first."""
+    """The existing jobs with the same manifest and options, the newest first."""
     ending = f"-{identity(asked)}"
     for name in reversed(await store.names(JOBS)):
         entry = await find_exact(store, name) if name.endswith(ending) else None
@@ -140,13 +140,13 @@ async def _was_called_for(folder: JobFolder) -> bool:
 
 
 async def has_ended(folder: JobFolder) -> bool:
-    """Whether the job in *folder* has come to its end, as far as its report says."""
+    """Whether the job in *folder* has ended, according to its report."""
     status = await last_status(folder)
     return status is not None and status.state in ENDED
 
 
 async def last_status(folder: JobFolder) -> Status | None:
-    """The status object as it was last written; one that is damaged is as good as none, it can be written anew."""
+    """The status as last written; ``None`` if there is none, or a damaged one, which can be written again."""
     data = await folder.store.get("report.json")
     if data is None:
         return None

@@ -1,4 +1,4 @@
-"""From records to ``results.jsonl``, ``results.csv``, ``report.json`` and ``report.html``."""
+"""Makes ``results.jsonl``, ``results.csv``, ``report.json`` and ``report.html`` from the records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _record = msgspec.json.Decoder(Record)
 
 
 async def write_status(folder: JobFolder, status: Status) -> None:
-    """Keep ``report.json`` fresh."""
+    """Write ``report.json``."""
     await folder.store.put("report.json", msgspec.json.format(msgspec.json.encode(status), indent=2))
 
 

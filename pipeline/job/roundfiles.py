@@ -1,9 +1,9 @@
-"""Which round of each shard holds: ``retry`` opens rounds, in which rows are settled again.
+"""The current round of each shard: ``retry`` opens rounds, in which rows are settled again.
 
 ::
 
     .retouch/rounds/<r>            which shards have a round r
-    .retouch/shards/<n>/r<round>/  what is planned and settled of a shard in a round; the highest round holds
+    .retouch/shards/<n>/r<round>/  what is planned and settled of a shard in a round; the highest is the current one
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHARDS = ".retouch/shards"
 
 
 class RoundFiles:
-    """The rounds of one job, as far as this process has heard of them. Methods raise ``StoreError``."""
+    """The rounds of one job, as of the last :meth:`refresh`. Methods raise ``StoreError``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,15 +27,15 @@ class RoundFiles:
         self._heard_of: set[str] = set()
 
     def of(self, shard: int) -> int:
-        """The round of *shard* that holds; 1 is that of its plan from the manifest."""
+        """The current round of *shard*; 1 is the one planned from the manifest."""
         return self._newest.get(shard, 1)
 
     def path(self, shard: int) -> str:
-        """The folder of *shard* in the round that holds."""
+        """The folder of *shard* in its current round."""
         return shard_path(shard, self.of(shard))
 
     async def refresh(self) -> int:
-        """Take note of rounds that were opened meanwhile; the number of the newest."""
+        """Read the rounds that were opened since the last time; the number of the newest."""
         for name in await self._store.names(ROUNDS):
             if name not in self._heard_of:
                 data = await self._store.get(f"{ROUNDS}/{name}")
@@ -46,7 +46,7 @@ class RoundFiles:
         return max(map(int, self._heard_of), default=1)
 
     async def open(self, entry: Round) -> bool:
-        """Have the shards of *entry* settled in that round, for which they are planned; false when it is there."""
+        """Open the round *entry*, whose plans are written; false if another process has opened it."""
         opened = await self._store.put_new(f"{ROUNDS}/{entry.number}", msgspec.json.encode(entry))
         await self.refresh()
         return opened

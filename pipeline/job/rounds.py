@@ -1,4 +1,4 @@
-"""``retouch retry``: what was not done is settled again, in a round of its own; what is done is never touched."""
+"""``retouch retry``: settles again, in a new round, the rows that are not done; the others are never touched."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _records = msgspec.json.Decoder(Record)
 
 
 class RoundPlan(msgspec.Struct, frozen=True):
-    """What a round would settle again: the rows of each shard."""
+    """The rows of each shard that a round settles again."""
 
     number: int
     plans: dict[int, list[Edit]]
 
     @property
     def rows(self) -> int:
-        """How many rows that is."""
+        """How many rows these are."""
         return sum(map(len, self.plans.values()))
 
     def cost(self, spec: Spec) -> Cost:
-        """The estimate for one try of each."""
+        """The estimate for one try of each row."""
         edits = chain.from_iterable(self.plans.values())
         return cost_of(price_of(edit, spec.model, spec.image_size) for edit in edits)
 
@@ -43,15 +43,15 @@ class RoundPlan(msgspec.Struct, frozen=True):
 async def plan_round(
     folder: JobFolder, shards: int, *, reasons: Collection[str] = (), prompt: str | None = None
 ) -> RoundPlan:
-    """Find the rows that are settled and not done.
+    """Find the rows that are settled but not done.
 
-    Only shards that are settled whole are taken: a row of an open one is still on its way.
+    Only completely settled shards count: those of other shards are still being worked on.
 
     Args:
         folder: the job's.
         shards: how many it has.
-        reasons: words that a record's reason begins with, or outcomes; none: all that is not done.
-        prompt: what to do instead; may hold ``{column}`` of the row's own columns.
+        reasons: the codes that reasons begin with, or outcomes; if empty, all rows that are not done.
+        prompt: the new prompt, which may contain ``{column}`` of the row's columns; ``None``: the old ones.
 
     Raises:
         JobError: there is nothing to settle again.
@@ -78,7 +78,7 @@ async def plan_round(
 
 
 async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
-    """Have the rows of *plan* settled again.
+    """Open the round of *plan*, so that its rows are settled again.
 
     Raises:
         JobError: another retry came first.
@@ -91,7 +91,7 @@ async def open_round(folder: JobFolder, plan: RoundPlan) -> None:
 
 
 async def _again(folder: JobFolder, shard: int, reasons: frozenset[str], met: Counter[str]) -> list[Edit]:
-    """The rows of *shard* that are meant; the reasons of all that are not done are counted in *met*."""
+    """The rows of *shard* to settle again; counts in *met* the reasons of all that are not done."""
     totals = await folder.shards.folded(shard)
     if totals is None or totals.outcomes.get(Outcome.DONE, 0) == totals.settled:
         return []

@@ -1,12 +1,12 @@
-"""One ``run`` at a time on an object store, which has no locks: a lease that its holder keeps fresh.
+"""One ``run`` at a time on an object store, which has no locks: a lease that its holder keeps renewing.
 
 ::
 
-    .retouch/run/<n>    the n-th lease of this folder; the highest is the one that holds
+    .retouch/run/<n>    the n-th lease of this folder; the highest is the current one
 
-A lease is taken by creating the next number, which only one can; its holder writes it anew every few seconds. Whoever
-finds it unchanged for :func:`ttl` seconds, by the own clock alone, takes the next one. A holder that was stalled for
-that long finds a higher number and gives way: no number is used twice.
+A lease is taken by creating the next number, which only one process can; its holder rewrites it every few seconds. A
+process that sees it unchanged for :func:`ttl` seconds, by its own clock, takes the next number. A holder that was
+stalled for that long finds the higher number and gives way. No number is used twice.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ LEASES = ".retouch/run"
 
 log = logging.getLogger("retouch.lease")
 
-#: Seconds without a sign of life until a lease is free, unless ``RETOUCH_LEASE_SECONDS`` says otherwise.
+#: Seconds without renewal after which a lease expires, unless ``RETOUCH_LEASE_SECONDS`` says otherwise.
 TTL = 20.0
-#: Signs of life within that time.
+#: Renewals within that time.
 _BEATS = 6
 
 
 class RunLease(msgspec.Struct, frozen=True, kw_only=True):
-    """Who runs the job: *beat* changes with each sign of life, at *at* by the holder's clock."""
+    """Who runs the job: *beat* changes with every renewal, at the time *at* by the holder's clock."""
 
     holder: str
     token: str
@@ -47,11 +47,11 @@ class RunLease(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def run_lease(store: Store, lost: Callable[[str], None]) -> AsyncIterator[None]:
-    """Hold the folder of *store* while the block runs; *lost* is called when another has taken it over.
+    """Hold the folder of *store* while the block runs; *lost* is called if another process takes it over.
 
     Raises:
         JobError: another live process holds it.
-        StoreError: the store is out of reach.
+        StoreError: the store is not available.
     """
     number, lease = await _take(store)
     beating = asyncio.create_task(_keep(store, number, lease, lost))
@@ -65,20 +65,20 @@ async def run_lease(store: Store, lost: Callable[[str], None]) -> AsyncIterator[
 
 
 async def is_run_leased(store: Store) -> bool:
-    """Whether somebody has given a sign of life of late; clocks that differ by much deceive it.
+    """Whether a lease was renewed recently; wrong if the clocks of the machines differ by much.
 
     Raises:
-        StoreError: the store is out of reach.
+        StoreError: the store is not available.
     """
     _, lease = await _newest(store)
     return lease is not None and not lease.released and time.time() - lease.at < 2 * ttl()
 
 
 def ttl() -> float:
-    """Seconds without a sign of life until a lease is free.
+    """Seconds without renewal after which a lease expires.
 
     Raises:
-        UsageError: the environment says nonsense.
+        UsageError: the environment variable is not a number.
     """
     text = os.environ.get("RETOUCH_LEASE_SECONDS") or str(TTL)
     try:
@@ -101,7 +101,7 @@ async def _take(store: Store) -> tuple[int, RunLease]:
 
 
 async def _see_it_die(store: Store, number: int, lease: RunLease) -> None:
-    """Return when *lease* has come to its end.
+    """Wait until *lease* expires or is released.
 
     Raises:
         JobError: its holder is alive.
@@ -127,10 +127,10 @@ async def _see_it_die(store: Store, number: int, lease: RunLease) -> None:
 
 
 async def _keep(store: Store, number: int, lease: RunLease, lost: Callable[[str], None]) -> None:
-    """Give signs of life, until cancelled or until another has the lease."""
+    """Renew the lease until cancelled, or until another process has taken it."""
     while True:
         await asyncio.sleep(ttl() / _BEATS)
-        # While the store is away nobody can take the lease either.
+        # While the store is not available, nobody else can take the lease either.
         with contextlib.suppress(StoreError):
             newest, now = await _newest(store)
             if newest > number:
@@ -141,7 +141,7 @@ async def _keep(store: Store, number: int, lease: RunLease, lost: Callable[[str]
 
 
 async def _release(store: Store, number: int, lease: RunLease) -> None:
-    # What cannot be said now is found out by the next one, by looking.
+    # If this fails, the next process finds out by waiting.
     with contextlib.suppress(StoreError):
         if (await _newest(store))[0] == number:
             await store.put(_path(number), msgspec.json.encode(msgspec.structs.replace(lease, released=True)))

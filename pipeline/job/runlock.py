@@ -18,7 +18,7 @@ from pipeline.store.disk import refused
 
 LOCK = ".retouch/run.lock"
 
-#: How often, and for how many seconds, a lock is tried again that another may only be looking at.
+#: How often to try again, and after how many seconds, in case another process only checks the lock.
 _LOOKS, _A_LOOK = 5, 0.05
 
 
@@ -26,12 +26,12 @@ _LOOKS, _A_LOOK = 5, 0.05
 async def run_lock(store: Store, lost: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
     """Hold the folder of *store* while the block runs.
 
-    On a disk the lock is the kernel's, so that it ends with the process, whatever ends it; on an object store it is a
-    lease, which a process that was stalled may lose: *lost* is then called with who has it. Create-only puts of
-    intents keep two runs from paying twice even then.
+    On a disk it is a lock of the kernel, which ends with the process, however that ends. On an object store it is a
+    lease, which a stalled process may lose: *lost* is then called with a sentence about who has it. Even then,
+    create-only puts of intents keep two runs from paying twice.
 
     Raises:
-        JobError: another live process holds it; the sentence says which.
+        JobError: another live process holds it; the message says which.
     """
     if store.folder is None:
         async with run_lease(store, lost):
@@ -49,7 +49,7 @@ async def run_lock(store: Store, lost: Callable[[str], None] = lambda _: None) -
 
 
 async def is_run_locked(store: Store) -> bool:
-    """Whether a live process holds the folder; looking needs no right to write."""
+    """Whether a live process holds the folder; this check needs no permission to write."""
     if store.folder is None:
         return await is_run_leased(store)
     return await asyncio.to_thread(_is_locked, store.folder / LOCK)
@@ -65,7 +65,7 @@ def _is_locked(path: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        # A file system without locks lets no run begin.
+        # On a file system without locks no run can begin.
         return False
     finally:
         os.close(descriptor)
@@ -74,11 +74,11 @@ def _is_locked(path: Path) -> bool:
 
 @contextlib.contextmanager
 def file_lock(path: Path, refusal: Callable[[str], str]) -> Iterator[None]:
-    """Hold the file *path* while the block runs, and say in it who does.
+    """Lock the file *path* while the block runs, and write into it who holds it.
 
     Raises:
-        JobError: another live process holds it; *refusal* makes the sentence of that process's name.
-        StoreError: the file cannot be written, or not be locked.
+        JobError: another live process holds it; *refusal* makes the message from that process's name.
+        StoreError: the file cannot be written or locked.
     """
     try:
         descriptor = _locked(path, refusal)
@@ -108,7 +108,7 @@ def _locked(path: Path, refusal: Callable[[str], str]) -> int:
 
 
 def _lock(descriptor: int) -> None:
-    """Take the lock; somebody who only looks has it for an instant."""
+    """Take the lock, which another process may hold for a moment just to check it."""
     for _ in range(_LOOKS):
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What is written of a shard, and what it says of its rows; pure."""
+"""What is stored for a shard, and what follows from it for its rows; pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.status import Totals
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What is put before a call, so that a crash can be told from a call that never was.
+    """Put before a call, so that after a crash a call that may have been made is not mistaken for none.
 
     Attributes:
-        history: what was tried before this call; a crash forgets nothing.
-        price: dollars that were set aside; ``None``: unknown.
+        history: what was tried before this call, so that a crash does not lose it.
+        price: dollars that were reserved; ``None`` if unknown.
     """
 
     row: int
@@ -32,7 +32,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """First line of a folded shard."""
+    """The first line of a folded shard."""
 
     shard: int
     rows: int
@@ -40,7 +40,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """A round of settling again what was not done; *shards* have a plan of it."""
+    """A round in which the rows that are not done are settled again; *shards* have a plan for it."""
 
     number: int
     shards: list[int]
@@ -48,13 +48,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard as it was found.
+    """The state of a shard that is not folded.
 
     Attributes:
-        edits: the rows that its round settles.
-        records: those of them that are settled.
-        intents: of the others, those whose last call has no known answer.
-        tried: of the others, those whose last call is answered.
+        edits: the rows that are settled in its round.
+        records: the records of those that are settled.
+        intents: the last intent of each of the others, if its call has no known answer.
+        tried: the history of each of the others, if its last call was answered.
         earlier: the records of the round before, by row.
     """
 
@@ -66,7 +66,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
     earlier: dict[int, Record]
 
     def history(self, row: int) -> History:
-        """What was tried for *row* before this process; a call without a known answer is part of it."""
+        """What was tried for *row* before this process, including a call without a known answer."""
         if row in self.intents:
             return interrupted(self.intents[row])
         if row in self.tried:
@@ -74,13 +74,13 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
         return self.earlier[row].history() if row in self.earlier else History()
 
     def settled(self) -> dict[int, Record]:
-        """The records that hold: of this round, and of the one before for the rows that it leaves alone."""
+        """The current records: of this round, and of the round before for the rows that are not part of this one."""
         again = {edit.row for edit in self.edits}
         return {row: record for row, record in self.earlier.items() if row not in again} | self.records
 
 
 def totals_of(records: Iterable[Record]) -> Totals:
-    """The sums over *records*."""
+    """The totals of *records*."""
     outcomes: dict[str, int] = {}
     verdicts: Counter[str] = Counter()
     calls = unknown = unpriced = 0
@@ -111,7 +111,7 @@ def _unpriced(attempts: Iterable[Attempt]) -> int:
 
 
 def found(opened: OpenShard) -> Totals:
-    """What an earlier process has left in a shard that is not folded: its records, the calls of the other rows."""
+    """The totals that earlier processes have left in an open shard: its records, and the calls of its other rows."""
     settled = opened.settled()
     totals = totals_of(settled.values())
     for history in (opened.history(edit.row) for edit in opened.edits if edit.row not in settled):
@@ -142,7 +142,7 @@ def interrupted(intent: Intent) -> History:
 
 
 def adopted(intent: Intent, *, usable: bool) -> History:
-    """The history of a row whose last call has no known answer, but a picture that was found stored."""
+    """The history of a row whose last call has no known answer, but whose picture was found in the store."""
     return intent.history.after(
         Attempt(
             n=intent.n,

@@ -1,16 +1,16 @@
-"""What is settled of a job's shards: intents, records and folds.
+"""The files of a job's shards: intents, records and folded shards.
 
 ::
 
-    .retouch/shards/<n>/r<round>/  the highest round of a shard holds
+    .retouch/shards/<n>/r<round>/  the highest round of a shard is the current one
         plan                       the rows to be settled in it (:mod:`pipeline.job.planfiles`)
-        <row>.<n>.intent           written before call n of a row: what was tried so far, and what may be paid
-        <row>.<n>.tried            call n of a row is answered, and the row waits or was left: what was tried
+        <row>.<n>.intent           before call n of a row: what was tried so far, and what the call may cost
+        <row>.<n>.tried            call n of a row was answered, but the row waits or was left: what was tried
         <row>.record               the row is settled
-        folded                     the shard is settled: totals, then all its records, those of earlier rounds
-                                   too; the small files are gone
+        folded                     the shard is settled: its totals, then all its records, including those of
+                                   earlier rounds; replaces the small files
 
-Every put of an intent and a record is create-only, so that of two writers the second loses.
+Every put of an intent or a record is create-only, so that of two writers the second loses.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipeline.store import Store
 
 T = TypeVar("T")
 
-# Ends of a line to Unicode and to many readers of lines, but not to JSON, which leaves them as they are.
+# Line ends to Unicode and to many programs that read lines, but not to JSON, which does not escape them.
 _LINE_ENDS = tuple((mark.encode(), b"\\u%04x" % ord(mark)) for mark in "\x85\u2028\u2029")
 
 _encode = msgspec.json.encode
@@ -41,7 +41,7 @@ _records = msgspec.json.Decoder(Record)
 
 
 class _Gone(Exception):  # noqa: N818 - it is an event, not an error
-    """A small file is not there any more: its shard was folded meanwhile."""
+    """A small file has disappeared, because its shard was folded meanwhile."""
 
 
 class ShardFiles:
@@ -60,14 +60,14 @@ class ShardFiles:
         return folded or opened or await self.folded(shard) or Totals()
 
     async def open(self, shard: int) -> OpenShard | None:
-        """*shard* as it stands; ``None`` when it is folded. Lists one prefix, reads only what is not folded."""
+        """The rows of *shard* and what is known of them; ``None`` if it is folded. Lists one prefix."""
         try:
             return await self._open(shard)
         except _Gone:
             return None
 
     async def _open(self, shard: int) -> OpenShard | None:
-        # A round may be opened while this one is read.
+        # Another round may be opened while this one is being read.
         number = self._rounds.of(shard)
         path = shard_path(shard, number)
         names = await self._store.names(path)
@@ -104,28 +104,28 @@ class ShardFiles:
         return {}
 
     async def put_intent(self, shard: int, intent: Intent) -> bool:
-        """Say that call ``intent.n`` of a row is about to be made; false when another has said so already."""
+        """Record that call ``intent.n`` of a row is about to be made; false if another process already has."""
         return await self._store.put_new(
             f"{self._rounds.path(shard)}/{intent.row}.{intent.n}.intent", _encode(intent)
         )
 
     async def put_tried(self, shard: int, row: int, history: History) -> bool:
-        """Say that the last call of *history* is answered, for a row that is not settled yet."""
+        """Record that the last call of *history* was answered, for a row that is not settled yet."""
         return await self._store.put_new(
             f"{self._rounds.path(shard)}/{row}.{history.made}.tried", _encode(history)
         )
 
     async def put_record(self, shard: int, record: Record) -> bool:
-        """Settle a row; false when it is settled already."""
+        """Settle a row; false if it is settled already."""
         return await self._store.put_new(f"{self._rounds.path(shard)}/{record.row}.record", _encode(record))
 
     async def fold(self, shard: int, records: Iterable[Record]) -> Totals:
-        """Make one file of the settled *shard*, all its *records*, and drop its small ones; its totals."""
+        """Write one file with all *records* of the settled *shard*, and remove the small ones; its totals."""
         ordered = sorted(records, key=lambda record: record.row)
         totals = totals_of(ordered)
         head = Folded(shard=shard, rows=len(ordered), totals=totals)
         lines = [_encode(head), *map(_encode, ordered)]
-        # As soon as it is folded a round may be opened, of which nothing is to be dropped.
+        # Once it is folded, a new round may be opened, whose files must not be removed.
         path = self._rounds.path(shard)
         await self._store.put_new(f"{path}/folded", b"\n".join(lines) + b"\n")
         failpoint("folded")
@@ -143,12 +143,12 @@ class ShardFiles:
         return decode_file(head.partition(b"\n")[0], Folded, where).totals
 
     async def totals(self, shard: int) -> Totals:
-        """The sums over what is known of *shard*, folded or not; a call without a known answer is unknown."""
+        """The totals of *shard*, folded or not; a call without a known answer counts as unknown."""
         state = await self.state(shard)
         return state if isinstance(state, Totals) else found(state)
 
     async def settled_lines(self, shard: int) -> bytes:
-        """The records of *shard* that are there, a line each, in the manifest's order."""
+        """The records of *shard*, one per line, in the manifest's order."""
         lines = await self._settled(shard)
         for mark, escape in _LINE_ENDS:
             lines = lines.replace(mark, escape)
@@ -173,10 +173,10 @@ class ShardFiles:
 
 
 def _lines_of(folded: bytes, where: str) -> bytes:
-    """The records in a file of a shard, which says first how many they are.
+    """The records in a folded file, whose first line says how many there are.
 
     Raises:
-        JobError: it ends before the last of them.
+        JobError: some of them are missing.
     """
     head, _, lines = folded.partition(b"\n")
     check_whole(lines, decode_file(head, Folded, where).rows, where)
@@ -184,7 +184,7 @@ def _lines_of(folded: bytes, where: str) -> bytes:
 
 
 def _last_marks(names: Iterable[str], settled: Container[int]) -> dict[int, str]:
-    """The last intent or answer of each row that is not settled; of one call the answer is the later."""
+    """The file of the last intent or answer of each unsettled row; the answer to a call comes after its intent."""
     last: dict[int, tuple[int, bool, str]] = {}
     for name in names:
         if name.endswith((".intent", ".tried")):

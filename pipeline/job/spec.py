@@ -10,10 +10,10 @@ import msgspec
 
 from pipeline.job.edit_options import EditOptions
 
-#: Rows in a shard: the unit of a claim, of a fold and of a message (``architecture.md``).
+#: Rows in a shard, which is claimed, folded and sent as a message as one unit (``architecture.md``).
 SHARD_ROWS = 50
 
-#: What a later command on the same folder may say differently.
+#: Options that may differ in a later command on the same folder.
 ADJUSTABLE = frozenset({"limit", "rpm", "max_in_flight", "budget", "timeout"})
 
 
@@ -21,9 +21,9 @@ class Spec(EditOptions, frozen=True, kw_only=True):
     """The frozen specification of a job; its *manifest* is an absolute path or glob, or ``-``.
 
     Attributes:
-        root: absolute folder that relative picture paths start from.
+        root: the absolute folder that relative picture paths start from.
         uploaded: the inputs were copied into the job folder, under ``.retouch/inputs``.
-        note: what people should know of how the job came to be, such as what an incremental run has skipped.
+        note: what users should know about how the job was made, such as what an incremental run has skipped.
     """
 
     job: str
@@ -37,19 +37,19 @@ class Spec(EditOptions, frozen=True, kw_only=True):
 
 
 def differences(there: Spec, asked: Spec) -> list[str]:
-    """Options in which *asked* is another job than the one that is *there*, as they are typed."""
+    """The options, as users type them, in which *asked* differs from the job that is *there*."""
     left, right = _identifying(there), _identifying(asked)
     return [_typed(name) for name in left if left[name] != right[name]]
 
 
 def identity(spec: Spec) -> str:
-    """Six hexadecimal digits of what makes *spec* this job: the manifest's path and the options that count."""
+    """Six hexadecimal digits that identify the job of *spec* by its manifest and its identifying options."""
     options = dict(sorted(_identifying(spec).items()))
     return hashlib.sha256(msgspec.json.encode(options)).hexdigest()[:6]
 
 
 def new_id(spec: Spec, now: float) -> str:
-    """An id that sorts by time and ends in the identity of *spec*, so that it can be found without reading."""
+    """An id that sorts by time and ends with the identity of *spec*, so that jobs can be found by name alone."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{identity(spec)}"
 
 

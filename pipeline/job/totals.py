@@ -21,7 +21,7 @@ def over_shards(shards: int, read: Callable[[int], Awaitable[T]]) -> AsyncIterat
 
 
 async def exact_totals(folder: JobFolder, shards: int) -> Totals:
-    """The totals of the first *shards* shards by their folds; a shard that is not folded adds its records."""
+    """The totals of the first *shards* shards; of those that are not folded, from their records."""
     total = Totals()
     async for totals in over_shards(shards, folder.shards.totals):
         total += totals

@@ -1,6 +1,6 @@
-"""Whether a job's files are what its records say: every picture there, unchanged, and none that no record knows.
+"""Checks that a job's files match its records: every picture exists, is unchanged, and belongs to a record.
 
-Records pass through one shard at a time, pictures a few at a time; the names of a million pictures are kept on disk.
+Memory holds the records of one shard and a few pictures at a time; the names of a million pictures are kept on disk.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from pipeline.status import ENDED, Totals
 from pipeline.store.bucket import Bucket, Missing, split_url
 
 _IMAGES, _RESULTS = "images", "results.jsonl"
-#: Pictures that are read at the same time.
+#: Pictures that are read at a time.
 _TOGETHER = 4
 
 _records = msgspec.json.Decoder(Record)
 
 
 class Flaw(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is not as the records say.
+    """Something that does not match the records.
 
     Attributes:
         code: ``missing``, ``size``, ``sha256``, ``type``, ``no_picture``, ``outside``, ``unrecorded``, ``rows``,
             ``results``, ``report`` or ``damaged``.
         path: the file, relative to the job folder.
-        row: whose record it is, where it is one row's.
+        row: the row whose record it is, if it is about one.
     """
 
     code: str
@@ -51,7 +51,7 @@ class Flaw(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was compared; *ended*: the whole job was, and not only what is settled of it."""
+    """What was compared; *ended*: that was the whole job, and not only its settled rows."""
 
     ended: bool
     records: int
@@ -60,18 +60,18 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verifier:
-    """Compares one job's files with its records; *found* is told of each flaw. Methods raise ``StoreError``."""
+    """Compares one job's files with its records; calls *found* with every flaw. Methods raise ``StoreError``."""
 
     def __init__(self, folder: JobFolder, found: Callable[[Flaw], None]) -> None:
         self._folder = folder
         self._found = found
         self._totals = Totals()
         self._records = self._pictures = self._bytes = 0
-        #: The row whose record should come next; ``None``: rows may still be missing.
+        #: The row whose record should come next; ``None`` if rows may still be missing.
         self._next_row: int | None = None
 
     async def run(self) -> Verified:
-        """Compare everything; of a job that has not ended, what is settled, for the rest is still on its way."""
+        """Compare everything; or if the job has not ended, what is settled so far."""
         folder = self._folder
         await folder.rounds.refresh()
         shards = await folder.plans.count()
@@ -93,7 +93,7 @@ class Verifier:
         return Verified(ended=ended, records=self._records, pictures=self._pictures, bytes=self._bytes)
 
     async def _results(self, scratch: Path) -> _Results | None:
-        """``results.jsonl``, as a file of this machine."""
+        """``results.jsonl`` as a file on this machine."""
         if self._folder.store.folder is not None:
             path = self._folder.store.folder / _RESULTS
         else:
@@ -159,7 +159,7 @@ class Verifier:
         return None
 
     async def _whole(self) -> None:
-        """What can be said of a job that has ended alone: that all its rows are there, and the report counts them."""
+        """What only holds for a job that has ended: every row has a record, and the report counts them all."""
         planned = await self._folder.planned()
         if planned is not None and planned.rows != self._records:
             self._flaw("rows", _RESULTS, f"{self._records} rows have a record, of {planned.rows}")
@@ -177,7 +177,7 @@ class Verifier:
                 self._flaw("unrecorded", f"{_IMAGES}/{name}", "is in no record")
 
     def _names(self) -> Iterator[str]:
-        """What lies in the folder of pictures, as it is listed."""
+        """The names in the folder of pictures."""
         if self._folder.store.folder is None:
             bucket, key = split_url(f"{self._folder.store.url}/{_IMAGES}")
             for entry in Bucket(bucket).entries(key):
@@ -192,7 +192,7 @@ class Verifier:
 
 
 class _Results:
-    """``results.jsonl``, read along with the records that it should hold; the first difference is told."""
+    """``results.jsonl``, read in step with the records that it should contain; reports the first difference."""
 
     def __init__(self, file: IO[bytes], found: Callable[[Flaw], None]) -> None:
         self._file = file
@@ -201,7 +201,7 @@ class _Results:
         self._differs = False
 
     def compare(self, lines: bytes) -> None:
-        """Whether the file goes on with *lines*."""
+        """Compare the next part of the file with *lines*."""
         if self._differs:
             return
         there = self._file.read(len(lines))
@@ -213,7 +213,7 @@ class _Results:
         self._say(f"line {line} is not the record of its row")
 
     def end(self) -> None:
-        """Nothing more should be there."""
+        """Make sure that the file ends here."""
         if not self._differs and self._file.read(1):
             self._say(f"goes on after the last record, at line {self._line + 1}")
         self._file.close()
@@ -225,11 +225,11 @@ class _Results:
 
 
 class _Names:
-    """A set of names on disk; of a million none is in memory."""
+    """A set of names on disk, because a million of them would not fit in memory."""
 
     def __init__(self, path: Path) -> None:
         self._names = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        # It is thrown away: nothing need outlast a crash.
+        # It is temporary: nothing needs to survive a crash.
         self._names.executescript("PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; BEGIN;")
         self._names.execute("CREATE TABLE names (name TEXT PRIMARY KEY) WITHOUT ROWID")
 
@@ -241,5 +241,5 @@ class _Names:
         return self._names.execute("SELECT 1 FROM names WHERE name = ?", (name,)).fetchone() is not None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._names.close()
