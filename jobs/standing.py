@@ -153,7 +153,7 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
     shards = planned.shards if planned else await folder.plans.count()
     rows = planned.rows if planned else None
     at_rest = msgspec.structs.replace(
-        status, rows=rows, in_flight=0, images_per_minute=None, finished_at=None
+        status, rows=rows, in_flight=0, uploading=0, images_per_minute=None, finished_at=None
     )
     return counted(at_rest, await exact_totals(folder, shards))
 
@@ -201,6 +201,7 @@ def _left(status: Status) -> Status:
         state=State.QUEUED,
         state_reason=status.state_reason or LEFT,
         in_flight=0,
+        uploading=0,
         images_per_minute=None,
         eta_seconds=None,
     )

@@ -54,10 +54,12 @@ def rows_line(status: Status) -> str:
 
 
 def pace_line(status: Status) -> str:
-    """Calls in flight, pictures a minute, cost so far, time left: those that say something now."""
+    """Calls in flight, uploads, pictures a minute, cost so far, time left: those that say something now."""
     parts = []
     if status.state not in ENDED:
         parts.append(f"{number(status.in_flight)} in flight")
+        if status.uploading:
+            parts.append(f"{number(status.uploading)} uploading")
         if status.images_per_minute is not None:
             parts.append(f"{status.images_per_minute:,.1f} pictures a minute")
     parts.append(_cost(status) if status.state in ENDED else _cost_so_far(status))

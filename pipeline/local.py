@@ -228,6 +228,7 @@ class LocalJob:
             state_reason=reason,
             rows=planned.rows if planned else None,
             in_flight=0 if ended else self.progress.in_flight,
+            uploading=0 if ended else self.progress.uploading,
             budget_usd=self.budget.limit,
             images_per_minute=self.progress.images_per_minute(),
             submitted_at=self.spec.created_at,

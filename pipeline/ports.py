@@ -89,6 +89,14 @@ class Progress(Protocol):
         """A call came to its end, or was never begun."""
         ...
 
+    def upload_begun(self) -> None:
+        """A row has its pictures uploaded, ahead of its calls."""
+        ...
+
+    def upload_ended(self) -> None:
+        """They are uploaded, or could not be."""
+        ...
+
     def row_settled(self, record: Record) -> None:
         """A row has its record."""
         ...

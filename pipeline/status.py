@@ -76,6 +76,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         calls_unpriced: how many were answered at an unknown price.
         verdicts: attempts by verdict.
         in_flight: calls in progress.
+        uploading: rows whose pictures, too large for a request, are being uploaded first.
         cost_usd: the sum of all known costs; ``None`` if nothing is known.
         budget_usd: what the job may cost at most; ``None``: no budget.
         images_per_minute: pictures in the last minute.
@@ -96,6 +97,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     calls_unpriced: int = 0
     verdicts: dict[str, int] = {}
     in_flight: int = 0
+    uploading: int = 0
     cost_usd: float | None = 0.0
     budget_usd: float | None = None
     images_per_minute: float | None = None

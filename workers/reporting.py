@@ -53,6 +53,7 @@ async def _write_all(folder: JobFolder, spec: Spec, seen: BoardView, state: Stat
         finished_at=utc(seen.now / 1000),
         # Not the figures of the last heartbeats, which are a second old.
         in_flight=0,
+        uploading=0,
         eta_seconds=None,
     )
     await write_results(folder, seen.shards, status, spec, lease.sure)
@@ -63,7 +64,7 @@ async def _write_so_far(
 ) -> None:
     # Workers that died may not have reported everything; the records are complete.
     totals = await exact_totals(folder, seen.shards)
-    status = counted(msgspec.structs.replace(seen.status, in_flight=0), totals)
+    status = counted(msgspec.structs.replace(seen.status, in_flight=0, uploading=0), totals)
     if not await write_results(folder, seen.shards, status, spec, lease.sure):
         return
     log.info("results_written job=%s state=%s", spec.job, status.state)

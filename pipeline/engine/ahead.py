@@ -29,7 +29,11 @@ async def send_ahead(job: JobRun, lent: Lent, history: History) -> tuple[Attempt
         InvalidInput: a picture changed while it was being uploaded.
     """
     started, clock = time.time(), time.monotonic()
-    judged = await lent.upload(job.timeout)
+    job.progress.upload_begun()
+    try:
+        judged = await lent.upload(job.timeout)
+    finally:
+        job.progress.upload_ended()
     if judged is None:
         return None
     attempt = Attempt(

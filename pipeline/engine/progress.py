@@ -21,6 +21,7 @@ class LocalProgress:
     Attributes:
         totals: the settled rows, and the calls of the others too.
         in_flight: calls that have begun and are not answered yet.
+        uploading: rows whose pictures are being uploaded.
         waiting_for: why the job is waiting, if it is.
         unreachable: a sentence, if no connection could be made since the last call that began.
     """
@@ -28,6 +29,7 @@ class LocalProgress:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.totals = Totals()
         self.in_flight = 0
+        self.uploading = 0
         self.waiting_for: str | None = None
         self.unreachable: str | None = None
         self._clock = clock
@@ -53,6 +55,12 @@ class LocalProgress:
             calls_unpriced=int(attempt.unpriced),
             cost_usd=attempt.cost_usd or 0.0,
         )
+
+    def upload_begun(self) -> None:
+        self.uploading += 1
+
+    def upload_ended(self) -> None:
+        self.uploading -= 1
 
     def row_settled(self, record: Record) -> None:
         self.totals += Totals(outcomes={record.outcome: 1})
@@ -84,6 +92,8 @@ class Observed:
     def __init__(self, progress: Progress, observers: Sequence[Observer]) -> None:
         self._progress = progress
         self._observers = observers
+        self.upload_begun = progress.upload_begun
+        self.upload_ended = progress.upload_ended
         self.found = progress.found
         self.waiting = progress.waiting
 

@@ -231,10 +231,11 @@ async def test_a_job_that_is_stopped_in_an_upload_has_paid_for_nothing(small, em
         while not any(upload.bytes for upload in emulator.ledger.uploads()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # the emulator is in another thread
         assert not list(small.out.rglob("1.*intent")), "who is killed here has made no call"
+        assert (await job.status()).uploading == 1
         job.interrupt()
 
     status = await settled(small, emulator, stop)
-    assert (status.state, status.outcomes["pending"]) == (State.QUEUED, 1)
+    assert (status.state, status.outcomes["pending"], status.uploading) == (State.QUEUED, 1, 0)
 
     status = await settled(small, emulator)
 
@@ -271,6 +272,7 @@ def test_a_worker_that_dies_in_an_upload_is_replaced_and_the_other_deletes_its_f
         job = crew.submit()
         wait_for(lambda: any(upload.bytes for upload in emulator.ledger.uploads()))
         wait_for(lambda: emulator.ledger.summary()["paid"] == 1)
+        wait_for(lambda: crew.status(job)["uploading"] == 1)
         first.kill()
         crew.worker()
         crew.to_its_end(job)

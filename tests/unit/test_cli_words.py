@@ -54,6 +54,10 @@ def test_a_running_job_in_one_line():
     )
 
 
+def test_uploads_are_told_of_while_there_are_some():
+    assert "· 3 in flight · 2 uploading · 12.0 pictures" in words.one_line(status(uploading=2))
+
+
 def test_the_cost_is_held_against_the_budget():
     assert "· $1.20 of $5.00 ·" in words.one_line(status(cost_usd=1.2, budget_usd=5))
     assert "· at least $1.20 of $5.00 ·" in words.one_line(

@@ -78,8 +78,9 @@ class Heartbeat:
     def _card(self, jobs: dict[str, WorkerJob]) -> WorkerCard:
         settings = self._runner.tools.settings
         lines = {job: worker_job.card_line() for job, worker_job in jobs.items()}
+        uploading = {job: count for job, each in jobs.items() if (count := each.figures.uploading)}
         # Without threads while stopping: if it is killed then, no shard is blamed (sweep.lua).
-        return WorkerCard(0 if self._runner.stopping else settings.threads, settings.slots, lines)
+        return WorkerCard(0 if self._runner.stopping else settings.threads, settings.slots, lines, uploading)
 
     def _freshen(self) -> None:
         now = time.monotonic()

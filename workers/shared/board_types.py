@@ -71,11 +71,17 @@ class ShardReport(msgspec.Struct, frozen=True):
 
 
 class WorkerCard(msgspec.Struct, frozen=True):
-    """A worker as others see it; *jobs*: calls in flight, pictures a minute, and what the job waits for."""
+    """A worker as others see it.
+
+    Attributes:
+        jobs: calls in flight, pictures a minute, and what the job waits for.
+        uploading: rows whose pictures are being uploaded, by job; a job without any is left out.
+    """
 
     threads: int = 0
     slots: int = 0
     jobs: dict[str, tuple[int, float, str | None]] = {}
+    uploading: dict[str, int] = {}
 
 
 class JobNews(msgspec.Struct, frozen=True):

@@ -36,6 +36,12 @@ class ShardProgress:
         self._own.call_ended(attempt)
         self._job.call_ended(attempt)
 
+    def upload_begun(self) -> None:
+        self._job.upload_begun()
+
+    def upload_ended(self) -> None:
+        self._job.upload_ended()
+
     def row_settled(self, record: Record) -> None:
         self._own.row_settled(record)
         self._job.row_settled(record)

@@ -111,6 +111,7 @@ def _status(job: str, head: dict[str, str], living: list[WorkerCard], budget: fl
         state_reason=reason,
         rows=int(head["rows"]),
         in_flight=sum(in_flight for in_flight, *_ in here),
+        uploading=sum(card.uploading.get(job, 0) for card in living) if here else 0,
         # What is adjustable of a job that was handed over stands in what is wanted of it.
         budget_usd=budget,
         images_per_minute=sum(minute for _, minute, _ in here) if here else None,

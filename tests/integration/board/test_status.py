@@ -51,9 +51,10 @@ async def test_figures_of_all_workers(board, other):
     await opened(board)
     await board.claim("job", 1, LEASE)
     await board.beat(LEASE, WorkerCard(4, 64, {"job": (5, 60.0, None), "else": (9, 1.0, None)}), [], {})
-    await other.beat(LEASE, WorkerCard(4, 64, {"job": (7, 30.0, None)}), [], {})
+    await other.beat(LEASE, WorkerCard(4, 64, {"job": (7, 30.0, None)}, {"job": 2}), [], {})
     status = await read_status(board.redis, "job")
     assert (status.state, status.in_flight, status.images_per_minute) == (State.RUNNING, 12, 90.0)
+    assert status.uploading == 2
 
 
 async def test_what_a_worker_waits_for(board):
