@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Coroutine
@@ -63,6 +64,7 @@ class ShardRunner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._most = tools.settings.threads + _SHARDS_WAITING
         self._room = asyncio.Semaphore(self._most)
+        self._at_work = 0
 
     @property
     def stopping(self) -> bool:
@@ -74,7 +76,7 @@ class ShardRunner:
         """How many shards that dead workers have left can be taken beside those that are here."""
         if self.stopping or not self._quarantine.open:
             return 0
-        return max(0, 2 * self._most - len(self._tasks))
+        return max(0, 2 * self._most - self._at_work)
 
     def stop(self) -> None:
         """Begin no call any more: those in flight finish, the rest of their shards goes back."""
@@ -129,15 +131,26 @@ class ShardRunner:
         return task
 
     async def _in_its_turn(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        if self._room.locked() and self.room_for_orphans and await self._is_orphan(job, shard):
+            await self._to_its_end(job, shard, begun)
+            return
         async with self._room:
             await self._to_its_end(job, shard, begun)
 
+    async def _is_orphan(self, job: str, shard: int) -> bool:
+        with contextlib.suppress(BrokerError):
+            return await self.tools.board.is_orphan(job, shard)
+        return False
+
     async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        self._at_work += 1
         try:
             await self._take(job, shard, begun)
         except BrokerError as error:
             # The lease runs out or was never had: the sweep publishes the shard again.
             log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
+        finally:
+            self._at_work -= 1
         self.sweep_soon.set()
 
     async def _take(self, job: str, shard: int, begun: asyncio.Event) -> None:

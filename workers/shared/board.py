@@ -39,6 +39,8 @@ UNDER_WAY = 5.0
 
 #: What the heartbeat says of a lease of a job that is not on the board.
 _NOBODY_KNOWS = 2
+#: In todo, the score of a shard that a dead worker has left (common.lua).
+_LEFT = -1
 #: The urgency of a shard that whoever sweeps takes itself.
 _ORPHAN = 2
 
@@ -114,6 +116,11 @@ class Board:
             return None
         token, out, want, born, deaths, orphaned = answer
         return ShardClaim(token, out, State(want), born, int(deaths), bool(orphaned))
+
+    async def is_orphan(self, job: str, shard: int) -> bool:
+        """Whether a dead worker has left *shard*, and nobody has taken it since."""
+        with reaching(self.redis):
+            return await self.redis.zscore(of_job(job, "todo"), shard_name(shard)) == _LEFT
 
     async def begin(self, job: str, shard: int, token: str) -> None:
         """Say that rows of *shard*, which is ours, are about to be called for."""

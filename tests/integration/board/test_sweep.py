@@ -131,8 +131,11 @@ async def test_each_takes_its_part_without_a_message(left):
     first, second = [await living.sweep(room=19) for living in left]
     assert [(hint.shard, hint.orphan) for hint in first] == [(1, True), (2, True), (3, True)]
     assert [(hint.shard, hint.orphan) for hint in second] == [(4, True), (5, True)]
+    assert await left[0].is_orphan("job", 1)
     claim = await left[0].claim("job", 1, LEASE)
     assert claim.orphaned
+    assert not await left[0].is_orphan("job", 1)
+    assert not await left[0].is_orphan("job", 7)
     assert not (await left[0].claim("job", 7, LEASE)).orphaned
 
 
