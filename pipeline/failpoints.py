@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from itertools import count
 
 #: In their order: the intent is put, the body begun, the answer come, its picture verified and about to be put, its
@@ -38,7 +39,8 @@ class _Order:
 
     def reach(self) -> None:
         if next(self._reached) == self._times:
-            os.kill(os.getpid(), self._number)
+            # To this thread: another may take a while until it stops the process, and the step would be long past.
+            signal.pthread_kill(threading.get_ident(), self._number)
 
 
 _ORDERS = (

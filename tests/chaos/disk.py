@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,29 +29,6 @@ class Disk:
                     ballast.write(bytes(4096))
             except OSError:
                 pass
-
-    @contextmanager
-    def filled(self) -> Iterator[None]:
-        """Leave no room while the block runs, whatever is removed meanwhile."""
-        over, full = threading.Event(), threading.Event()
-
-        def hog() -> None:
-            with (self.folder / "ballast").open("ab", buffering=0) as ballast:
-                while not over.wait(0.0005):
-                    with suppress(OSError):
-                        while True:
-                            ballast.write(bytes(4096))
-                    full.set()
-
-        hogging = threading.Thread(target=hog)
-        hogging.start()
-        try:
-            assert full.wait(20)
-            yield
-        finally:
-            over.set()
-            hogging.join()
-            self.make_room()
 
     def make_room(self) -> None:
         (self.folder / "ballast").unlink()

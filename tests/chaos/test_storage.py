@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.failpoints import COLLECTED_STEP
 from tests.chaos.disk import Disk, can_mount
 from tests.chaos.ground import LEASE, Ground
 from tests.chaos.judge import judge
@@ -68,16 +69,18 @@ def test_a_run_waits_for_room(ground, disk, full):
 
 @pytest.mark.parametrize("who", ["run", "workers"])
 def test_results_wait_for_room_too(ground, disk, only_in_full, who):
+    """When the disk fills up, the last small file of a shard is gone: whatever was removed later would make room."""
     ground.manifest(12)
-    frozen = {"RETOUCH_FREEZE_AT": "folded:1"}
+    frozen = {"RETOUCH_FREEZE_AT": COLLECTED_STEP}
     process = ground.running(**frozen) if who == "run" else ground.worker(**frozen)
     job = ground.submit() if who == "workers" else ""
-    until(lambda: process.frozen, 30, "all rows to be settled")
-    with disk.filled():
-        process.thaw()
-        until(lambda: "No space left on device" in process.log, 20, "a word that there is no room")
-        assert not (ground.out / "results.csv").exists()
-        assert process.alive
+    until(lambda: process.frozen, 30, "all records to be collected")
+    disk.fill()
+    process.thaw()
+    until(lambda: "No space left on device" in process.log, 20, "a word that there is no room")
+    assert not (ground.out / "results.csv").exists()
+    assert process.alive
+    disk.make_room()
     if job:
         ground.to_its_end(job)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -43,7 +44,6 @@ class Pulse:
         self.backlog: Backlog | None = None
         self.bound = dict.fromkeys(BindingLimit, 0.0)
         self._born = self._round = self._moved = self._clock()
-        self._asked = 0.0
 
     def call_begun(self) -> None:
         self._moved = self._clock()
@@ -57,15 +57,17 @@ class Pulse:
     async def run(self, runner: ShardRunner) -> None:
         """Check *runner* until cancelled."""
         self.runner = runner
+        asked = -math.inf
         while True:
             before = self._clock()
+            if before - asked >= _ASK:
+                asked = before
+                await self._ask(runner)
+                before = self._clock()
             await asyncio.sleep(_LOOK)
             now = self._clock()
             self.lagged(max(0.0, now - before - _LOOK))
             self._look(runner, now, now - self._round)
-            if now - self._asked >= _ASK:
-                self._asked = now
-                await self._ask(runner)
 
     def vitals(self) -> Vitals:
         """What :mod:`workers.monitoring.health` judges."""
