@@ -131,6 +131,7 @@ class ShardRunner:
         return task
 
     async def _in_its_turn(self, job: str, shard: int, begun: asyncio.Event) -> None:
+        # Room for orphans is apart: where all rows wait, nobody here would make room for what a dead worker has left.
         if self._room.locked() and self.room_for_orphans and await self._is_orphan(job, shard):
             await self._to_its_end(job, shard, begun)
             return
