@@ -15,6 +15,7 @@ import msgspec
 from jobs.schedule.book import ScheduleBook
 from jobs.schedule.making import Busy, JobMaker
 from jobs.schedule.options import asked_of
+from jobs.schedule.refusal import tell_refused
 from jobs.schedule.schedule import Overlap, Schedule
 from jobs.schedule.settling import outcome_of
 from jobs.schedule.slots import Begun, Ended, SlotClaim, SlotOutcome
@@ -63,6 +64,8 @@ class Launcher:
         except Busy:
             return None
         except (ManifestError, UsageError, JobError) as error:
+            if not claim.by_hand:
+                await tell_refused(schedule, claim, str(error))
             return outcome_of(claim, Ended.REFUSED, str(error))
 
     async def _begun(

@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     WAITING = "waiting"
     FAILURES = "failures"
+    #: A scheduled run could not be started: there is no job.
+    REFUSED = "refused"
     #: Told to nobody: the job goes on, so that its next stop is another one.
     RUNNING = "running"
 

@@ -21,6 +21,7 @@ _SAYS = {
     EventKind.PAUSED: f"is paused, {_ASKS}",
     EventKind.WAITING: "is waiting",
     EventKind.FAILURES: "has more failures than allowed",
+    EventKind.REFUSED: f"could not be started, {_ASKS}",
     EventKind.RUNNING: "goes on",
 }
 

@@ -134,18 +134,25 @@ class Notifier:
             log.warning("told_unwritten job=%s event=%s: %s", job, kind, error)
 
     async def _to_webhook(self, number: int, entry: JournalEntry, notify: NotifySettings) -> str | None:
-        if notify.url is None:
-            return None
-        if notify.signed and self._key is None:
-            return f"{SECRET} is not set on the machine that sends this, so it could not be signed"
-        body = message.slack(entry) if notify.format is WebhookFormat.SLACK else message.message(entry)
-        key = self._key if notify.signed else None
-        return await webhook.post(self._clients, notify, f"{entry.status.job}-{number}", body, key)
+        return await to_webhook(self._clients, notify, number, entry, self._key)
 
     async def _to_command(self, entry: JournalEntry) -> str | None:
         if not self._words:
             return None
         return await command.run(self._words, message.facts(entry), message.message(entry))
+
+
+async def to_webhook(
+    clients: PublicClients, notify: NotifySettings, number: int, entry: JournalEntry, key: bytes | None
+) -> str | None:
+    """Send *entry*, the job's event *number*, to its webhook, if it has one; ``None``, or why it could not be sent."""
+    if notify.url is None:
+        return None
+    if notify.signed and key is None:
+        return f"{SECRET} is not set on the machine that sends this, so it could not be signed"
+    body = message.slack(entry) if notify.format is WebhookFormat.SLACK else message.message(entry)
+    name = f"{entry.status.job}-{number}"
+    return await webhook.post(clients, notify, name, body, key if notify.signed else None)
 
 
 async def _harmless(telling: Awaitable[str | None]) -> str | None:

@@ -23,6 +23,7 @@ from pipeline.failpoints import SLOT_STEPS
 from pipeline.gemini.emulator import Options, Studio, in_thread, rule
 from pipeline.store import open_store
 from tests.integration.crew import Crew, own_redis, wait_for
+from tests.integration.receiver import receiving
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +58,9 @@ class Timetable(Crew):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def due_now(self) -> None:
+    def due_now(self, *words: str) -> None:
         """Add a schedule that was due a second ago."""
-        self.add("--at", "2099-01-01")
+        self.add("--at", "2099-01-01", **({"words": words} if words else {}))
         asyncio.run(self._bring_forward())
         self.redis.incr(f"retouch:changed:{self.folder / 'store'}")
 
@@ -303,6 +304,20 @@ def test_a_run_that_cannot_be_is_told_in_history(crew):
     gone = crew.retouch("schedule", "run", "nightly")
     assert "does not exist" in gone.stderr
     assert [run["ended"] for run in crew.runs()] == ["refused", "refused"]
+    assert calls(crew) == 0
+
+
+def test_a_run_that_cannot_be_is_told_to_the_webhook_of_its_schedule(crew):
+    crew.manifest(3)
+    with receiving() as receiver:
+        crew.due_now("shop.csv", "--confirm-above", "0.01", "--notify", receiver.url, "--notify-private")
+        crew.start("scheduler")
+        wait_for(crew.history)
+        (post,) = receiver.posts
+    assert post.json["type"] == "job.refused"
+    assert post.json["data"]["state_reason"].startswith("the schedule nightly could not start it: ")
+    assert "more than --confirm-above 0.01" in post.json["data"]["state_reason"]
+    assert post.id == f"{post.json['data']['job']}-1"
     assert calls(crew) == 0
 
 
