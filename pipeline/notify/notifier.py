@@ -145,7 +145,7 @@ class Notifier:
 async def to_webhook(
     clients: PublicClients, notify: NotifySettings, number: int, entry: JournalEntry, key: bytes | None
 ) -> str | None:
-    """Send *entry*, event *number* of its job, to its webhook, if it has one; ``None``, or why it could not be sent."""
+    """Send *entry*, event *number* of its job, to its webhook, if any; ``None``, or why it could not be sent."""
     if notify.url is None:
         return None
     if notify.signed and key is None:
