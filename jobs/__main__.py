@@ -5,10 +5,10 @@ import signal
 
 
 def main() -> None:
-    """The console script. While it imports the rest there is nothing to be ended, and Ctrl-C shows no traceback."""
+    """The console script. During the imports nothing needs to be ended, and Ctrl-C shows no traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
-    # A third of a second, in which somebody may change their mind.
+    # Takes a third of a second, in which somebody may press Ctrl-C.
     from jobs import cli  # noqa: PLC0415
 
     if signal.getsignal(signal.SIGINT) is _leave:

@@ -1,4 +1,4 @@
-"""``retouch cancel``: calls in flight are let finish, all other rows are settled as cancelled."""
+"""``retouch cancel``: calls in flight finish, and all other rows are settled as cancelled."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from pipeline.ports import Wanted
 from pipeline.status import ENDED, State, Status
 from workers.submitting import want, withdraw
 
-#: Seconds beyond a call's own timeout in which a job must have come to rest.
+#: Seconds beyond the timeout of a call in which a cancelled job should have ended.
 _GRACE = 30.0
-#: Seconds between two looks whether workers are there.
+#: Seconds between two checks whether workers are there.
 _LOOK = 2.0
 
 _NOT_YET = (
@@ -36,7 +36,7 @@ _NOT_YET = (
 
 
 def cancel(*, job: str, json: bool) -> int:
-    """Cancel *job* and wait until it is; 0 once nothing more will be called for."""
+    """Cancel *job* and wait for it; 0 once no new call will be made for it."""
     with viewing(json=json) as view:
         view.close(asyncio.run(_cancel(job, view)))
     return 0
@@ -67,7 +67,7 @@ async def _cancelled(folder: JobFolder) -> Wanted:
 
 
 async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
-    """Nobody works on the job, so it is for us; the lock keeps a ``run`` that is just starting away."""
+    """Nobody works on the job, so settle its rest here; the lock keeps out a ``run`` that is just starting."""
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         async with run_lock(folder.store):
             status = await cancel_rest(folder, spec, registry(), Path(scratch))
@@ -77,7 +77,7 @@ async def _settle_rest(folder: JobFolder, spec: Spec) -> Status:
 
 
 async def _by_workers(entry: JobEntry, folder: JobFolder, spec: Spec, known: Standings, view: View) -> Status:
-    """Tell the workers, and wait for them; when none is there, and none can come back to a shard, it is for us."""
+    """Tell the workers, and wait; if there are none, and none can come back to a shard, settle the rest here."""
     url, end = environment.redis_url(), time.monotonic() + spec.timeout + _GRACE
     try:
         await want(url, folder, entry.job, await _cancelled(folder))

@@ -1,4 +1,4 @@
-"""``retouch check``: every fault with its line, the calls, their cost and time. Changes nothing, calls nothing."""
+"""``retouch check``: every fault with its line; the calls, their cost and time. Changes nothing, calls nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.manifest import Manifest
 from pipeline.price import Cost
 from pipeline.report.words import plural
 
-#: Bytes of faults that are held in memory before they go to disk: a manifest may be at fault in every row.
+#: Bytes of faults held in memory before they go to disk: every row of a manifest may have one.
 _IN_MEMORY = 8 * 1024 * 1024
 
 
@@ -33,7 +33,7 @@ def check(*, json: bool, **values: Any) -> int:
         try:
             return _as_json(survey, manifest) if json else _for_people(survey, manifest)
         except BrokenPipeError:
-            # Nobody reads on, and a script may still ask for the code.
+            # The reader is gone, but a script may still look at the exit code.
             output.hush()
             return 1 if survey.faulty else 0
 
@@ -80,7 +80,7 @@ def _key_note() -> list[str]:
 
 
 def _as_json(survey: Survey, manifest: Manifest) -> int:
-    """The object of ``--json``, written when the manifest is read: a half of it would help nobody."""
+    """The object of ``--json``, written only once the manifest is read, so that it is never cut off by an error."""
     count = 0
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as faults:
         for edit in manifest.edits():

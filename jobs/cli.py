@@ -1,7 +1,7 @@
-"""The command line: how commands are found, and what becomes of their errors.
+"""The command line: how commands are found, and how their errors are reported.
 
 Exit codes are those of ``exit-codes.md``. An internal error ends with 70 (``EX_SOFTWARE`` of sysexits.h),
-so that a script never takes a fault of the program for the state of a job.
+so that a script never mistakes a bug for the state of a job.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def command_line(arguments: Sequence[str]) -> int:
-    """Carry out *arguments*; the exit code. Every error leaves as one sentence on standard error."""
+    """Run the command in *arguments*; the exit code. Every error becomes one sentence on standard error."""
     options = logs.LogOptions()
     try:
         environment.read_dotenv()
@@ -102,7 +102,7 @@ def _carried_out(arguments: Sequence[str], options: logs.LogOptions) -> int | No
 
 
 def retouch() -> click.Group:
-    """The program as click knows it."""
+    """The program as a group of click commands."""
     return _Retouch(
         "retouch",
         help=_HELP,
@@ -114,7 +114,7 @@ def retouch() -> click.Group:
 
 
 class _Retouch(click.Group):
-    """Finds commands in :data:`COMMANDS`, and declares only the one that is meant."""
+    """Finds commands in :data:`COMMANDS`, and declares only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's call
         return list(COMMANDS)
@@ -131,7 +131,7 @@ class _Retouch(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # What it can do comes before how that may be said.
+        # The commands before the options.
         self.format_commands(ctx, formatter)
         click.Command.format_options(self, ctx, formatter)
 

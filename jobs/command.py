@@ -67,7 +67,7 @@ class Command(click.Command):
     Args:
         work: ``module:function``, which is called with the values of *params*.
         params: its options and arguments.
-        examples: real command lines, shown in its help.
+        examples: command lines that are shown in its help.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class _Late:
 
 
 def write_sections(formatter: click.HelpFormatter, sections: dict[str, list[tuple[str, str]]]) -> None:
-    """Names and what they mean, by heading; what they mean begins in the same column in all of them."""
+    """Write names with their descriptions, by heading; the descriptions of all sections begin in the same column."""
     width = min(_NAMES, max(len(name) for shown in sections.values() for name, _ in shown))
     for heading, shown in sections.items():
         with formatter.section(heading):
@@ -155,7 +155,7 @@ def write_sections(formatter: click.HelpFormatter, sections: dict[str, list[tupl
 
 
 def write_examples(formatter: click.HelpFormatter, examples: tuple[str, ...]) -> None:
-    """A section of command lines, as they are: wrapped ones could not be copied."""
+    """Write a section of command lines, unwrapped, so that they can be copied."""
     if examples:
         with formatter.section("Examples"):
             for example in examples:
@@ -163,7 +163,7 @@ def write_examples(formatter: click.HelpFormatter, examples: tuple[str, ...]) ->
 
 
 def log_params() -> list[click.Parameter]:
-    """What is accepted before and after the name of every command."""
+    """The options that are accepted before and after the name of every command."""
     return under(EVERYWHERE, _log_params())
 
 

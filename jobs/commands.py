@@ -1,4 +1,4 @@
-"""Every command by its name: its line in the help, and what declares it."""
+"""The table of all commands: for each, its line in the help and the function that declares it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.declared.schedule import schedule_group
 
 
 class Listed(NamedTuple):
-    """A command of the table: its line in the help, and what declares it."""
+    """A command: its line in the help, and the function that declares it."""
 
     text: str
     declare: Callable[[], click.Command]

@@ -9,20 +9,20 @@ from pipeline.report.words import money
 
 
 def confirmed(view: View, what: str, cost: Cost, above: float | None, budget: float | None = None) -> bool:
-    """Whether *what* may be done at *cost*; a person is asked where more than *above* may be spent on it.
+    """Whether *what* may be done at *cost*; the user is asked if more than *above* may be spent on it.
 
-    Waits for the answer, so call it in a thread. That a price is not known is said, and asked about only where the
-    known ones alone come to more than *above*.
+    Waits for the answer, so call it in a thread. An unknown price is mentioned, but only known prices decide whether
+    to ask.
 
     Args:
-        view: where there may be a person.
+        view: where to ask.
         what: such as ``12 rows``.
         cost: the estimate.
-        above: ``--confirm-above``; ``None``: ``--yes`` has answered.
-        budget: dollars that may be spent at most, whatever it costs; ``None``: not bounded.
+        above: ``--confirm-above``; ``None``: ``--yes`` was given.
+        budget: dollars that may be spent at most; ``None``: no limit.
 
     Raises:
-        UsageError: there is nobody to ask.
+        UsageError: there is no terminal to ask at.
     """
     if not cost.whole:
         view.say("The price of a model is not known, so the cost cannot be estimated.")

@@ -1,4 +1,4 @@
-"""Why a job that is there cannot be taken up as it is asked for."""
+"""Why an existing job cannot be continued as asked for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.store import Store
 
 
 async def check_limit(folder: JobFolder, wanted: Spec) -> None:
-    """What is planned cannot be taken back: who asks for less of it is not to pay for all of it.
+    """Refuse a smaller ``--limit``: what is planned cannot be undone, and would all be paid for.
 
     Raises:
-        JobError: *folder* holds a job under way of more rows than are *wanted*.
+        JobError: *folder* holds an unfinished job with more rows than are *wanted*.
     """
     beyond = await rows_beyond(folder, wanted)
     if not beyond or await has_ended(folder):
@@ -33,12 +33,12 @@ async def check_limit(folder: JobFolder, wanted: Spec) -> None:
 
 
 async def check_hands(known: JobEntry | None, folder: JobFolder, *, submitted: bool) -> None:
-    """A job is in the hands of the workers or of one run, never of both; and of the workers in one folder.
+    """Refuse a job that others have: it belongs to the workers or to one ``run``, and to workers in one folder only.
 
     Args:
         known: the job as it is registered; ``None``: it is not.
         folder: where it was found.
-        submitted: it is to be handed to the workers now.
+        submitted: whether it is to be handed to the workers now.
 
     Raises:
         JobError: others have it.
@@ -57,7 +57,7 @@ async def _check_copy(known: JobEntry | None, folder: JobFolder) -> None:
     original = JobFolder.at(known.out)
     if _same(folder.store, original.store):
         return
-    # One that was moved has left nothing behind.
+    # A job folder that was moved, not copied, is no longer in its old place.
     if await original.spec() is not None and not await has_ended(original):
         raise JobError(
             f"{folder.store.url} is a copy of job {known.job}, which was handed to the workers in {known.out}: go on "
@@ -66,7 +66,7 @@ async def _check_copy(known: JobEntry | None, folder: JobFolder) -> None:
 
 
 def _same(one: Store, other: Store) -> bool:
-    """Whether they are one place; on a disk it may have several names."""
+    """Whether both are the same place, which may have several names on a disk."""
     if one.folder and other.folder and one.folder.exists() and other.folder.exists():
         return one.folder.samefile(other.folder)
     return one.url == other.url

@@ -1,7 +1,7 @@
-"""``make demo``: the main job on real pictures, the real way, with no key.
+"""``make demo``: the whole program on real pictures, without a key.
 
-An embedded Redis-compatible server, a Celery worker as a process of its own, the emulator in place of the API;
-then the commands that anyone would type. Whatever key or setting the environment holds is left out of it.
+Starts an embedded Redis-compatible server, a Celery worker as a process of its own, and the emulator in place of the
+API; then runs the commands that a user would type. Keys and settings of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MANIFEST = "examples/manifest.csv"
 #: Below the folder of the checkout; nothing in it is ever deleted.
 RESULTS = "demo"
 
-#: What the API is known for: it talks instead of drawing, it is overloaded, it asks to wait a little.
+#: Common faults of the API: text or nothing instead of a picture, overload, a rate limit.
 FAULTS = (
     "text_only contains=seamless times=1",
     "status code=503 contains=galaxies times=1",
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _commands(environment: dict[str, str]) -> int:
-    """What a person would type."""
+    """The commands that a user would type."""
     _type(environment, "check", MANIFEST)
     submitted = _type(environment, "submit", MANIFEST, "--json", capture=True)
     job = msgspec.json.decode(submitted.stdout)
@@ -110,11 +110,11 @@ def _server(folder: Path) -> Iterator[str]:
 def _process(
     name: str, command: list[str], environment: dict[str, str], *, announces: bool = True
 ) -> Iterator[Child]:
-    """*command* as a process of its own, its talk in a file."""
+    """*command* as a process of its own, with its messages in a file."""
     log = HERE / RESULTS / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as talk:
-        child = Child(name, command, environment, said=talk, announces=announces)
+    with log.open("wb") as messages:
+        child = Child(name, command, environment, said=messages, announces=announces)
         try:
             yield child
         finally:

@@ -1,4 +1,4 @@
-"""``retouch emulator``: the local stand-in for the API as a process."""
+"""``retouch emulator``: serves the local stand-in for the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATHS = ("rules", "ledger", "certificate", "private_key")
 
 
 def serve(**values: Any) -> None:
-    """Serve until interrupted; that is how it ends, and no failure."""
+    """Serve until interrupted, which is the normal end."""
     paths = {name: Path(values[name]) for name in _PATHS if values[name]}
     options = options_of(argparse.Namespace(**{**values, **paths}))
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""What the environment says: ``.env`` in the working folder, and the variables that have no option."""
+"""The environment: ``.env`` in the working folder, and variables without an option."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 
-#: Every option's variable begins so.
+#: The prefix of every option's variable.
 PREFIX = "RETOUCH_"
 
 #: The file that is read, unless ``RETOUCH_DOTENV`` names another; empty: none (tests and the demo).
@@ -21,10 +21,10 @@ URLS_WITH_PASSWORDS = ("RETOUCH_REDIS_URL", "HTTPS_PROXY", "https_proxy", "HTTP_
 
 
 def read_dotenv() -> None:
-    """Take over what ``.env`` says and the environment does not.
+    """Set the variables of ``.env`` that the environment does not set.
 
     Raises:
-        UsageError: the file is there and cannot be read.
+        UsageError: the file exists but cannot be read.
     """
     name = os.environ.get("RETOUCH_DOTENV", DOTENV)
     if not name or not Path(name).is_file():

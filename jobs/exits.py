@@ -1,12 +1,12 @@
-"""Exit codes, on which scripts rely: ``exit-codes.md``."""
+"""Exit codes, as documented in ``exit-codes.md``; scripts rely on them."""
 
 from __future__ import annotations
 
 from pipeline.status import State, Status
 
-#: A process that was told to end.
+#: Stopped by a signal.
 INTERRUPTED = 130
-#: A fault of ours, so that no script takes it for the state of a job.
+#: A bug; a code of its own, so that no script mistakes it for the state of a job.
 INTERNAL = 70
 
 

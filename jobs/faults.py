@@ -1,4 +1,4 @@
-"""The faults of a manifest, as they are told to people."""
+"""The faults of a manifest, as they are shown to people."""
 
 from __future__ import annotations
 

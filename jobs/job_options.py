@@ -7,13 +7,13 @@ from pipeline.notify.event import Bound
 
 
 class JobOptions(EditOptions, frozen=True, kw_only=True):
-    """The options of a job, checked for their own sense and nothing more; its *manifest* is as it was typed.
+    """The options of a job, each valid by itself; *manifest* is as it was typed.
 
     Attributes:
         store: where job folders and the registry are: ``RETOUCH_STORE``.
         out: the job folder itself, ``None``: ``<store>/<job>``.
-        confirm_above: dollars from which the user is asked.
-        yes: the user has answered already.
+        confirm_above: dollars above which the user is asked.
+        yes: the answer to every question is yes.
         notify: a webhook, which may be a secret.
     """
 
@@ -30,5 +30,5 @@ class JobOptions(EditOptions, frozen=True, kw_only=True):
 
     @property
     def ask_above(self) -> float | None:
-        """Dollars above which the user is asked; ``None``: never, since ``--yes`` has answered."""
+        """Dollars above which the user is asked; ``None``: never, because of ``--yes``."""
         return None if self.yes else self.confirm_above

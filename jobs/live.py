@@ -1,6 +1,6 @@
-"""What a person sees while a job runs: a live view in a terminal, plain lines elsewhere, JSON for scripts.
+"""What users see while a job runs: a live view in a terminal, plain lines elsewhere, JSON for scripts.
 
-Everything here goes to standard error; only the JSON of ``--json`` goes to standard output.
+Everything here goes to standard error, except the JSON of ``--json``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _DUMB = frozenset({"", "dumb", "unknown"})
 
 
 class View(Protocol):
-    """What ``run`` and ``watch`` tell a person; every method may be called from any thread."""
+    """How commands talk to the user; every method may be called from any thread."""
 
     def update(self, status: Status) -> None:
-        """Show *status*; call it as often as you like, it draws no more often than anyone can read."""
+        """Show *status*. Call it as often as you like: it draws no more often than anyone can read."""
         ...
 
     def say(self, text: str) -> None:
-        """A line of talk."""
+        """Show a line of text."""
         ...
 
     @property
@@ -44,17 +44,17 @@ class View(Protocol):
     def ask(self, question: str) -> bool | None:
         """The answer; ``None`` when there is no terminal to ask at. Waits, so call it in a thread.
 
-        :meth:`close` ends the wait, with ``False``: so that Ctrl-C is not held up by an open question.
+        :meth:`close` ends the wait with ``False``, so that an open question does not delay Ctrl-C.
         """
         ...
 
     def close(self, status: Status | None = None) -> None:
-        """Give the terminal back; with *status*, say what came of the job. A second call does nothing."""
+        """Give the terminal back; with *status*, show the result of the job. A second call does nothing."""
         ...
 
 
 def open_view(*, json: bool = False) -> View:
-    """The view that fits: *json* for scripts, else by what standard error is."""
+    """A view for scripts if *json*, else one that suits standard error."""
     if json:
         return JsonView()
     if sys.stderr.isatty() and os.environ.get("TERM", "") not in _DUMB:
@@ -76,7 +76,7 @@ def viewing(*, json: bool) -> Iterator[View]:
 
 
 class _Talk:
-    """What the forms without a live view have in common."""
+    """What the views that write plain lines have in common."""
 
     def __init__(self) -> None:
         self._question = Question()
@@ -132,7 +132,7 @@ class Lines(_Talk):
 
 
 class JsonView(_Talk):
-    """For scripts: no figures on the way; talk on standard error, the last status on standard output."""
+    """For scripts: no figures while the job runs; messages on standard error, the last status on standard output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,5 +156,5 @@ class JsonView(_Talk):
 
 
 def _news(status: Status) -> tuple[State, bool]:
-    """What is worth a line at once: the state, and that it has a reason. Reasons themselves count seconds down."""
+    """What is shown at once when it changes: the state and whether it has a reason, whose words may change often."""
     return status.state, status.state_reason is not None

@@ -1,7 +1,7 @@
-"""How a line of the log looks: text for people, JSON for machines; each says which job, shard and row it concerns.
+"""The format of log lines: text for people, JSON for machines; each names the job, shard and row that it is about.
 
-A line's template is constant, and begins with the name of what happened: ``row_settled job=%s row=%s outcome=%s``. So
-its fields are known without anybody having to say them twice.
+A line's template is constant and begins with the name of the event: ``row_settled job=%s row=%s outcome=%s``. The
+fields of a JSON line are taken from it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pipeline.engine.task_context import current
 from pipeline.log_event import event_name
 from pipeline.timestamp import utc
 
-#: What a line may concern, in the order in which it is told.
+#: What a line may be about, in the order in which it is shown.
 _SCOPE = ("job", "shard", "row")
-#: A place of a template, with its name where it has one, or a percent sign.
+#: A placeholder of a template, with its name if it has one; or an escaped percent sign.
 _PLACE = re.compile(r"%%|(?:\b(\w+)=)?%[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 #: Keys of every line; a field of a template that is called so gets an underscore.
 _RESERVED = frozenset(("time", "level", "logger", "event", "message", "error"))
@@ -28,7 +28,7 @@ _OURS = "retouch"
 
 
 class TextLine(logging.Formatter):
-    """A line for people; *tracebacks*: with the way to where an error came from."""
+    """A line for people, with *tracebacks* if asked for."""
 
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
@@ -46,14 +46,14 @@ class TextLine(logging.Formatter):
         return masked(f"{super().format(plain)} ({reason or type(reason).__name__}; --debug shows where)")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """The line, and what it concerns as far as its message does not say it."""
+        """The line, with the job, shard and row that its message does not name itself."""
         line = super().formatMessage(record)
         unsaid = {name: value for name, value in _scope().items() if f"{name}=" not in record.message}
         return " ".join([line, *(f"{name}={value}" for name, value in unsaid.items())])
 
 
 class JsonLine(logging.Formatter):
-    """A line for machines: one JSON object, always with the way to where an error came from."""
+    """A line for machines: one JSON object, always with tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         ours = record.name.partition(".")[0] == _OURS
@@ -67,8 +67,8 @@ class JsonLine(logging.Formatter):
             **(_fields(record) if ours else {}),
             "error": self.formatException(record.exc_info) if record.exc_info else None,
         }
-        told = {name: _plain(value) for name, value in said.items() if value is not None}
-        return msgspec.json.encode(told).decode()
+        fields = {name: _plain(value) for name, value in said.items() if value is not None}
+        return msgspec.json.encode(fields).decode()
 
 
 def _scope() -> dict[str, str | int]:

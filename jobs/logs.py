@@ -1,7 +1,6 @@
-"""Logs: to standard error, and to a file if asked; a key can never be in them.
+"""Logs, on standard error and in ``--log-file``; they never contain a key.
 
-Standard output is data and carries no log. Without ``-v`` only warnings are shown, a line each; a traceback is
-for ``--debug``, for the file and for JSON.
+Without ``-v`` only warnings are shown, in one line each. Tracebacks appear with ``--debug``, in the file and in JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TextIO
 from jobs.log_lines import JsonLine, TextLine
 from pipeline.errors import UsageError
 
-#: Loggers of this program; libraries speak up only for warnings, whatever the level (httpx logs every URL).
+#: The parent of this program's loggers; libraries log only warnings, whatever the level.
 OURS = "retouch"
 
 _TALKATIVE = ("httpcore", "aiohttp")
@@ -51,9 +50,9 @@ def begin(options: LogOptions) -> None:
         handler.close()
     root.setLevel(logging.WARNING)
     for library in _TALKATIVE:
-        # By name: Celery sets the root's level to ours.
+        # By name, since Celery sets the level of the root logger to ours.
         logging.getLogger(library).setLevel(logging.NOTSET if options.debug else logging.WARNING)
-    # Whatever is asked for: it logs every URL, and a webhook's may be a secret.
+    # Always: httpx logs every URL, and that of a webhook may be a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger(OURS).setLevel(min(options.level, logging.INFO if options.log_file else options.level))
     screen = _ToStandardError()
@@ -64,7 +63,7 @@ def begin(options: LogOptions) -> None:
         file = _file_handler(options.log_file)
         file.setFormatter(_line("%(asctime)s %(levelname)s %(name)s: %(message)s", options, tracebacks=True))
         root.addHandler(file)
-    # What Python warns of is a line like any other, for those who read lines by machine.
+    # With JSON, warnings of Python are JSON lines, too.
     logging.captureWarnings(options.log_format == "json")
 
 
@@ -82,7 +81,7 @@ def _file_handler(path: str) -> logging.Handler:
 
 
 class _ToStandardError(logging.StreamHandler[TextIO]):
-    """Looks standard error up at every line: the live view puts itself in its place, to write above itself."""
+    """Looks up standard error at every line, since the live view replaces it, to write above itself."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

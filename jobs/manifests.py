@@ -1,4 +1,4 @@
-"""The manifest that a command is given, and where its pictures are."""
+"""The manifest that a command was given, and where its pictures are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPOOL = "manifest.jsonl"
 
 
 def manifest_of(asked: JobOptions, scratch: Path) -> Manifest:
-    """The manifest that *asked* names; standard input, and a file in a bucket, are put into *scratch* first.
+    """The manifest that *asked* names; standard input and a file in a bucket are copied into *scratch* first.
 
     Raises:
         ManifestError: it cannot be read at all.
@@ -36,7 +36,7 @@ def manifest_of(asked: JobOptions, scratch: Path) -> Manifest:
 
 
 def _spooled(manifest: str, scratch: Path) -> Path | None:
-    """Where what is not on this machine's disk was put."""
+    """The local copy of a manifest that is not on this machine's disk."""
     if manifest == "-":
         return spool(sys.stdin.buffer, scratch / _SPOOL)
     return fetched(manifest, scratch) if is_file_of_bucket(manifest) else None
@@ -50,7 +50,7 @@ def opened_manifest(asked: JobOptions) -> Iterator[Manifest]:
 
 
 async def keep_spooled(scratch: Path, folder: JobFolder) -> None:
-    """Standard input comes once: what was read of it stays with the job."""
+    """Keep standard input with the job, since it can be read only once."""
     if await folder.store.get(SPOOLED_MANIFEST, 1) is None:
         copy = scratch / "manifest.copy"
         await asyncio.to_thread(shutil.copyfile, scratch / _SPOOL, copy)
@@ -58,7 +58,7 @@ async def keep_spooled(scratch: Path, folder: JobFolder) -> None:
 
 
 def roots_below(root: Path | str, asked: JobOptions) -> Roots:
-    """Where this machine looks for the pictures of a manifest whose paths start from *root*."""
+    """Where this machine looks for the pictures of a manifest whose paths are relative to *root*."""
     return Roots(
         root=root,
         allow_outside=asked.allow_outside,

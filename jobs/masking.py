@@ -1,4 +1,4 @@
-"""Keys and passwords of this process's environment, taken out of whatever is shown."""
+"""Hides the keys and passwords of the environment in all output."""
 
 from __future__ import annotations
 

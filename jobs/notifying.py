@@ -1,4 +1,4 @@
-"""Notifications of a job from the process that runs it; of submitted ones workers notify."""
+"""Notifications from the process that runs a job; for submitted jobs, the workers send them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pipeline.urls.public import PublicClients
 
 
 def notify_asked(asked: JobOptions) -> NotifySettings:
-    """Who is to be told of the job that was *asked* for.
+    """Where notifications of the job go, as *asked* for.
 
     Raises:
-        UsageError: they cannot be.
+        UsageError: the webhook or the command cannot be used.
     """
     words_of(asked.notify_command)
     return notify_of(
@@ -31,13 +31,13 @@ def notify_asked(asked: JobOptions) -> NotifySettings:
 
 
 def hook() -> str | None:
-    """The command that the environment names, for commands without the option."""
+    """``--notify-command`` from the environment, for commands without the option."""
     return os.environ.get(f"{PREFIX}NOTIFY_COMMAND") or None
 
 
 @asynccontextmanager
 async def notifying(folder: JobFolder, command: str | None) -> AsyncIterator[Notifier]:
-    """Who tells of the job in *folder*; at the end of the block all is told that can be.
+    """The notifier of the job in *folder*; the end of the block waits for notifications that are being sent.
 
     Raises:
         UsageError: *command*, or the secret in the environment, cannot be used.

@@ -1,4 +1,4 @@
-"""From what was asked for to a job's folder: taken up where it was left, or begun."""
+"""From the options to a job's folder: an unfinished job is resumed, or a new one begun."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from pipeline.timestamp import utc
 
 log = logging.getLogger("retouch.opening")
 
-#: Seconds until an id of the next second may be had.
+#: Seconds before another id is tried: an id contains the second.
 _NEXT_ID = 0.2
 
 
@@ -49,9 +49,9 @@ async def open_job(
 ) -> tuple[JobFolder, Spec]:
     """The folder and the specification of the job that *asked* means.
 
-    With ``--out`` it is that folder; else the newest unfinished job of the same manifest and options, else a new
-    one. What may be adjusted is as *asked* now, whatever the folder says. *tell* is told that a new job pays anew
-    for what an earlier one has done.
+    With ``--out`` it is that folder; otherwise the newest unfinished job of the same manifest and options, or a new
+    one. Adjustable options are as *asked* now, whatever the folder says. *tell* receives a warning if a new job will
+    pay again for what an earlier one has done.
 
     Raises:
         JobError: the folder holds another job, or something else.
@@ -79,7 +79,7 @@ async def open_job(
 
 
 async def taken_up(asked: JobOptions, manifest: Manifest) -> JobFolder | None:
-    """The folder of the job that :func:`open_job` would take up; ``None``: it would begin one. Nothing is changed.
+    """The folder of the job that :func:`open_job` would resume; ``None``: it would begin one. Changes nothing.
 
     Raises:
         JobError: the folder holds something else.
@@ -94,10 +94,10 @@ async def taken_up(asked: JobOptions, manifest: Manifest) -> JobFolder | None:
 
 
 def check_options(asked: JobOptions) -> None:
-    """Refuse options that every row would fail by.
+    """Refuse options with which every row would fail.
 
     Raises:
-        UsageError: the model does not take them, or is no more.
+        UsageError: the model does not accept them, or has been shut down.
     """
     model = catalogue().find(asked.model)
     fault = fault_of_id(asked.model) or (model and model.fault(asked.aspect_ratio, asked.image_size, 0))
@@ -170,9 +170,10 @@ async def _begun(folder: JobFolder, wanted: Spec, registry: Store) -> Spec | Non
 
 
 async def _same_input(entry: JobEntry, manifest: Manifest) -> bool:
-    """A file is known by its path, and a change of it is refused later; standard input by its bytes alone.
+    """Whether the job has this manifest: a file is known by its path, standard input by its bytes.
 
-    Whoever has tried a few rows and then mends the manifest begins anew: that trial has ended, and is let be.
+    That a file has changed is found later. But if the job has ended, say a trial of a few rows, a changed manifest
+    begins a new job.
     """
     folder = JobFolder.at(entry.out)
     if manifest.source != "-":
@@ -189,6 +190,6 @@ def spec_for(asked: JobOptions, manifest: Manifest) -> Spec:
         out="",
         root=str(manifest.root),
         created_at=utc(time.time()),
-        # What lies in a bucket is there for every worker.
+        # Every worker can read from a bucket.
         uploaded=asked.upload and isinstance(manifest.root, Path),
     )

@@ -1,4 +1,4 @@
-"""The types of option values; each refuses in one sentence, with the value and what is meant."""
+"""The types of option values; each refuses a wrong one in a sentence that says what is expected."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Number(click.ParamType[Any]):
 
     Args:
         kind: ``int`` or ``float``.
-        least: the smallest value that is meant.
-        above: a bound that is not itself meant.
-        none: the word ``none`` takes back what the environment set.
-        nothing: what ``none`` becomes, where that must be told from what was not said.
+        least: the smallest valid value.
+        above: values must be greater than this.
+        none: accept the word ``none``, which overrides what the environment set.
+        nothing: the value of ``none``, where it must differ from that of an option not given.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Number(click.ParamType[Any]):
 
 
 class YesNo(click.types.BoolParamType):
-    """A switch as the environment sets it."""
+    """A switch, which the environment may set to yes or no."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
         meant = self.str_to_bool(value)
@@ -70,10 +70,10 @@ class YesNo(click.types.BoolParamType):
 
 
 class Text(click.ParamType[str]):
-    """Text that is not empty: an empty one is a shell variable that was not set.
+    """Text that is not empty: an empty one is probably a shell variable that was not set.
 
     Args:
-        completed: what a shell completes it to: ``file`` or ``dir``; ``None``: it cannot know.
+        completed: what the shell completes: ``file`` or ``dir``; ``None``: nothing.
     """
 
     name = "text"
@@ -93,7 +93,7 @@ class Text(click.ParamType[str]):
         try:
             text.encode()
         except UnicodeEncodeError:
-            # Lone surrogates are how Python passes on bytes that are no text; no file of ours could hold them.
+            # Python represents undecodable bytes as lone surrogates, which none of our files could hold.
             self.fail(f"{value!r} is not UTF-8: rename the file, or write it in UTF-8", param, ctx)
         if not text.strip():
             self.fail("is empty: give a value, or leave the option out", param, ctx)
@@ -101,7 +101,7 @@ class Text(click.ParamType[str]):
 
 
 class FailureBound(click.ParamType[Any]):
-    """A number of rows, or a share of them: ``20``, ``5%``; ``none`` takes back what the environment set."""
+    """A number of rows, or a share of them: ``20``, ``5%``; ``none`` overrides what the environment set."""
 
     name = "bound"
 
@@ -127,7 +127,7 @@ class FailureBound(click.ParamType[Any]):
 
 
 class Rule(Text):
-    """A rule of the emulator; several in the variable are separated by semicolons, since a rule holds spaces."""
+    """A rule of the emulator; several in its variable are separated by semicolons, since a rule contains spaces."""
 
     name = "rule"
     envvar_list_splitter = ";"

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands take, and what is asked for with those of a job."""
+"""Options and arguments that several commands take; and the options of a job, read from their values."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from jobs.command import MONEY, option, switch, under
 from jobs.job_options import JobOptions
 from jobs.option_types import FailureBound, Number, Text
 
-#: The catalogue's default, said here so that help need not read the catalogue; a test compares the two.
+#: The catalogue's default, repeated here so that help need not read the catalogue; a test compares the two.
 DEFAULT_MODEL = "gemini-nano-banana-2.1"
 
-#: Said in the help of every command that takes one.
+#: In the help of every command that takes a JOB.
 JOB = "JOB is a job's id, as listed by `retouch status`, or its folder (a path or URL)."
 
-#: The section of help that says who is told.
+#: A section of help.
 _TELL = "Notifications"
 
 _DEFAULTS = JobOptions(manifest="", model=DEFAULT_MODEL)
 
 
 def job_argument(*, required: bool = True) -> click.Argument:
-    """JOB, of commands about a job that is there."""
+    """JOB, of commands about an existing job."""
     return click.Argument(["job"], required=required, type=Text(completed="dir"))
 
 
@@ -43,7 +43,7 @@ def job_params() -> list[click.Parameter]:
 
 
 def command_option(what: str = "the job", note: str = "") -> click.Option:
-    """``--notify-command``, of those who run it: ``run`` and ``worker``; no job folder can hold one."""
+    """``--notify-command``, of the processes that run it; a job folder never holds one."""
     made = option(
         "--notify-command",
         type=Text(),
@@ -56,7 +56,7 @@ def command_option(what: str = "the job", note: str = "") -> click.Option:
 
 
 def place_params() -> list[click.Parameter]:
-    """Where results would go, and which pictures would be asked for."""
+    """The options that say where results would go, and which pictures would be made."""
     return [param for param in _what() if param.name != "prompt"]
 
 
@@ -67,7 +67,7 @@ def slots_option(text: str) -> click.Option:
 
 
 def asked_for(values: dict[str, Any]) -> JobOptions:
-    """What the command line and the environment ask for; values that no one job knows are passed over."""
+    """The options of a job, from the command line and the environment; other values are ignored."""
     known = {name: value for name, value in values.items() if name in JobOptions.__struct_fields__}
     return msgspec.structs.replace(_DEFAULTS, store=environment.store(), **known)
 
@@ -183,7 +183,7 @@ def _told() -> list[click.Parameter]:
 
 
 def answer_params() -> list[click.Parameter]:
-    """How a question about money is answered, and from which sum on it is asked."""
+    """The options that say when the user is asked about costs."""
     return under(
         MONEY,
         [

@@ -1,4 +1,4 @@
-"""Standard output, which is for data alone; talk goes to standard error."""
+"""Standard output, which is for data only, and standard error, for messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal, who may have gone: then nobody hears it."""
+    """Write a line to standard error; if the terminal is gone, nothing happens."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
@@ -24,8 +24,8 @@ def write(data: bytes) -> None:
     """Bytes to standard output.
 
     Raises:
-        BrokenPipeError: nobody reads on.
-        UsageError: it leads to where nothing can be written.
+        BrokenPipeError: nobody reads it any more.
+        UsageError: it cannot be written.
     """
     with _refusals():
         sys.stdout.buffer.write(data)
@@ -42,7 +42,7 @@ def write_json(value: Any) -> None:
 
 
 def flush() -> None:
-    """Hand over what was written; raises as :func:`write`."""
+    """Flush standard output; raises as :func:`write`."""
     with _refusals():
         sys.stdout.flush()
 
@@ -61,12 +61,12 @@ def _refusals() -> Iterator[None]:
 
 
 def hush() -> None:
-    """Nobody reads on, as in ``retouch results JOB | head``: what is still to come goes nowhere, quietly."""
+    """Discard the rest of the output, since nobody reads it, as after ``retouch results JOB | head``."""
     _to_nowhere(sys.stdout.fileno())
 
 
 def let_go_of_the_terminal() -> None:
-    """The terminal is closed: what was still to be said on it goes nowhere; a file or a pipe is still written to."""
+    """Discard output to a terminal that was closed; a file or a pipe is still written to."""
     for stream in (sys.stdout, sys.stderr):
         try:
             os.write(stream.fileno(), b"")
@@ -75,9 +75,9 @@ def let_go_of_the_terminal() -> None:
 
 
 def open_what_is_closed() -> None:
-    """Give a process that was started without one of the standard streams (``<&-``) an empty one in its place.
+    """Replace a standard stream that was closed at the start (``<&-``) by an empty one.
 
-    Else the next file that is opened would take its number, and be written to by whoever means the stream.
+    Otherwise the next file that is opened would get its number, and receive what is meant for the stream.
     """
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:

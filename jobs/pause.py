@@ -1,4 +1,4 @@
-"""``retouch pause`` and ``retouch resume``: a paused job costs nothing, and stays paused over restarts."""
+"""``retouch pause`` and ``retouch resume``: a paused job costs nothing, and stays paused across restarts."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DONE = {
 
 
 def pause(*, job: str, json: bool) -> int:
-    """Begin no new call for *job*."""
+    """Start no new calls for *job*."""
     return _set(job, State.PAUSED, json=json)
 
 
 def resume(*, job: str, json: bool) -> int:
-    """Let *job* go on."""
+    """Continue *job*."""
     return _set(job, State.RUNNING, json=json)
 
 

@@ -1,4 +1,4 @@
-"""``retouch probe``: whether the worker or scheduler here makes progress, for the health check of a container."""
+"""``retouch probe``: whether the local worker or scheduler makes progress, for container health checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from jobs import output
 from pipeline.errors import UsageError
 
-#: Seconds for the answer; it takes a millisecond.
+#: Seconds to wait for the answer, which usually takes a millisecond.
 _PATIENCE = 5.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a worker may listen, not where we do
 
@@ -18,7 +18,7 @@ def probe(*, metrics_port: int | None, metrics_host: str, json: bool) -> int:
     """Ask; 0 when it makes progress, 1 when it does not or does not answer.
 
     Raises:
-        UsageError: it is not said where to ask.
+        UsageError: no port is given.
     """
     if not metrics_port:
         raise UsageError(
@@ -35,7 +35,7 @@ def probe(*, metrics_port: int | None, metrics_host: str, json: bool) -> int:
 
 
 def _reason(host: str, port: int) -> str | None:
-    # http.client and not a library: it is imported in a moment, and follows no proxy.
+    # http.client, because it is imported quickly and ignores proxies.
     connection = HTTPConnection(host, port, timeout=_PATIENCE)
     try:
         connection.request("GET", "/healthz")

@@ -43,12 +43,12 @@ class Question:
         return False
 
     def give_way(self) -> None:
-        """Before other talk: it starts on a line of its own."""
+        """Begin a new line before other text."""
         if self._open:
             sys.stderr.write("\n")
 
     def abandon(self) -> None:
-        """Let a question that still waits end with no."""
+        """Answer an open question with no."""
         self._abandoned.set()
 
 

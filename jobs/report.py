@@ -1,4 +1,4 @@
-"""``retouch report``: write results and report anew from what is settled."""
+"""``retouch report``: write results and report again, from the rows settled so far."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ async def _rewrite(job: str) -> Status:
 
 
 async def rewritten(entry: JobEntry) -> Status:
-    """Write results and report of what is settled of *entry*'s job; how it stands.
+    """Write results and report of *entry*'s job, from the rows settled so far; its status.
 
-    When it comes to its end meanwhile, they are written once more: ours must not be older than the end's own.
+    If the job ends meanwhile, they are written once more, so as not to replace the final ones by older ones.
     """
     folder = JobFolder.at(entry.out)
     spec = await spec_of(entry, folder)
@@ -46,13 +46,13 @@ async def rewritten(entry: JobEntry) -> Status:
 
 
 async def _exact(entry: JobEntry, folder: JobFolder, shards: int) -> Status:
-    """The status with its figures counted from the records: a report must agree with its rows."""
+    """The status with figures counted from the records, so that the report agrees with its rows."""
     totals = await exact_totals(folder, shards)
     async with standings() as known:
         found = await known.of(entry)
     standing = found.status
     if found.alive:
-        # Its calls in flight look like interrupted ones in the folder; whoever makes them knows better.
+        # In the folder, its calls in flight look like interrupted ones; the process that makes them knows better.
         totals = msgspec.structs.replace(
             totals,
             calls=standing.calls,

@@ -1,4 +1,4 @@
-"""``retouch results``: what came of each row, as far as it is settled."""
+"""``retouch results``: the record of each row settled so far."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.report import write_csv
 
 
 class _Ended(msgspec.Struct):
-    """As much of a record as a filter needs; the rest is passed over undecoded."""
+    """The part of a record that a filter needs; the rest is not decoded."""
 
     outcome: Outcome
 

@@ -1,4 +1,4 @@
-"""``retouch retry``: settle again what is not done; what is done is never touched."""
+"""``retouch retry``: settle the rows again that are not done; those that are done are never touched."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from workers.submitting import hand_over
 
 
 class RetryRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be settled again, and how much may be spent on it without asking; ``None``: anything."""
+    """Which rows are retried, and how much may be spent on them without asking; ``None``: anything."""
 
     reasons: frozenset[str]
     prompt: str | None
@@ -41,7 +41,7 @@ class RetryRequest(msgspec.Struct, frozen=True, kw_only=True):
 def retry(
     *, job: str, reason: str | None, prompt: str | None, confirm_above: float, yes: bool, json: bool
 ) -> int:
-    """Settle again; a ``run`` job here and now, a submitted one by the workers."""
+    """Retry the rows: those of a ``run`` job in this process, those of a submitted one by the workers."""
     reasons = frozenset(word.strip() for word in (reason or "").split(",") if word.strip())
     if reason is not None and not reasons:
         raise UsageError(
@@ -94,7 +94,7 @@ async def _open(folder: JobFolder, spec: Spec, again: RetryRequest, view: View) 
 
 
 async def _reopen(folder: JobFolder) -> None:
-    """The report says that the job is not at its end any more, before anybody relies on it."""
+    """Note in the report that the job has not ended any more, before anybody relies on it."""
     status = await last_status(folder)
     if status is not None:
         await write_status(folder, msgspec.structs.replace(status, state=State.QUEUED, finished_at=None))

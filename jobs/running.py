@@ -1,4 +1,4 @@
-"""A job that this process runs to its end, for ``run`` and ``retry``: who sees it, is asked and is notified."""
+"""A job that this process runs to its end, for ``run`` and ``retry``; shows it, asks about its cost, notifies."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from pipeline.urls.fetch import Fetcher
 
 #: Seconds between two updates of the view.
 _SHOW_EVERY = 0.25
-#: Seconds between two looks whether somebody is to be notified.
+#: Seconds between two checks whether there is news to notify.
 _NOTIFY_EVERY = 5.0
 
 REFUSED = "not confirmed: run again with --yes, or set a --budget"
 
 
 class Running:
-    """A job, the person who watches it, and that person's answer to what it may cost.
+    """A job that is being run, its view, and the user's answer to what it may cost.
 
     Args:
         view: shows the job, and asks.
-        job: what is run.
-        confirm_above: dollars above which the user is asked; ``None``: the answer was given.
-        command: is run when there is news of the job.
+        job: the job to run.
+        confirm_above: dollars above which the user is asked; ``None``: never.
+        command: is run for each notification.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Running:
         self._job = job
         self._command = command
         self._confirm_above = confirm_above
-        # Where nobody can be asked, the question is settled before the first call; a budget may have settled it.
+        # Without a terminal the cost must be known before the first call, unless --yes or a small budget was given.
         settled = confirm_above is None or (
             job.budget.limit is not None and job.budget.limit <= confirm_above
         )

@@ -14,7 +14,7 @@ from workers.shared.schedules import Schedules
 
 
 def run(*, metrics_port: int | None, metrics_host: str) -> int:
-    """Tick until told to end; the exit code."""
+    """Tick until told to stop; the exit code."""
     url, book = environment.redis_url(), ScheduleBook(registry())
 
     def ticker(redis: Redis) -> Ticker:

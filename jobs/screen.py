@@ -1,4 +1,4 @@
-"""The live view in a terminal: a few lines that are drawn over themselves."""
+"""The live view in a terminal: a few lines that are redrawn in place."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pipeline.record import Outcome
 from pipeline.report.words import OUTCOMES, number
 from pipeline.status import State, Status
 
-#: Seconds between two drawings: more often nobody reads, and some terminals flicker.
+#: Seconds between two drawings: nobody reads faster, and some terminals flicker.
 DRAW_EVERY = 0.25
 
-#: From this width on, a word stands beside each outcome.
+#: Columns from which each outcome has a description beside it.
 _WIDE = 70
 
 _STATES = {
@@ -62,7 +62,7 @@ class Screen:
         self._closed = False
 
     def update(self, status: Status) -> None:
-        # Somebody who cannot draw now does not wait for it: the next status is soon there.
+        # Never wait for the lock, as while a question is open: the next status comes soon.
         if not self._lock.acquire(blocking=False):
             return
         try:
@@ -101,7 +101,7 @@ class Screen:
             self._console.print(ending(status), overflow="fold")
 
     def _new_live(self) -> Live:
-        # Transient: what is left on the screen is the summary. Standard output is data, and stays as it is.
+        # Transient, so that only the summary stays on the screen; standard output is for data.
         return Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
 
     def _start(self) -> None:
@@ -125,7 +125,7 @@ def layout(status: Status, width: int) -> RenderableType:
 
 
 def ending(status: Status) -> RenderableType:
-    """The summary, with the colour of its state."""
+    """The summary, in the colour of its state."""
     first, *rest = words.summary(status)
     return Text("\n").join([Text(first, style=_STATES[status.state]), *map(Text, rest)])
 

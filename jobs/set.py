@@ -1,4 +1,4 @@
-"""``retouch set``: another pace, budget, number of slots or timeout, while the job runs."""
+"""``retouch set``: change pace, budget, slots or timeout of a job while it runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def change(
     timeout: float | None,
     json: bool,
 ) -> int:
-    """Change what is given, of *job*; 0 once it is said to those who work on it."""
+    """Change the given limits of *job*; 0 once its processes are told."""
     said = {"rpm": rpm, "budget": budget, "max_in_flight": max_in_flight, "timeout": timeout}
     given = {name: None if value == NO_LIMIT else value for name, value in said.items() if value is not None}
     if not given:
@@ -51,7 +51,7 @@ async def _change(job: str, given: dict[str, float | None], view: View) -> Statu
         limits = msgspec.structs.replace(limits_of(spec, there), **given)
         wanted = limited(there, limits)
         if entry.submitted:
-            # Paused by itself, that is by its budget, and not by a person or for a fault that money does not mend.
+            # Paused by its budget, and not by a person.
             paused_itself = before.status.state is State.PAUSED and wanted.state is State.RUNNING
             await _by_workers(entry, folder, wanted, view, goes_on=paused_itself and "budget" in given)
         else:

@@ -1,7 +1,7 @@
-"""Processes that are kept up together: one that dies is started again, a little later each time.
+"""Processes that are kept running together: one that dies is restarted, after a longer delay each time.
 
-One that dies again and again ends the stack. At the end the scheduler goes first, then the worker, when its calls in
-flight have finished, and last the server, which writes what it has.
+If one dies again and again, the stack ends. At the end the scheduler stops first; then the worker, after its calls in
+flight; and last the server, which saves its data.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from workers.submitting import redis_at
 
 log = logging.getLogger("retouch.up")
 
-#: Seconds between two looks at the children; until all should be at work; that all but the worker may take to end.
+#: Seconds between two checks of the children; until all should be running; for all but the worker to stop.
 _LOOK, _READY, _END = 0.1, 60.0, 15.0
-#: Seconds before a child is started again, the longest; after which its earlier deaths are forgotten; how many in a
-#: row are too many.
+#: Seconds before the first restart of a child, and before any at most; after which its earlier deaths are forgotten;
+#: how many deaths in a row are too many.
 _FIRST, _LONGEST, _STEADY, _TOO_MANY = 1.0, 30.0, 60.0, 5
 
 
 @dataclass
 class Part:
-    """A child that is kept up.
+    """A child process that is kept running.
 
     Attributes:
         start: starts it.
-        deaths: how often in a row it has died soon.
-        due: when it is started again; ``None`` while it runs.
+        deaths: how often in a row it has died soon after its start.
+        due: when to start it again; ``None`` while it runs.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Part:
     started: float = 0.0
 
     def look(self, now: float) -> None:
-        """Start it when that is due, and notice its end."""
+        """Notice its end, and start it when that is due."""
         if self.child is not None and self.child.code is not None:
             self.deaths = 1 if now - self.started >= _STEADY else self.deaths + 1
             self.due = now + restart_delay(self.deaths)
@@ -67,7 +67,7 @@ class Part:
 
     @property
     def lost(self) -> bool:
-        """Whether it cannot be kept up."""
+        """Whether it has died too often."""
         return self.deaths >= _TOO_MANY
 
 
@@ -76,19 +76,19 @@ class Stack:
     """The parts, in the order in which they are started.
 
     Attributes:
-        url: where the server of the stack is reached.
-        data: where that keeps its data.
+        url: of the server.
+        data: where the server keeps its data.
         parts: server, worker and scheduler.
-        told: the signals by which this process was told to end.
+        signals: those received so far that ask this process to end.
     """
 
     url: str
     data: Path
     parts: list[Part]
-    told: list[int] = field(default_factory=list)
+    signals: list[int] = field(default_factory=list)
 
     def run(self) -> int:
-        """Keep everything up until told to end; the exit code: 1 when a part of it could not be kept up."""
+        """Keep everything running until told to stop; the exit code: 1 if a part kept failing."""
         with self._signals():
             try:
                 self._keep_up()
@@ -96,7 +96,7 @@ class Stack:
                 clean = self._end()
         if any(part.lost for part in self.parts) or not clean:
             return 1
-        return INTERRUPTED if self.told == [signal.SIGINT] else 0
+        return INTERRUPTED if self.signals == [signal.SIGINT] else 0
 
     def _keep_up(self) -> None:
         server = self.parts[0]
@@ -107,7 +107,7 @@ class Stack:
             return
         ready = False
         since = time.monotonic()
-        while not self.told:
+        while not self.signals:
             for part in self.parts:
                 part.look(time.monotonic())
                 if part.lost:
@@ -116,13 +116,13 @@ class Stack:
                     )
                     return
             if not ready:
-                ready = self._told_of(time.monotonic() - since)
+                ready = self._announced(time.monotonic() - since)
             time.sleep(_LOOK)
 
-    def _told_of(self, waited: float) -> bool:
-        """Say that everything is up, or that it is not; whether either was said."""
-        if asyncio.run(self._at_work()):
-            self._tell()
+    def _announced(self, waited: float) -> bool:
+        """Say that everything is up or, after a while, that it is not; whether either was said."""
+        if asyncio.run(self._ready()):
+            self._say_how_to_use()
             return True
         if waited > _READY:
             output.say(
@@ -130,7 +130,7 @@ class Stack:
             )
         return waited > _READY
 
-    async def _at_work(self) -> bool:
+    async def _ready(self) -> bool:
         try:
             async with redis_at(self.url) as redis:
                 book = ScheduleBook(registry())
@@ -141,7 +141,7 @@ class Stack:
         except BrokerError:
             return False
 
-    def _tell(self) -> None:
+    def _say_how_to_use(self) -> None:
         set_ = "" if self.url == environment.DEFAULT_REDIS_URL else f"RETOUCH_REDIS_URL={self.url} "
         for line in (
             f"Up: a server at {self.url} (its data: {self.data}), a worker, a scheduler.",
@@ -154,7 +154,7 @@ class Stack:
         """End the parts, the server last; whether all ended as they should."""
         running = {part.name: part.child for part in self.parts if part.child is not None}
         for name, child in running.items():
-            # The worker at once, too: it begins no new call from here on.
+            # The worker, too: from now on it starts no new calls.
             if name != "server":
                 child.tell()
         codes = {}
@@ -164,7 +164,7 @@ class Stack:
             codes["worker"] = self._worker_ends(running["worker"])
         if "server" in running:
             codes["server"] = running["server"].end(_END)
-        # Told before it could listen, a part is ended by the signal itself, and has begun nothing.
+        # A part that has not installed its handlers yet is killed by the signal, and has started nothing.
         codes = {name: 0 if code == -signal.SIGTERM else code for name, code in codes.items()}
         for name, code in codes.items():
             if code != 0:
@@ -172,11 +172,11 @@ class Stack:
         return not any(codes.values())
 
     def _worker_ends(self, worker: Child) -> int:
-        """It has a grace of its own; told once more, it ends at once."""
-        heeded = 1
+        """Wait for the worker, which has a grace period of its own; pass on each further signal."""
+        passed_on = 1
         while worker.code is None:
-            if len(self.told) > heeded:
-                heeded = len(self.told)
+            if len(self.signals) > passed_on:
+                passed_on = len(self.signals)
                 worker.tell()
             time.sleep(_LOOK)
         return worker.code
@@ -184,9 +184,9 @@ class Stack:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         def on_signal(number: int, _frame: FrameType | None) -> None:
-            if not self.told:
+            if not self.signals:
                 output.say("Stopping: waiting for calls in flight; Ctrl-C again ends at once.")
-            self.told.append(number)
+            self.signals.append(number)
 
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         before = {number: signal.signal(number, on_signal) for number in numbers}
@@ -198,7 +198,7 @@ class Stack:
 
 
 def restart_delay(deaths: int) -> float:
-    """Seconds before a part is started again that has died so often in a row."""
+    """Seconds before a part is restarted that has died *deaths* times in a row."""
     return min(_LONGEST, _FIRST * 2.0 ** (deaths - 1))
 
 

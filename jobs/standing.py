@@ -1,4 +1,4 @@
-"""How a job stands: from Redis for submitted jobs, else from its folder."""
+"""The status of any job: from Redis for submitted jobs, otherwise from its folder."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _MOVING = (State.QUEUED, State.RUNNING)
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A job as it stands.
+    """The status of a job, and what else is known of it.
 
     Attributes:
         alive: whether somebody is there who takes it further: a ``run``, or workers.
         workers: the last heartbeat of each worker that is alive, for a submitted job.
-        note: what makes the figures less than certain, for people.
+        note: why the figures may be out of date, for people.
     """
 
     status: Status
@@ -84,13 +84,13 @@ def _check_whose(entry: JobEntry, job: str) -> None:
 
 
 class Standings:
-    """Tells how jobs stand; connects to Redis when the first submitted one is asked for."""
+    """Reads the status of jobs; connects to Redis with the first submitted one."""
 
     def __init__(self) -> None:
         self._redis: Redis | None = None
 
     async def of(self, entry: JobEntry) -> Standing:
-        """How *entry*'s job stands; when Redis is out of reach, how it stood when its report was written."""
+        """The status of *entry*'s job; if Redis is out of reach, that of its last report."""
         if not entry.submitted:
             return await _of_run(entry)
         try:
@@ -105,7 +105,7 @@ class Standings:
         return await _forgotten(entry)
 
     async def of_unfinished(self, entry: JobEntry) -> Standing:
-        """:meth:`of`, for a command that changes how the job goes on.
+        """:meth:`of`, for a command that controls the job.
 
         Raises:
             JobError: it has ended.
@@ -145,7 +145,7 @@ async def _of_run(entry: JobEntry) -> Standing:
 
 
 async def _recounted(folder: JobFolder, status: Status) -> Status:
-    """*status* of a ``run`` that was killed, with the figures of the records: its last report is older than they."""
+    """*status* of a killed ``run``, with the figures of the records, which are newer than its last report."""
     if status.state is not State.RUNNING:
         return status
     planned = await folder.planned()
@@ -159,7 +159,7 @@ async def _recounted(folder: JobFolder, status: Status) -> Status:
 
 
 def _silence(folder: Path) -> float:
-    """Seconds since the ``run`` that holds the folder has written its report; 0 when it has not come to it yet."""
+    """Seconds since the ``run`` that holds the folder has written its report; 0 if it has not done so yet."""
     try:
         written = (folder / "report.json").stat().st_mtime
         began = (folder / LOCK).stat().st_mtime
@@ -169,7 +169,7 @@ def _silence(folder: Path) -> float:
 
 
 def _unwritten(status: Status, seconds: float) -> Status:
-    """*status* as it was when the report could last be written; while the results are written, nobody writes it."""
+    """*status* of a ``run`` that does not update its report; while it writes results, this is normal."""
     if status.state is not State.RUNNING or status.outcomes["pending"] == 0:
         return status
     reason = (
@@ -182,7 +182,7 @@ def _unwritten(status: Status, seconds: float) -> Status:
 
 
 async def _forgotten(entry: JobEntry) -> Standing:
-    """A submitted job that Redis does not know: ended long ago, or Redis was lost."""
+    """A submitted job that Redis does not know: it ended long ago, or Redis has lost it."""
     status = await _stored(entry)
     note = (
         None
@@ -193,7 +193,7 @@ async def _forgotten(entry: JobEntry) -> Standing:
 
 
 def _left(status: Status) -> Status:
-    """*status* of a job that nobody works on: what moved has come to rest."""
+    """*status* of a job that no process works on."""
     if status.state not in _MOVING:
         return status
     return msgspec.structs.replace(
@@ -208,7 +208,7 @@ def _left(status: Status) -> Status:
 
 
 async def _stored(entry: JobEntry) -> Status:
-    """The status as it was last written; of a job that has no report yet, that it is queued."""
+    """The status as it was last written; a job without a report is queued."""
     folder = JobFolder.at(entry.out)
     status = await last_status(folder)
     if status is not None:

@@ -1,4 +1,4 @@
-"""``retouch status``: how one job stands, or all of them."""
+"""``retouch status``: the status of one job, or of all."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _HEADER: tuple[str, ...] = ("JOB", "STATE", "ROWS", "DONE", "NOT DONE", "PENDING
 
 
 class _Shown(Status, frozen=True, kw_only=True):
-    """The status object of one job, and who was told what of it."""
+    """The status object of one job, and its notifications."""
 
     told: list[Told]
 
 
-#: Jobs that are looked at together.
+#: Jobs that are read at the same time.
 _TOGETHER = 16
 
 
 def show(*, job: str | None, json: bool) -> None:
-    """Print how *job* stands, or every job of the store."""
+    """Print the status of *job*, or of every job in the store."""
     asyncio.run(_show_one(job, json=json) if job else _show_all(json=json))
 
 
@@ -73,7 +73,7 @@ async def _show_all(*, json: bool) -> None:
 
 
 async def _all(known: Standings, jobs: list[JobEntry]) -> list[Standing]:
-    """Those of *jobs* that can be read; one that cannot is named, and hides no other."""
+    """The status of each of *jobs* that can be read; the others are named."""
 
     async def read(entry: JobEntry) -> Standing | None:
         try:
@@ -92,7 +92,7 @@ def _table(statuses: list[Status]) -> list[str]:
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
-    """Words to the left, figures to the right; the folder last and as it is, since it is long."""
+    """Words are aligned left and figures right; the folder comes last, unpadded, since it is long."""
     words_of = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
     figures = [cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:-1], strict=True)]
     return "  ".join((*words_of, *figures, row[-1]))

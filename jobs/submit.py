@@ -55,8 +55,8 @@ def submit(*, json: bool, **values: Any) -> int:
 
 
 def _submit(asked: JobOptions, view: View) -> Submitted:
-    """Survey and question run outside of a loop, so that Ctrl-C ends them at once."""
-    # First of all: a person who has no Redis should not wait for a manifest of a million rows.
+    """Survey and question run outside of an event loop, so that Ctrl-C ends them at once."""
+    # First, so that nobody without Redis waits for a manifest of a million rows.
     check_redis(environment.redis_url())
     notify = notify_asked(asked)
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
@@ -78,7 +78,7 @@ def _confirm(asked: JobOptions, manifest: Manifest, survey: Survey, view: View) 
 
 
 async def _settled(asked: JobOptions, manifest: Manifest) -> int:
-    """Rows that are settled already of the job that is taken up."""
+    """How many rows are settled already, if an existing job is resumed."""
     folder = await taken_up(asked, manifest)
     if folder is None:
         return 0
