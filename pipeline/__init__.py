@@ -2,6 +2,6 @@
 
 import sys
 
-# httpx imports its command line with itself, where click and rich are installed, and with that pygments and more of
-# rich: 3 MB and 30 ms at the start, for nothing that is of use here. Without it, httpx does without.
+# If click and rich are installed, httpx imports its own command line, and with it pygments and more of rich: 3 MB and
+# 30 ms at the start, for nothing that is used here. Without this module, httpx does without.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What is left of a job that nobody works on is settled as cancelled."""
+"""Settles as cancelled what is left of a job that nobody works on."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pipeline.urls.fetch import Fetcher
 
 
 async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: Path) -> Status:
-    """Settle as cancelled what is left of a job that nobody works on; makes no call.
+    """Settle as cancelled what is left of a job that nobody works on, without making a call.
 
-    Rows that its manifest still had, and cannot be read now, are in no record, and the reason says so.
+    Rows of the manifest that were never read, and cannot be read now, get no record; the reason says so.
     """
     manifest = None
     if await folder.planned() is None:
@@ -44,7 +44,7 @@ async def cancel_rest(folder: JobFolder, spec: Spec, registry: Store, scratch: P
 
 
 async def _spooled(folder: JobFolder, spec: Spec, scratch: Path) -> Path | None:
-    """Standard input, as it was kept with the job."""
+    """The standard input that was stored with the job."""
     if spec.manifest != "-":
         return None
     if folder.store.folder:
@@ -67,7 +67,7 @@ def _manifest_of(spec: Spec, spooled: Path | None, scratch: Path) -> Manifest:
 
 
 class _NoCalls:
-    """The edge of a job that makes no calls any more: one that is being cancelled."""
+    """The client of a job that makes no more calls, because it is being cancelled."""
 
     last_piece = 0.0
 
@@ -78,7 +78,7 @@ class _NoCalls:
         timeout: float,  # noqa: ARG002
         on_begun: Callable[[], None] | None = None,  # noqa: ARG002
     ) -> AbstractAsyncContextManager[Answer | Failure]:
-        """Never called: a cancelled job begins nothing."""
+        """Never called: a cancelled job begins no call."""
         raise AssertionError("a job that is being cancelled made a call")
 
     def lend(self, pictures: Sequence[SentPicture]) -> None:  # noqa: ARG002

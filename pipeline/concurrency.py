@@ -1,4 +1,4 @@
-"""What :mod:`asyncio` leaves to its users: bounded fan-out, waits with an end, cancelling that lasts."""
+"""What :mod:`asyncio` lacks: bounded concurrency, waits with a time limit, cancelling that cannot get lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Seconds after which a task that was cancelled and goes on is cancelled again.
+#: Seconds after which a cancelled task that keeps running is cancelled again.
 _AGAIN = 0.5
 
 
@@ -49,7 +49,7 @@ async def ordered_map(work: Callable[[T], Awaitable[R]], items: Iterable[T], ahe
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
     """Whether *event* is set within *seconds*; returns as soon as it is."""
-    # Not asyncio.wait_for(): in Python 3.11 it forgets that it was cancelled when the event comes at the same time.
+    # Not asyncio.wait_for(): in Python 3.11 it ignores a cancellation that comes at the same time as the event.
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()
@@ -58,7 +58,7 @@ async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
-    """Cancel *tasks* until they end: in Python 3.11 a write of redis-py forgets a cancel that comes with its end."""
+    """Cancel *tasks* until they end: in Python 3.11, redis-py ignores a cancellation that comes as a write ends."""
     running = set(tasks)
     while running:
         for task in running:
@@ -68,7 +68,7 @@ async def cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
 
 
 def stay_cancelled() -> None:
-    """Raise :class:`asyncio.CancelledError` if the running task was cancelled and redis-py has forgotten it."""
+    """Raise :class:`asyncio.CancelledError` if the running task was cancelled and redis-py has ignored that."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""One row of a manifest, and what may be wrong with it; pure."""
+"""A row of a manifest, and what may be wrong with it; pure."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of a manifest, numbered and normalised; what a shard's plan holds.
 
     Attributes:
-        row: the internal key, counted from 1 over the rows as they are sent (each repeat counts).
-        line: the line in the manifest file; the row's number where the format has no lines.
-        id: the row's name, for people.
-        name: file name of the result without extension; unique in the job, safe on every file system.
-        images: paths or URLs as the manifest gives them, ``/`` as separator; empty: generate.
+        row: the internal key, counted from 1; with ``--repeat``, each variation counts.
+        line: the line in the manifest file; the row's number if the format has no lines.
+        id: the row's name for users.
+        name: the file name of the result without extension; unique in the job and safe on every file system.
+        images: paths or URLs from the manifest, with ``/`` as separator; if empty, a picture is generated.
         prompt: the text with its ``{columns}`` filled in.
-        model: this row's own model, ``None``: the job's; likewise *aspect_ratio* and *image_size*.
+        model: this row's own model; ``None``: the job's; likewise *aspect_ratio* and *image_size*.
         extra: the other columns.
         faults: what makes the row invalid; a row with faults is never sent.
     """

@@ -1,15 +1,15 @@
-"""Every error that a person may see, on one page.
+"""Every error that users may see, on one page.
 
 ::
 
-    RetouchError            exit 2   base: a sentence that says what, where, and how to mend it
-    ├── UsageError          exit 2   an option or a combination of options cannot be meant
+    RetouchError            exit 2   base: a sentence that says what is wrong, where, and how to fix it
+    ├── UsageError          exit 2   an option, or a combination of options, makes no sense
     ├── ManifestError       exit 2   the manifest cannot be read at all
-    ├── JobError            exit 2   a job that is unknown, held by another, or not as asked
+    ├── JobError            exit 2   a job is unknown, in use by another process, or has other options
     ├── StoreError          exit 2   results cannot be stored or read
-    ├── BrokerError         exit 2   Redis is out of reach
+    ├── BrokerError         exit 2   Redis is not available
     ├── KeyMissing          exit 3   no API key
-    └── InvalidInput         -       a row that can never be sent; settles the row, never ends the program
+    └── InvalidInput         -       a row can never be sent; this settles the row and never ends the program
 
 Halts (key refused, billing, model gone) are not exceptions: they are a state of the job
 (see :class:`pipeline.status.State`), because rows in flight must still be settled.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 
 class RetouchError(Exception):
-    """Base of every error with a sentence for people. ``str(error)`` is that sentence."""
+    """Base of all errors that users may see. ``str(error)`` is a sentence for them."""
 
     exit_code = 2
 
@@ -54,8 +54,8 @@ class InvalidInput(Exception):  # noqa: N818 - it names the outcome of the row
     """A row that can never be sent.
 
     Attributes:
-        code: short word for the record's reason, such as ``missing``.
-        message: what, where and how to mend it.
+        code: a short word for the record's reason, such as ``missing``.
+        message: what is wrong, where, and how to fix it.
         column: of the manifest; ``None``: the one that names the row's pictures.
     """
 

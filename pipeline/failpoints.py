@@ -1,7 +1,7 @@
-"""Failpoints: the named steps of a row, at each of which the chaos suite ends the process: nothing may be lost.
+"""Failpoints: named steps of a row at which the chaos tests kill the process, to show that nothing is lost.
 
-``RETOUCH_KILL_AT=kept:3`` kills it, as ``kill -9`` does, when the step *kept* is reached for the third time;
-``RETOUCH_FREEZE_AT`` stops it there until it gets SIGCONT. Without the variables a step costs two comparisons.
+With ``RETOUCH_KILL_AT=kept:3``, the process is killed (as by ``kill -9``) when it reaches the step *kept* for the
+third time; ``RETOUCH_FREEZE_AT`` stops it there until SIGCONT. Without these variables a step costs two comparisons.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import signal
 import threading
 from itertools import count
 
-#: In their order: the intent is put, the body begun, the answer come, its picture verified and about to be put, its
-#: picture put, the record put (or left to the fold), the shard folded and its small files about to be dropped.
+#: In order: the intent was put, the body begun, the answer received, its picture verified and about to be put, the
+#: picture put, the record put (or left for the fold), the shard folded and its small files about to be removed.
 STEPS = ("intended", "begun", "received", "verified", "kept", "settled", "folded")
 
-#: A shard is opened: what is in it is known, as it was then.
+#: A shard was opened: its state was read.
 OPENED_STEP = "opened"
 
-#: The records are collected for the results, of which nothing is written yet.
+#: The records were collected, and nothing of the results is written yet.
 COLLECTED_STEP = "collected"
 
-#: Those of a schedule's slot: it is claimed, the folder of its job made, the job handed to the workers, and settled.
+#: The steps of a schedule's slot: it was claimed, its job's folder created, the job handed to the workers.
 SLOT_STEPS = ("slot_claimed", "slot_opened", "slot_handed")
 
-#: The plan of a shard is put; others are under way.
+#: The plan of a shard was put, while others are being written.
 PLAN_STEP = "planned"
 
 
 class _Order:
-    """What *variable* orders: *number* is sent to the process when a step is reached so many times."""
+    """The order in *variable*: send the process the signal *number* when a step is reached so many times."""
 
     def __init__(self, variable: str, number: signal.Signals) -> None:
         self.step, _, times = os.environ.get(variable, "").partition(":")
@@ -50,7 +50,7 @@ _ORDERS = (
 
 
 def failpoint(step: str) -> None:
-    """Say that *step* is behind us."""
+    """Carry out the orders for *step*, which is done."""
     for order in _ORDERS:
         if step == order.step:
             order.reach()

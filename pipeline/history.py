@@ -1,4 +1,4 @@
-"""What was tried for one row so far, call by call; pure."""
+"""What was tried for a row so far; pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import msgspec
 
 from pipeline.attempt import Attempt, Verdict
 
-#: A record holds every counted try, and of the others the last so many.
+#: How many uncounted attempts are kept, the last ones; of those that counted, all are.
 UNCOUNTED_KEPT = 10
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What was tried for one row so far; carried by every intent, so that a crash forgets nothing.
+    """What was tried for a row so far; part of every intent, so that a crash does not lose it.
 
     Attributes:
         attempts: every counted try and the last :data:`UNCOUNTED_KEPT` others, in order.
-        uncounted: how many were not counted, those that are no longer kept included.
-        cost_usd: sum of the known costs; ``None`` while calls were made and no cost is known.
-        waited: seconds spent on waits that are not counted, except for a day's quota.
-        before: attempts of earlier rounds; they are history, and count against nothing any more.
-        tries_before: those of them that were counted.
+        made: the number of all attempts.
+        uncounted: how many of them were not counted, including those that are no longer kept.
+        calls: how many of them were calls.
+        calls_unknown: how many calls were never answered, and so may have been paid for.
+        cost_usd: the sum of the known costs; ``None`` if there were calls and no cost is known.
+        waited: seconds of waiting that did not count as tries, without waits for a daily quota.
+        before: how many of the attempts belong to earlier rounds, and no longer count against any limit.
+        tries_before: how many of those were counted.
     """
 
     attempts: tuple[Attempt, ...] = ()

@@ -1,4 +1,4 @@
-"""A row's pictures: looked at before money is spent, and made ready to be sent."""
+"""A row's pictures: checked before money is spent, and prepared for sending."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.urls.addresses import check_url, shown
 from pipeline.urls.bucketpaths import bucket_of
 from pipeline.urls.fetch import BucketRefused, Fetcher
 
-#: Seconds for one download, its tries and waits included.
+#: Seconds for one download, including its retries and waits.
 DOWNLOAD_SECONDS = 60.0
 
 #: Opens a row's input pictures and cleans up after them; raises ``InvalidInput``.
@@ -29,7 +29,7 @@ Inputs = Callable[[Edit], AbstractAsyncContextManager[tuple[SentPicture, ...]]]
 
 
 class Glance(NamedTuple):
-    """What a :func:`glance` at a row's pictures shows: what is wrong, and types and sizes of those that are there."""
+    """The result of a :func:`glance` at a row's pictures: faults, and types and sizes of the local ones."""
 
     faults: tuple[Fault, ...]
     mime_types: tuple[str, ...]
@@ -37,7 +37,7 @@ class Glance(NamedTuple):
 
 
 def glance(edit: Edit, roots: Roots) -> Glance:
-    """What a row's pictures are, by their size and first bytes. URLs are only read, not fetched.
+    """Check a row's pictures by size and first bytes alone. URLs are checked, but not fetched.
 
     Raises:
         RootUnseen: the root is not there on this machine.
@@ -70,10 +70,10 @@ def column_of(edit: Edit) -> str:
 async def gather(
     edit: Edit, roots: Roots, spool: Path, fetcher: Fetcher | None = None
 ) -> tuple[SentPicture, ...]:
-    """The pictures of *edit*, ready to be sent, in order; give them to :func:`discard` afterwards.
+    """The pictures of *edit*, ready to be sent, in order; pass them to :func:`discard` afterwards.
 
-    The disk is touched in threads only, once for each picture. What is downloaded or converted lies in *spool*.
-    Rows should share one *fetcher*, which keeps its connections; without it, each URL gets one of its own.
+    The disk is accessed in threads only, once per picture. Downloads and conversions are put into *spool*.
+    Rows should share a *fetcher*, which keeps its connections; without one, each URL gets its own.
 
     Raises:
         InvalidInput: the row can never be sent.
@@ -119,7 +119,7 @@ async def _downloaded(url: str, name: str, roots: Roots, spool: Path, fetcher: F
         picture = await asyncio.to_thread(prepare, path, spool, name=label)
         keep = picture.path == path
     except BucketRefused as error:
-        # Rows are not at fault when the job's own bucket cannot be read from here.
+        # If the job's own bucket cannot be read from here, that is not the row's fault.
         if split_url(url)[0] in (*roots.buckets, *bucket_of(str(roots.root))):
             raise RootUnseen(str(error)) from error
         raise InvalidInput("unreachable", str(error)) from error

@@ -1,4 +1,4 @@
-"""A whole job in one process: the manifest is read while its first rows are called."""
+"""A whole job in one process: calls begin while the manifest is still being read."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from pipeline.store import Store
 from pipeline.timestamp import utc
 from pipeline.urls.fetch import Fetcher
 
-#: Threads that decode answers. More would hold more pictures in memory, and two cores decode none sooner.
+#: Threads that decode answers. More would keep more pictures in memory, and on two cores would not be faster.
 DECODERS = 2
 
-#: Seconds between two writes of report.json and two looks at control.json.
+#: Seconds between two writes of report.json, and between two reads of control.json.
 FRESH = 2.0
 
 INTERRUPTED = "interrupted: run the same command again to continue where it stopped"

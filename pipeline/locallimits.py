@@ -1,4 +1,4 @@
-"""What binds a job that one process holds whole: pace, money, slots and timeout; people may change them meanwhile."""
+"""The limits of a job in one process: pace, budget, slots and timeout, which users may change while it runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class LocalLimits:
 
     Attributes:
         pace: when calls may start.
-        budget: the money.
-        slots: bounds the calls in flight.
-        timeout: seconds that a call may take.
+        budget: how much they may cost.
+        slots: how many may be in flight.
+        timeout: how many seconds each may take.
     """
 
     def __init__(self, folder: JobFolder, spec: Spec, progress: LocalProgress) -> None:
@@ -34,12 +34,12 @@ class LocalLimits:
         self._progress = progress
 
     async def begin(self) -> None:
-        """Count what earlier processes have spent, if there is a budget to hold it against."""
+        """Count what earlier processes have spent, if there is a budget."""
         if self.budget.limit is not None:
             self.budget.spent = await self._spent()
 
     async def bind(self, limits: Limits) -> None:
-        """Let *limits* hold from now on."""
+        """Apply *limits* from now on."""
         self.pace.rpm = limits.rpm
         if limits.max_in_flight > self.slots.limit:
             room_for(limits.max_in_flight)
@@ -47,15 +47,15 @@ class LocalLimits:
         self.timeout = limits.timeout
         if limits.budget != self.budget.limit:
             if self.budget.limit is None:
-                # Without a budget nobody has counted what earlier processes spent; what is settled while we do counts
-                # twice, for a budget is rather too careful.
+                # Without a budget, nobody has counted what earlier processes have spent. What is settled while we
+                # count is counted twice: better too careful with money.
                 here = self.budget.spent
                 spent = await self._spent()
                 self.budget.spent += spent - here
             await self.budget.limit_to(limits.budget)
 
     async def _spent(self) -> float:
-        """Dollars that were spent on the job; what may have been paid for counts as paid."""
+        """Dollars spent on the job; calls that may have been paid for count as paid."""
         totals = await exact_totals(self._folder, await self._folder.plans.count())
         price = estimate(self._spec.model, self._spec.image_size, 1, 0)
         return totals.cost_usd + maybe_paid(totals, price, self._progress.in_flight)

@@ -1,6 +1,6 @@
-"""What each image model takes, makes and costs: the dated catalogue of ``models.toml``, typed.
+"""What each image model accepts, makes and costs: the dated catalogue in ``models.toml``.
 
-A model that is not in it is neither refused nor free: nothing is known of it, and its price is ``None``.
+A model that is not in it is neither rejected nor free: nothing is known about it, and its price is ``None``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from importlib.resources import files
 
 import msgspec
 
-#: Also ids with a path, such as those of tuned models.
+#: Includes ids with a path, such as those of tuned models.
 _ID = re.compile(r"[\w.\-]+(/[\w.\-]+)*")
 
 
 class ModelState(StrEnum):
-    """Where a model stands in its life."""
+    """A model's stage of life."""
 
     GA = "ga"
     PREVIEW = "preview"
@@ -40,19 +40,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One image model.
 
     Attributes:
-        aliases: other ids that mean it.
-        announced: when its end was announced.
-        shut: when it was shut, or will be.
+        aliases: its other ids.
+        announced: when its shutdown was announced.
+        shut: when it was shut down, or will be.
         successor: id of the model to use instead.
-        sizes: legal values of ``imageSize``; empty: it takes none.
-        default_size: what it makes where no size is asked for.
-        ratios: legal values of ``aspectRatio``.
-        max_inputs: pictures in one request; ``None``: not known.
-        input_image_tokens: tokens that one picture of the input is billed at, in the dearer reading.
+        sizes: valid values of ``imageSize``; empty if it accepts none.
+        default_size: the size it makes if none is requested.
+        ratios: valid values of ``aspectRatio``.
+        max_inputs: pictures in one request; ``None`` if unknown.
+        input_image_tokens: tokens billed for one input picture, in the more expensive reading.
         thinking_tokens: an allowance for one try; ours, not Google's.
-        image_tokens: tokens that one picture of the output is billed at, by size.
-        discounts: factor on every price in ways of calling that retouch does not use (``batch``, ``flex``); one that
-            is missing has no known price.
+        image_tokens: tokens billed for one output picture, by size.
+        discounts: the factor on every price in modes that retouch does not use (``batch``, ``flex``); without an
+            entry, the price in that mode is unknown.
         confidence: ``H``, ``M`` or ``L``, as in gemini-api.md.
     """
 
@@ -81,16 +81,16 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     notes: str = ""
 
     def fault(self, aspect_ratio: str | None, image_size: str | None, inputs: int) -> str | None:
-        """Why the API would refuse such a request, the first of :meth:`faults`; ``None`` if it should not."""
+        """Why the API would reject such a request, the first of :meth:`faults`; ``None`` if it should not."""
         return next(iter(self.faults(aspect_ratio, image_size, inputs).values()), None)
 
     def faults(self, aspect_ratio: str | None, image_size: str | None, inputs: int) -> dict[str, str]:
-        """Why the API would refuse such a request: a sentence with its mend for each column that is at fault.
+        """Why the API would reject such a request: a sentence with the fix for each column at fault.
 
         Args:
             aspect_ratio: as it would be sent; ``None``: not sent.
             image_size: likewise.
-            inputs: how many pictures go in.
+            inputs: the number of input pictures.
         """
         if self.state is ModelState.SHUT:
             return {"model": self._shut()}
@@ -103,14 +103,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def warning(self) -> str | None:
-        """What to know before using it, in one sentence; ``None`` where all is well."""
+        """A sentence to read before using it; ``None`` if all is well."""
         if self.state is not ModelState.DEPRECATED:
             return None
         end = f"will be shut down on {self.shut}" if self.shut else "is deprecated and may stop answering"
         return f"{self.id} {end}: use {self.successor}" if self.successor else f"{self.id} {end}"
 
     def image_price(self, size: str) -> float | None:
-        """Dollars for one picture of *size*, thinking and input aside; ``None`` where it is not known."""
+        """Dollars for one picture of *size*, without thinking and input; ``None`` if unknown."""
         if self.prices is None or size not in self.image_tokens:
             return None
         return self.image_tokens[size] * self.prices.output_image / 1e6
@@ -145,18 +145,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """All known models, as of a day; *default* is the id that is used where none is named."""
+    """All known models, as of a date; *default* is the id used if none is given."""
 
     as_of: date
     default: str
     models: tuple[Model, ...]
 
     def find(self, model_id: str) -> Model | None:
-        """The model of that id or alias, with or without ``models/``; ``None`` if it is not known."""
+        """The model with this id or alias, with or without ``models/``; ``None`` if it is unknown."""
         return self._by_id.get(model_id) or self._by_id.get(model_id.strip().removeprefix("models/"))
 
     def meant(self, model_id: str) -> str:
-        """``; did you mean …?`` with the known models whose ids are like *model_id*; empty where none is."""
+        """``; did you mean …?`` with the known models whose ids resemble *model_id*; empty if none does."""
         known = [model.id for model in self.models if model.state is not ModelState.SHUT]
         near = get_close_matches(model_id.removeprefix("models/"), known, n=2, cutoff=0.7)
         return f"; did you mean {_any_of(tuple(near))}?" if near and model_id not in near else ""
@@ -177,7 +177,7 @@ def _any_of(values: tuple[str, ...]) -> str:
 
 
 def fault_of_id(model: str) -> str | None:
-    """What is wrong with *model* as a model's id; it stands in a URL."""
+    """What is wrong with *model* as an id, which becomes part of a URL; ``None`` if nothing is."""
     if _ID.fullmatch(model) and ".." not in model:
         return None
     return f"{model!r} is not a model's id; `retouch models` lists those known"

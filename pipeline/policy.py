@@ -1,6 +1,6 @@
-"""Verdict -> what happens next. Pure; tenacity carries it out, and nothing else decides on retries.
+"""From a verdict to what happens next; pure. tenacity carries it out, and nothing else decides about retries.
 
-The rules for people are in ``verdicts.md``, which is made from here.
+``verdicts.md``, which explains the rules to users, is generated from here.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.history import History
 from pipeline.record import Outcome
 
-#: Seconds a row may wait in all for what is not its fault; a day's quota is exempt.
+#: Seconds a row may wait in total for what is not its fault; waits for a daily quota do not count.
 PATIENCE = 3600.0
-#: A row that meets an overloaded API this often is given up.
+#: A row that finds the API overloaded this often fails.
 OVERLOADS = 10
 #: The same bad request so many times, and no success yet, says that the job is wrong, not the rows.
 SAME_FAULTS = 5
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-#: A shared wait is stretched by up to this part, so that not everybody comes back at the same instant.
+#: A wait that many share is extended by up to this fraction, so that they do not all come back at the same moment.
 _SPREAD = 0.1
 
 _SENTENCES = {
@@ -54,7 +54,7 @@ _MENDS = {
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Try the row again after *seconds*; *hold* keeps every call to the model back for so long."""
+    """Try the row again after *seconds*; *hold* delays every call to the model for so long."""
 
     seconds: float = 0.0
     hold: float = 0.0
@@ -69,7 +69,7 @@ class Settle(msgspec.Struct, frozen=True):
 
 
 class Halt(msgspec.Struct, frozen=True):
-    """The job stops until a person has mended *reason*; the row stays unsettled."""
+    """The job stops until a person has fixed *reason*; the row stays unsettled."""
 
     reason: str
 
@@ -78,7 +78,7 @@ Next = Retry | Settle | Halt
 
 
 def variant(tries: int) -> Variant:
-    """How the prompt is put after so many counted *tries*."""
+    """How the prompt is phrased after so many counted *tries*."""
     return (Variant.PLAIN, Variant.EXPLICIT, Variant.IMAGE_ONLY)[min(tries, 2)]
 
 
@@ -98,8 +98,8 @@ def decide(
         history: the row's attempts, the last one included.
         attempts: counted tries a row may have.
         jitter: a random number from 0 to 1.
-        new_day: seconds until a day's quota is new.
-        own_model: the row names its model itself, so that an unknown model is its fault and not the job's.
+        new_day: seconds until a daily quota resets.
+        own_model: the row names its own model, so an unknown model is its fault and not the job's.
     """
     verdict = judged.verdict
     if verdict in (Verdict.IMAGE, Verdict.TEXT):
@@ -111,7 +111,7 @@ def decide(
     if judged.counted:
         return _after_a_try(judged, history, attempts, jitter)
     if verdict is Verdict.QUOTA_EXHAUSTED:
-        # Not all in the first second of the day.
+        # Spread the calls beyond the first second of the day.
         seconds = new_day + _LONGEST_WAIT * jitter
         return Retry(seconds, hold=seconds)
     return _after_no_try(judged, history, jitter)
@@ -135,7 +135,7 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     if verdict in (Verdict.INVALID_REQUEST, Verdict.NOT_FOUND):
         return Settle(Outcome.FAILED, reason(judged))
     if verdict is Verdict.FILE_GONE:
-        # It is uploaded once more; what is gone again at once would be gone for ever.
+        # It is uploaded once more; if it is gone again, uploading it a third time would not help.
         times = history.in_a_row(verdict)
         return Retry() if times < 2 else Settle(Outcome.FAILED, reason(judged, times))
     if verdict is Verdict.QUOTA_EXHAUSTED:
@@ -145,18 +145,18 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
     times = sum(attempt.verdict is verdict for attempt in history.recent)
     if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and times >= OVERLOADS):
         return Settle(Outcome.FAILED, reason(judged, times))
-    # However long the API asks for: a row waits an hour in all, and then asks a last time.
+    # However long a wait the API asks for, a row waits an hour in total, and then tries one last time.
     left = PATIENCE - history.waited
     if verdict is Verdict.THROTTLED:
         seconds = min(_told(judged, again, jitter) or _backoff(again + 1, jitter), left)
         return Retry(seconds, hold=seconds, patience=True)
     seconds = min(_told(judged, again, jitter) or _backoff(again, jitter), left)
-    # Who cannot be reached by one row cannot be reached by the next.
+    # If one row cannot reach the API, neither can the next.
     return Retry(seconds, hold=seconds if verdict is Verdict.NETWORK else 0.0, patience=True)
 
 
 def _told(judged: Judgement, again: int, jitter: float) -> float | None:
-    """What the API asks for; less than a second is believed once, or it would be called without a pause."""
+    """The wait that the API asks for; less than a second only once, or there would be no pause between calls."""
     if not judged.retry_after:
         return None
     seconds = judged.retry_after if again <= 1 else max(judged.retry_after, _FIRST_WAIT)
@@ -164,7 +164,7 @@ def _told(judged: Judgement, again: int, jitter: float) -> float | None:
 
 
 def _backoff(again: int, jitter: float) -> float:
-    """Full jitter over a doubling ceiling, never below half of it: the callers must part, and must wait."""
+    """A ceiling that doubles, with jitter down to half of it: callers must spread out, and must wait."""
     ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(again - 1, 10))
     return ceiling * (0.5 + 0.5 * jitter)
 
@@ -186,7 +186,7 @@ def reason(judged: Judgement, times: int = 1, *, tries: int = 1) -> str:
 
 
 def halt_reason(judged: Judgement) -> str:
-    """One sentence that says why the job stops and how to mend it."""
+    """One sentence that says why the job stops and how to fix that."""
     refused = judged.http_status is not None and judged.http_status != HTTPStatus.OK
     status = f"HTTP {judged.http_status}" if refused else judged.finish_reason
     said = f": {judged.detail}" if judged.detail else ""

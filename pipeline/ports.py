@@ -1,7 +1,7 @@
 """What several processes must agree on, as small protocols.
 
-``pipeline`` carries an in-process form of each (for ``retouch run``), ``workers`` one over Redis. The way of
-a row is the same code over both.
+``pipeline`` implements each of them for one process (for ``retouch run``), ``workers`` over Redis. The code that
+handles a row is the same for both.
 """
 
 from __future__ import annotations
@@ -37,48 +37,48 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pace(Protocol):
-    """When the next call may start. Shared by all workers of a job; delays, never refuses.
+    """Decides when the next call may start, for all workers of a job. It may delay a call, but never refuses one.
 
     Attributes:
-        changed: set, and replaced by another, when the pace is another: turns that were given before are void.
+        changed: set, and replaced by a new event, when the pace changes: turns booked before are void.
     """
 
     changed: asyncio.Event
 
     @property
     def crowded(self) -> bool:
-        """Whether :meth:`turn` would wait for other turns first, so that a slot is better given to others."""
+        """Whether :meth:`turn` itself would have to wait, so that the caller should give up its slot first."""
         ...
 
     async def turn(self, model: str) -> float:
-        """Book the start of a call to *model*; the seconds until then."""
+        """Book a start for a call to *model*; the seconds until then."""
         ...
 
     async def hold(self, model: str, seconds: float) -> None:
-        """Let nobody call *model* for *seconds*: the API said so. A longer hold is never shortened."""
+        """Let nobody call *model* for *seconds*, as the API asked. A longer hold is not shortened."""
         ...
 
     async def held(self) -> float:
-        """Seconds for which the longest hold still lasts."""
+        """Seconds until the longest hold ends."""
         ...
 
 
 class Budget(Protocol):
-    """Money: reserved before a call, settled after it. Reserving is atomic over all workers of a job."""
+    """Reserves money before a call and settles it afterwards, atomically over all workers of a job."""
 
     async def reserve(self, usd: float) -> bool:
-        """Set *usd* aside; false when spent, reserved and *usd* together would pass the budget."""
+        """Reserve *usd*; false if that would exceed the budget, together with what is spent and reserved."""
         ...
 
     async def settle(self, reserved: float, spent: float) -> None:
-        """Give back *reserved* and book *spent*."""
+        """Release *reserved*, and add *spent* to what is spent."""
         ...
 
 
 class Progress(Protocol):
-    """Figures for those who watch; losing them loses nothing, they are rebuilt from records.
+    """Live figures. Losing them does no harm: they can be rebuilt from the records.
 
-    Called on the event loop, so none of it waits.
+    Called on the event loop, so no method waits.
     """
 
     def call_begun(self) -> None:
@@ -102,18 +102,18 @@ class Progress(Protocol):
         ...
 
     def found(self, totals: Totals) -> None:
-        """Rows and calls of an earlier process, found in the job folder."""
+        """Rows and calls of earlier processes were found in the job folder."""
         ...
 
     def waiting(self, reason: str | None) -> None:
-        """The job waits for *reason* and goes on by itself; ``None``: it goes on."""
+        """The job is waiting for *reason*, and continues by itself; ``None``: it continues now."""
         ...
 
 
 class Observer(Protocol):
-    """Is told what happens, for machines that watch: metrics, traces. What it is about is ``task_context.current()``.
+    """Hears what happens, for metrics and traces; ``task_context.current()`` says to which row.
 
-    Called on the event loop right after :class:`Progress`, so none of it waits.
+    Called on the event loop right after :class:`Progress`, so no method waits.
     """
 
     def call_begun(self) -> None:
@@ -130,21 +130,21 @@ class Observer(Protocol):
 
 
 class Lease(Protocol):
-    """The claim on one shard: whoever holds it may call and put for its rows."""
+    """The claim on one shard: its holder may call and put for its rows."""
 
     def held(self) -> bool:
-        """Whether the lease is surely ours; asked right before each call, so it never waits."""
+        """Whether the lease is certainly ours; asked right before each call, so it does not wait."""
         ...
 
     async def sure(self) -> bool:
         """Whether the lease is ours; asked before each put.
 
-        Waits while nobody can tell (Redis is away), for what is to be put was paid for; false once another
-        has the shard, or nobody could tell for too long.
+        While this cannot be known (Redis is not available) it waits, because the result was paid for. False once
+        another process has the shard, or if it could not be known for too long.
         """
         ...
 
     @property
     def gone(self) -> bool:
-        """Whether it is known to be ours no more; else, when it is not :meth:`sure`, nobody could tell."""
+        """Whether it is known to be lost; if it is not, and :meth:`sure` is false, that could not be known."""
         ...

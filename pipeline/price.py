@@ -1,7 +1,7 @@
-"""What calls cost, in US dollars: after the fact from the usage that came back, before it as an estimate.
+"""What calls cost, in US dollars: estimated before a call, and calculated from the reported usage after it.
 
-Pure arithmetic on the prices of ``models.toml``. Floats are enough: a token costs at least $2.5e-7, results are
-rounded to :data:`DECIMALS`, and sums of a million such numbers are right to far less than a cent.
+Pure arithmetic on the prices in ``models.toml``. Floats are precise enough: a token costs at least $2.5e-7, results
+are rounded to :data:`DECIMALS`, and the error in a sum of a million of them is far below a cent.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pipeline.models import Model, catalogue
 
 log = logging.getLogger("retouch.price")
 
-#: Of a dollar; a billionth, so that no single token is rounded away.
+#: Decimals of a dollar: enough that no token is rounded to zero.
 DECIMALS = 9
 
-#: Characters of a prompt to one token. English has about four; half of that is on the safe side for scripts
-#: that are dearer, and the prompt is next to nothing of the price.
+#: Characters of a prompt per token. English has about four; half of that is safe for scripts that need more tokens,
+#: and the prompt is a tiny part of the price anyway.
 _CHARS_PER_TOKEN = 2
 
-#: A usage that costs so many times the estimate is a mistake of the answer, not a bill.
+#: A reported usage that costs this many times the estimate is taken for an error.
 ABSURD = 100
 
 #: What the model says beside its picture ("Here is the edited image ...").
@@ -34,10 +34,10 @@ _CHATTER_TOKENS = 50
 
 
 def cost(model: Model | str | None, tokens: Tokens) -> float | None:
-    """Dollars for a call that used *tokens*; ``None`` where the price is not known, never 0 for that.
+    """Dollars for a call that used *tokens*; ``None`` (not 0) if the price is unknown.
 
-    Each kind has its own price: pictures cost four and more times what text does, and thoughts count as text
-    output. Drafts are billed as pictures (gemini-api.md 1.2), and the usage counts them as such.
+    Each kind has its own price: pictures cost at least four times as much as text, and thoughts count as text output.
+    Drafts are billed and reported as pictures (gemini-api.md 1.2).
 
     Args:
         model: a model, or its id.
@@ -57,15 +57,15 @@ def cost(model: Model | str | None, tokens: Tokens) -> float | None:
 
 
 def charged(judged: Judgement, model: str, expected: float | None) -> float | None:
-    """Dollars of one call: by its usage, 0 where the API refused it, ``None`` where nobody can say.
+    """Dollars for one call, from its usage; 0 if the API rejected it, ``None`` if the cost is unknown.
 
-    A usage is not believed when it counts no picture tokens though a picture came, nor when it costs
-    :data:`ABSURD` times what was *expected*.
+    A usage is not believed if it contains no picture tokens although there was a picture, or if it costs
+    :data:`ABSURD` times as much as *expected*.
 
     Args:
-        judged: what came of the call.
-        model: its model's id.
-        expected: the estimate that was set aside for it; ``None``: not known.
+        judged: the judgement of the call.
+        model: the model's id.
+        expected: the estimate that was reserved for it; ``None`` if unknown.
     """
     if judged.tokens is None:
         answered = judged.http_status is not None and 200 <= judged.http_status < 300
@@ -82,16 +82,16 @@ def charged(judged: Judgement, model: str, expected: float | None) -> float | No
 def estimate(
     model: Model | str | None, image_size: str | None, inputs: int, prompt_chars: int
 ) -> float | None:
-    """Dollars to set aside for one try; ``None`` where the price is not known.
+    """Dollars to reserve for one try; ``None`` if the price is unknown.
 
-    One picture of *image_size* (of the model's default without it; of the dearest size where it is unknown), the
-    pictures and the prompt that go in, the model's allowance for thinking and a line of text. Meant to be on the
-    safe side: a try that draws drafts may cost more, most cost less.
+    Includes one picture of *image_size* (or the model's default; of the most expensive size if that is unknown), the
+    input pictures and the prompt, the model's allowance for thinking, and a line of text. It errs on the safe side:
+    most tries cost less, but one that makes drafts may cost more.
 
     Args:
         model: a model, or its id.
         image_size: as it would be sent; ``None``: not sent.
-        inputs: how many pictures go in.
+        inputs: the number of input pictures.
         prompt_chars: length of the prompt.
     """
     known = _known(model)
@@ -108,11 +108,11 @@ def estimate(
 
 
 def price_of(edit: Edit, model: str, image_size: str | None) -> float | None:
-    """Dollars to set aside for one try of *edit*; ``None`` where the price is not known.
+    """Dollars to reserve for one try of *edit*; ``None`` if the price is unknown.
 
     Args:
         edit: a row.
-        model: the job's, for a row that names none.
+        model: the job's, for a row without its own.
         image_size: likewise.
     """
     return _kept_estimate(
@@ -124,8 +124,8 @@ class Cost(msgspec.Struct, frozen=True):
     """What calls are estimated to cost.
 
     Attributes:
-        known_usd: dollars, as far as prices are known.
-        whole: that this is all; else more comes on top, at prices that nobody knows.
+        known_usd: dollars for everything whose price is known.
+        whole: whether that is everything.
     """
 
     known_usd: float = 0.0
@@ -133,7 +133,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     @property
     def usd(self) -> float | None:
-        """Dollars; ``None`` as soon as one price is not known."""
+        """Dollars; ``None`` if any price is unknown."""
         return self.known_usd if self.whole else None
 
     def __add__(self, other: Cost) -> Cost:
@@ -141,7 +141,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def cost_of(prices: Iterable[float | None]) -> Cost:
-    """The sum of *prices*, of which ``None`` is not known."""
+    """The sum of *prices*, where ``None`` is unknown."""
     total, whole = 0.0, True
     for price in prices:
         if price is None:
@@ -152,13 +152,13 @@ def cost_of(prices: Iterable[float | None]) -> Cost:
 
 
 def cost_left(cost: Cost, rows: int, settled: int) -> Cost:
-    """Of *cost*, for one try of each of *rows*, the part of those that are not *settled*."""
+    """The share of *cost* (for all *rows*) that is left for the rows that are not *settled*."""
     share = (rows - settled) / rows if rows else 1.0
     return Cost(cost.known_usd * share, cost.whole)
 
 
 def no_budget(model: str) -> str:
-    """Why a budget cannot hold for *model*, whose price is not known: what cannot be set aside cannot be bounded."""
+    """Why there can be no budget for *model*: without a known price nothing can be reserved."""
     return (
         f"the price of {model} is not known, so a budget cannot be applied: leave --budget out, or choose a model "
         "with a known price (`retouch models`)"

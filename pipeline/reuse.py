@@ -1,7 +1,7 @@
-"""The same edit is paid for once, when asked: ``--reuse``.
+"""``--reuse``: pays for identical edits only once.
 
-Every done row is remembered under the fingerprint of its edit in ``RETOUCH_STORE/.retouch/edits``. A job that
-reuses takes a copy of the picture instead of calling; equal rows of its manifest wait for the first of them.
+Every done row is remembered under the fingerprint of its edit in ``RETOUCH_STORE/.retouch/edits``. A job with
+``--reuse`` copies that picture instead of making a call; of identical rows in its manifest, all wait for the first.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ EDITS = ".retouch/edits"
 
 
 class Claims(Protocol):
-    """Who makes an edit that several rows ask for; shared by all workers of a store."""
+    """Decides who makes an edit that several rows ask for; shared by all workers of a store."""
 
     async def claim(self, fingerprint: str) -> bool:
-        """Be the one who makes it; false while another is at it. A claim of a dead process runs out."""
+        """Claim the edit; false while somebody else is making it. The claim of a dead process expires."""
         ...
 
     async def release(self, fingerprint: str) -> None:
-        """Let others look at what came of it."""
+        """Release the claim: others can look for the result now."""
         ...
 
 
@@ -60,7 +60,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """How a record says whence its picture is."""
+        """How a record names the origin of its picture."""
         return f"{self.job}/{self.id}"
 
 
@@ -72,12 +72,12 @@ class Reuse:
         self.claims = claims
 
     async def find(self, fingerprint: str) -> tuple[Remembered, bytes] | None:
-        """An edit that was made, and its picture; ``None`` when it was not, or its picture is gone or changed."""
+        """The earlier edit and its picture; ``None`` if there is none, or its picture is gone or changed."""
         data = await self._store.get(_path(fingerprint))
         try:
             found = msgspec.json.decode(data or b"", type=Remembered)
         except msgspec.DecodeError:
-            # Not there, or lost with the power: remembering is worth no wait for the disk.
+            # It does not exist, or was lost with the power: remembering is not worth a wait for the disk.
             return None
         picture = await open_store(found.out).get(found.picture.path)
         if picture is None or hashlib.sha256(picture).hexdigest() != found.picture.sha256:
@@ -85,7 +85,7 @@ class Reuse:
         return found, picture
 
     async def remember(self, fingerprint: str, folder: JobFolder, job: str, record: Record) -> None:
-        """Keep where the picture of the done *record* is."""
+        """Remember where the picture of the done *record* is."""
         made = Remembered(
             job=job,
             out=folder.store.url,
@@ -100,7 +100,7 @@ class Reuse:
 def fingerprint(
     pictures: Sequence[SentPicture], prompt: str, model: str, aspect_ratio: str | None, image_size: str | None
 ) -> str:
-    """What makes an edit this one: the bytes of its pictures, what is asked, of which model, and how."""
+    """Identifies an edit by the bytes of its pictures, its prompt, its model and its options."""
     inputs = [picture.original_sha256 for picture in pictures]
     parts = msgspec.json.encode([inputs, prompt, model, aspect_ratio, image_size])
     return hashlib.sha256(parts).hexdigest()

@@ -1,7 +1,7 @@
 """Where a row's pictures are: under the manifest's folder, or at a URL.
 
-A path is resolved, links and all, before it is held against the root, so that neither ``..`` nor a link leads
-out of it. Only regular files are opened.
+A path is resolved, including links, before it is compared with the root, so that neither ``..`` nor a link can lead
+outside. Only regular files are opened.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class RootUnseen(RetouchError):  # noqa: N818 - it names what is wrong with this machine
-    """This machine cannot see the folder of the pictures: the job waits, its rows are not at fault."""
+    """This machine cannot see the folder of the pictures: the job waits, because its rows are not at fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +31,12 @@ class Roots:
     """Where pictures may come from.
 
     Attributes:
-        root: absolute folder that relative paths start from, as it is called where the job was made; or the URL of
-            a folder in a bucket.
-        allow_outside: paths may leave the root.
+        root: the absolute folder that relative paths start from, as named where the job was made; or the URL of a
+            folder in a bucket.
+        allow_outside: paths may lead outside the root.
         allow_private_urls: URLs may lead to addresses that are not public.
         buckets: URLs of buckets that rows may name without *allow_outside*.
-        root_map: pairs (from, to): how folders are called on this machine; the longest that fits wins.
+        root_map: pairs (there, here) of folders that have another name on this machine; the longest match wins.
     """
 
     root: Path | str
@@ -47,10 +47,10 @@ class Roots:
 
     @cached_property
     def here(self) -> str:
-        """The root on this machine, without links.
+        """The root on this machine, with links resolved.
 
         Raises:
-            RootUnseen: it is no folder here.
+            RootUnseen: there is no such folder here.
         """
         mapped = self.mapped(str(self.root))
         if not os.path.isdir(mapped):  # noqa: PTH112 - strings all the way: this runs for each picture
@@ -61,7 +61,7 @@ class Roots:
         return os.path.realpath(mapped)
 
     def object_of(self, name: str) -> str | None:
-        """The URL of the object in a bucket that *name* means, ``None`` when it means something else.
+        """The URL of the object in a bucket that *name* refers to; ``None`` if it refers to something else.
 
         Raises:
             InvalidInput: ``bad_url`` or ``outside``.
@@ -70,7 +70,7 @@ class Roots:
         return meant(name, root, self.buckets, allow_outside=self.allow_outside)
 
     def mapped(self, path: str) -> str:
-        """The absolute *path* as it is called on this machine."""
+        """The absolute *path* under its name on this machine."""
         fitting = [
             pair for pair in self.root_map if path == pair[0] or path.startswith(pair[0].rstrip("/") + "/")
         ]
@@ -80,10 +80,10 @@ class Roots:
         return here.rstrip("/") + "/" + path[len(there) :].lstrip("/")
 
     def look(self) -> None:
-        """See whether the root is still there.
+        """Check that the root still exists.
 
         Raises:
-            RootUnseen: it is not, so that a missing file says nothing about its row.
+            RootUnseen: it does not, so a missing file is not its row's fault.
         """
         if not os.path.isdir(self.here):  # noqa: PTH112
             raise RootUnseen(
@@ -105,12 +105,12 @@ def root_map(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def is_url(name: str) -> bool:
-    """Whether *name* is a URL of any scheme, rather than a path."""
+    """Whether *name* is a URL of any scheme rather than a path."""
     return bool(_SCHEME.match(name))
 
 
 def locate_picture(name: str, roots: Roots) -> Path:
-    """The regular file that *name* means, without links.
+    """The regular file that *name* refers to, with links resolved.
 
     Raises:
         InvalidInput: ``missing``, ``outside``, ``unreadable`` or ``not_a_picture``.
@@ -122,7 +122,7 @@ def locate_picture(name: str, roots: Roots) -> Path:
 
 
 def find_picture(name: str, roots: Roots) -> tuple[str, os.stat_result]:
-    """Path and state of the regular file that *name* means; raises as :func:`locate`."""
+    """Path and state of the regular file that *name* refers to; raises like :func:`locate_picture`."""
     if not name or "\0" in name:
         raise InvalidInput("missing", f"{name!r} is not a file name: correct the path")
     if name[:5].lower() == "data:":
@@ -148,7 +148,7 @@ def find_picture(name: str, roots: Roots) -> tuple[str, os.stat_result]:
 
 
 def _walked(root: str, parts: list[str]) -> tuple[str, os.stat_result] | None:
-    """The file below *root* where no part of the way is a link, else ``None``: a third of the cost of resolving."""
+    """The file below *root* if no part of its path is a link, else ``None``; a third of the cost of resolving."""
     path, status = root.rstrip("/"), None
     for part in parts:
         path = f"{path}/{part}"
@@ -168,7 +168,7 @@ def _resolved(path: str, name: str, roots: Roots) -> tuple[str, os.stat_result]:
 
 
 def refusal(error: OSError | ValueError, name: str, roots: Roots) -> InvalidInput:
-    """Why *name* cannot be had, once it is sure that the fault is the row's."""
+    """Why *name* cannot be opened, once it is certain that this is the row's fault."""
     try:
         fault = open_refused(error, name)
     except OSError:
@@ -182,7 +182,7 @@ def refusal(error: OSError | ValueError, name: str, roots: Roots) -> InvalidInpu
 
 
 def machine_at_fault(error: BaseException, roots: Roots) -> RootUnseen:
-    """That not the row but this machine is to be mended."""
+    """The error for a problem of this machine rather than of the row."""
     why = getattr(error, "strerror", None) or str(error)
     return RootUnseen(
         f"This machine cannot read pictures under {roots.here} ({why}): fix that, and the job continues"

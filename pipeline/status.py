@@ -13,7 +13,7 @@ from pipeline.record import Outcome
 
 
 class State(StrEnum):
-    """Where a job is."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -24,14 +24,14 @@ class State(StrEnum):
     FINISHED = "finished"
 
 
-#: No row of such a job is settled any more, unless it is begun anew.
+#: In these states no more rows are settled, unless the job is started again.
 ENDED = frozenset({State.FINISHED, State.CANCELLED})
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over settled rows: of one shard, or of a job. Adding and subtracting is all they do.
+    """Totals over settled rows, of one shard or of a job; totals can be added.
 
-    *cost_usd* is the sum of what is known; *calls_unpriced* counts answered calls of which nobody knows the price.
+    *cost_usd* is the sum of all known costs; *calls_unpriced* counts answered calls whose price is unknown.
     """
 
     outcomes: dict[str, int] = {}
@@ -53,7 +53,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> int:
-        """How many rows these sums speak of."""
+        """The number of settled rows."""
         return sum(self.outcomes.values())
 
 
@@ -126,7 +126,7 @@ def counted(status: Status, totals: Totals) -> Status:
 
 
 def _cost(totals: Totals) -> float | None:
-    """The dollars that are known; ``None`` where calls may have been paid for and no price is."""
+    """The known dollars; ``None`` if calls may have been paid for and no price is known."""
     if not totals.cost_usd and (totals.calls_unpriced or totals.calls_unknown):
         return None
     return round(totals.cost_usd, 6)

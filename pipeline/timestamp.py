@@ -1,4 +1,4 @@
-"""Times as records, status and logs have them."""
+"""The format of times in records, status and logs."""
 
 from __future__ import annotations
 

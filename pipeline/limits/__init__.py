@@ -1,1 +1,1 @@
-"""What a job may do at most: calls a minute, and dollars."""
+"""The limits of a job: calls per minute, and dollars."""

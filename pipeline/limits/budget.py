@@ -1,4 +1,4 @@
-"""Money is set aside before a call and settled after it: the decision (pure) and its form for one process."""
+"""Reserves money before a call and settles it afterwards: the pure decision, and a budget for one process."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ class Room(Enum):
     """Whether a call can be paid for."""
 
     YES = auto()
-    #: Not now, but calls in flight may turn out cheaper.
+    #: Not now, but calls in flight may cost less than was reserved for them.
     LATER = auto()
     NO = auto()
 
 
-#: Sums of prices are compared with this much grace, so that rounding in the last place refuses nothing.
+#: Tolerance when sums of prices are compared, for rounding errors.
 _GRACE = 1e-9
 
 
 def room(limit: float | None, spent: float, reserved: float, price: float) -> Room:
-    """Whether *price* fits under *limit* beside what is spent and what is set aside; all in dollars."""
+    """Whether *price* fits under *limit* in addition to what is *spent* and *reserved*; all in dollars."""
     if limit is None or spent + reserved + price <= limit + _GRACE:
         return Room.YES
     return Room.LATER if reserved > 0 and spent + price <= limit + _GRACE else Room.NO
 
 
 def maybe_paid(totals: Totals, price: float | None, in_flight: int = 0) -> float:
-    """Dollars that the calls in *totals* may have cost beyond what is known: those without an answer or a usage.
+    """Dollars that calls without an answer or a usage may have cost, in addition to the known cost.
 
     Args:
-        totals: sums of a job.
-        price: of one call, as estimated.
-        in_flight: calls among those without an answer that are not lost, only under way.
+        totals: those of a job.
+        price: the estimate for one call.
+        in_flight: how many of the calls without an answer are still in progress.
     """
     return (max(0, totals.calls_unknown - in_flight) + totals.calls_unpriced) * (price or 0.0)
 
 
 class DearestTries:
-    """How many times the estimate the dearest try of each model has cost: drafts are billed (gemini-api.md 1.2)."""
+    """By what factor the most expensive try of each model has exceeded its estimate, since drafts are billed, too."""
 
     def __init__(self) -> None:
         self._times: dict[str, float] = {}
 
     def aside(self, model: str, price: float) -> float:
-        """Dollars to set aside for a try of *model* that is estimated at *price*."""
+        """Dollars to reserve for a try of *model* that is estimated at *price*."""
         return price * self._times.get(model, 1.0)
 
     def seen(self, model: str, price: float | None, cost: float | None) -> None:
-        """A try of *model* that was estimated at *price* has come to *cost*; either may be unknown."""
+        """Take note that a try of *model*, estimated at *price*, has cost *cost*; either may be unknown."""
         if price and cost:
             self._times[model] = max(self._times.get(model, 1.0), cost / price)
 
@@ -59,8 +59,8 @@ class LocalBudget:
     """:class:`pipeline.ports.Budget` for one process.
 
     Attributes:
-        limit: dollars for the whole job, ``None``: no limit.
-        unasked: dollars that may be spent before the user's question is answered; ``None``: nothing is asked.
+        limit: dollars for the whole job; ``None``: no limit.
+        unasked: dollars that may be spent before the user has confirmed the cost; ``None``: no need to confirm.
     """
 
     def __init__(self, limit: float | None, spent: float = 0.0, unasked: float | None = None) -> None:
@@ -93,13 +93,13 @@ class LocalBudget:
             self._changed.notify_all()
 
     async def limit_to(self, limit: float | None) -> None:
-        """The budget is *limit* from now on."""
+        """Change the budget to *limit*."""
         async with self._changed:
             self.limit = limit
             self._changed.notify_all()
 
     async def answered(self) -> None:
-        """The question was answered with yes: only the budget limits now."""
+        """The user has confirmed: from now on only the budget limits the cost."""
         async with self._changed:
             self.unasked = None
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""When the next call may start: the decision (pure) and its form for one process."""
+"""When the next call may start: the pure decision, and a pace for one process."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from datetime import UTC, datetime, time, timedelta
 from time import monotonic
 from zoneinfo import ZoneInfo
 
-#: Where the API's days begin (gemini-api.md 5).
+#: The time zone of the API's days (gemini-api.md 5).
 _PACIFIC = ZoneInfo("America/Los_Angeles")
-#: Seconds of the longest pause that is not for a day's quota: the window of the spend limit, and its spread.
+#: Seconds of the longest pause that is not for a daily quota: the window of the spending limit, and its jitter.
 _LONG = 900.0
 
 
 def book(now: float, free_at: float, held_until: float, rpm: float | None) -> tuple[float, float]:
-    """The start of the next call and the time from which another may be booked.
+    """The start of the next call, and the time from which another may be booked.
 
-    A generic cell rate without burst: starts are ``60 / rpm`` seconds apart, none before *held_until*.
+    A generic cell rate algorithm without burst: starts are ``60 / rpm`` seconds apart, none before *held_until*.
 
     Args:
-        now: seconds on any clock that the other times share.
-        free_at: from when the pace allows a start.
+        now: seconds, on the same clock as the other times.
+        free_at: when the pace allows the next start.
         held_until: until when the API told us to wait.
-        rpm: calls a minute; ``None``: no limit of ours.
+        rpm: calls per minute; ``None``: no limit of ours.
     """
     start = max(now, held_until) if rpm is None else max(now, free_at, held_until)
     return start, start if rpm is None else start + 60.0 / rpm
 
 
 def seconds_to_new_day(now: datetime) -> float:
-    """Seconds until quotas a day are new: midnight in California, whose days may have 23 or 25 hours.
+    """Seconds until daily quotas reset, at midnight in California, where a day may have 23 or 25 hours.
 
     Args:
-        now: a time with its zone.
+        now: a time with a time zone.
     """
     here = now.astimezone(_PACIFIC)
     midnight = datetime.combine(here.date() + timedelta(days=1), time(), _PACIFIC)
@@ -52,11 +52,11 @@ def hold_said(seconds: float, now: float) -> str:
 
 
 class AdjustableRate:
-    """Calls a minute, which may be changed while a job runs: turns that were given before are void then.
+    """Calls per minute, which may change while a job runs; turns booked before are then void.
 
     Attributes:
-        changed: set, and replaced by another event, when the rate is another.
-        booked: until when turns are given out, on the clock of the pace that gives them.
+        changed: set, and replaced by a new event, when the rate changes.
+        booked: until when turns are booked, by the clock of the pace that books them.
     """
 
     def __init__(self, rpm: float | None) -> None:
@@ -66,7 +66,7 @@ class AdjustableRate:
 
     @property
     def rpm(self) -> float | None:
-        """Calls a minute over all processes; ``None``: no limit of ours."""
+        """Calls per minute over all processes; ``None``: no limit of ours."""
         return self._rpm
 
     @rpm.setter
@@ -78,7 +78,7 @@ class AdjustableRate:
 
 
 class LocalPace(AdjustableRate):
-    """:class:`pipeline.ports.Pace` for one process: what is booked ends with it, so that a turn is given at once."""
+    """:class:`pipeline.ports.Pace` for one process, which never waits to book a turn."""
 
     crowded = False
 
@@ -94,7 +94,7 @@ class LocalPace(AdjustableRate):
         return start - now
 
     def begin_anew(self) -> None:
-        """Turns that were booked and are not waited for any more are free again."""
+        """Release turns that were booked and that nobody waits for any more."""
         if self.rpm is not None:
             self.booked = min(self.booked, self._clock() + 60.0 / self.rpm)
 
