@@ -51,7 +51,8 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
     mime_type = sniff(bytes(view[:HEAD]))
     extension = EXTENSIONS.get(mime_type or "")
     if mime_type is None or extension is None:
-        raise BadPicture(f"it is {mime_type or 'nothing known'}, not a picture" if view else "it is empty")
+        what = f"{mime_type}, no kind that an image model answers with" if mime_type else "nothing known"
+        raise BadPicture(f"it is {what}" if view else "it is empty")
     file = io.BytesIO(data) if isinstance(data, bytes) else cast("IO[bytes]", _Window(view))
     width, height = (
         _decoded_png(file, view) if mime_type == "image/png" else _decoded(file, mime_type, len(view))
@@ -84,6 +85,8 @@ def _decoded_png(file: IO[bytes], view: memoryview) -> tuple[int, int]:
     if png.decodes(view):
         return size
     _check_png_end(view)
+    if png.lacks_rows(view):
+        raise BadPicture("it is cut off")
     return _decoded(file, "image/png", len(view))
 
 

@@ -102,7 +102,7 @@ def test_a_flipped_bit_in_the_pixels_of_a_png_is_seen():
         (b"not a picture at all", "nothing known"),
         (b"<!doctype html><p>Sorry", "text/html"),
         (encoded("TIFF"), "image/tiff"),
-        (encoded("BMP"), "image/bmp"),
+        (encoded("BMP"), "image/bmp, no kind that an image model answers with"),
     ],
 )
 def test_what_an_image_model_does_not_answer_with_is_bad(data, says):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from pipeline.picture import verify
-from pipeline.picture.png import decodes
+from pipeline.picture import BadPicture, verify
+from pipeline.picture.png import decodes, lacks_rows
 
 
 def png(mode: str = "RGB", size: tuple[int, int] = (37, 23), **options) -> bytes:
@@ -52,6 +52,46 @@ def test_a_plain_picture_is_known_at_once(mode):
 
     assert decodes(memoryview(data))
     assert (verify(data).width, verify(data).height) == (37, 23)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "I;16"])
+@pytest.mark.parametrize("kept", [0.01, 0.5, 0.99])
+def test_a_picture_whose_last_rows_are_missing_is_cut_off_though_its_stream_ends(mode, kept):
+    whole = png(mode)
+    short = with_rows(whole, lambda rows: rows[: int(len(rows) * kept)])
+
+    assert not lacks_rows(memoryview(whole))
+    with pytest.raises(BadPicture, match="cut off"):
+        verify(short)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 9), (9, 1), (33, 20)])
+def test_an_interlaced_picture_has_as_many_bytes_as_its_passes(size):
+    width, height = size
+    passes = [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]
+    columns = [-(-(width - left) // across) for left, _, across, _ in passes]
+    rows = [-(-(height - top) // down) for _, top, _, down in passes]
+    pixels = b"".join(
+        (b"\0" + bytes(3 * wide)) * max(high, 0) for wide, high in zip(columns, rows, strict=True) if wide > 0
+    )
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
+    whole, short = (
+        joined([(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")])
+        for data in (pixels, pixels[:-1])
+    )
+
+    assert verify(whole).width == width
+    assert not lacks_rows(memoryview(whole))
+    with pytest.raises(BadPicture, match="cut off"):
+        verify(short)
 
 
 @pytest.mark.parametrize("data", [png("P"), png("1"), b"", b"\x89PNG\r\n\x1a\n", b"x" * 100], ids=len)
