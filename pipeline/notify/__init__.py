@@ -1,1 +1,1 @@
-"""Who is told when a job has come to its end or needs a person: a webhook, a Slack channel, a command."""
+"""Notifies a webhook, a Slack channel or a command when a job has ended or needs a person."""

@@ -1,4 +1,4 @@
-"""A command that is run when something has happened: without a shell, with the facts, without our keys."""
+"""Runs a command when something has happened: without a shell, with the facts, and without our keys."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DEADLINE = 60.0
 
 _STANDARD_ERROR = 2
 
-#: What a command has no need of.
+#: Variables that a command does not get.
 _KEPT_BACK = frozenset({"GEMINI_API_KEY", "GOOGLE_API_KEY", SECRET, "RETOUCH_NOTIFY"})
 
 
 def words_of(command: str | None) -> tuple[str, ...]:
-    """*command* as its words, as a shell would split it; who wants a shell says ``sh -c '…'``.
+    """The words of *command*, split as by a shell; to get a shell, use ``sh -c '…'``.
 
     Raises:
         UsageError: a quotation mark is open.
@@ -38,8 +38,8 @@ async def run(
 ) -> str | None:
     """Run a command, with *body* on its standard input; ``None``, or why it failed.
 
-    What it writes goes to standard error, for standard output is data. When its *deadline* is over, or we end, it is
-    killed with all that it has started.
+    Its output goes to standard error, because standard output is for data. At its *deadline*, or when we end, it is
+    killed together with everything that it has started.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}
     try:

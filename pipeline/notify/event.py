@@ -1,4 +1,4 @@
-"""What is told of a job, and when; pure."""
+"""Which events of a job are worth a notification; pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pipeline.engine.brake import PAUSED
 from pipeline.record import Outcome
 from pipeline.status import State, Status
 
-#: Seconds for which a job must have waited before it is told: most waits are over before anybody could act.
+#: Seconds for which a job must have waited to be worth a notification: most waits end before anybody could act.
 PATIENCE = 300.0
-#: Settled rows from which on a share of them says something.
+#: Settled rows from which on a share of them is meaningful.
 ENOUGH = 20
 
-#: Outcomes that a failure bound counts; a row that was cancelled has not failed.
+#: Outcomes that count as failures; a cancelled row has not failed.
 _FAILURES = (Outcome.FAILED, Outcome.BLOCKED, Outcome.INVALID)
 
 
@@ -31,7 +31,7 @@ class EventKind(StrEnum):
     FAILURES = "failures"
     #: A scheduled run could not be started: there is no job.
     REFUSED = "refused"
-    #: Told to nobody: the job goes on, so that its next stop is another one.
+    #: Nobody is notified: the job continues, so its next stop is a new one.
     RUNNING = "running"
 
 
@@ -40,14 +40,14 @@ _STOPS = frozenset({EventKind.HALTED, EventKind.PAUSED, EventKind.WAITING})
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that has happened; *mark* tells it from another of its kind."""
+    """Something that has happened; *mark* distinguishes it from others of its kind."""
 
     kind: EventKind
     mark: str = ""
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """How many rows may fail before somebody is told: so many, or this share of the settled ones."""
+    """How many rows may fail before somebody is notified: a number, or a share of the settled rows."""
 
     rows: int | None = None
     share: float | None = None
@@ -63,12 +63,12 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 def due(told: Sequence[Event], status: Status, *, bound: Bound | None, waited: float) -> list[Event]:
-    """The events that are to be written down now.
+    """The events to record now.
 
     Args:
-        told: what was written down before, in order.
-        status: how the job stands.
-        bound: how many failures are news; ``None``: no number is.
+        told: the events recorded so far, in order.
+        status: the job's status.
+        bound: how many failures are worth a notification; ``None``: no number is.
         waited: seconds for which the job has been waiting.
     """
     state = _event(status, waited)
@@ -103,7 +103,7 @@ def _is_news(told: Sequence[Event], event: Event) -> bool:
 
 
 def _unsaid(told: Sequence[Event]) -> bool:
-    """Whether nobody was told of failures since the job's last end."""
+    """Whether nobody was notified of failures since the job last ended."""
     for event in reversed(told):
         if event.kind is EventKind.FAILURES:
             return False

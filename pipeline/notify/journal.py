@@ -1,10 +1,10 @@
-"""What was told of a job, in its folder, so that of several processes one tells it.
+"""The notifications of a job, recorded in its folder so that only one of several processes sends each of them.
 
 ::
 
-    .retouch/told/<n>            event n, put create-only: who puts it tells it
-    .retouch/told/<n>.again      put create-only by who tells it again, since the first has not come back
-    .retouch/told/<n>.outcome    it was told, or why it was not
+    .retouch/told/<n>            event n, put create-only: whoever puts it sends the notification
+    .retouch/told/<n>.again      put create-only by whoever sends it again, because the first has not reported back
+    .retouch/told/<n>.outcome    it was sent, or why it was not
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, how the job stood, and when that was written down: seconds since the epoch."""
+    """An event, the job's status at that time, and when it was recorded, in seconds since the epoch."""
 
     event: Event
     status: Status
@@ -33,14 +33,14 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """How telling an event has ended; without *faults* it was told."""
+    """The result of a notification; without *faults* it was sent."""
 
     at: str
     faults: list[str]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as people are shown it; with neither *told_at* nor *faults*, nobody has said what came of it."""
+    """An event as shown to users; with neither *told_at* nor *faults*, the result is not known."""
 
     event: EventKind
     at: str
@@ -52,9 +52,9 @@ class Journal:
     """The events of one job. Methods raise :class:`pipeline.errors.StoreError`.
 
     Attributes:
-        entries: by number, from 1, as they were last read.
-        ended: numbers of those whose telling has ended.
-        again: numbers of those that are told for the second time.
+        entries: by number, from 1, as last read.
+        ended: the numbers of those whose notification has ended.
+        again: the numbers of those whose notification is sent a second time.
     """
 
     def __init__(self, folder: JobFolder) -> None:
@@ -64,7 +64,7 @@ class Journal:
         self.again: set[int] = set()
 
     async def read(self) -> None:
-        """Take note of what others have written."""
+        """Read what other processes have written."""
         for name in await self._store.names(_FOLDER):
             number, _, part = name.partition(".")
             if not number.isdecimal():
@@ -84,7 +84,7 @@ class Journal:
         return [self.entries[number].event for number in sorted(self.entries)]
 
     async def write(self, entry: JournalEntry) -> int | None:
-        """Write the next event down; its number, or ``None`` when another process was quicker."""
+        """Record the next event; its number, or ``None`` if another process was quicker."""
         number = max(self.entries, default=0) + 1
         if not await self._store.put_new(f"{_FOLDER}/{number:06d}", msgspec.json.encode(entry)):
             return None
@@ -92,18 +92,18 @@ class Journal:
         return number
 
     async def claim_again(self, number: int, at: str) -> bool:
-        """Whether it is for us to tell event *number* a second time."""
+        """Claim the second notification of event *number*; whether that succeeded."""
         claimed = await self._store.put_new(f"{_FOLDER}/{number:06d}.again", msgspec.json.encode(at))
         self.again.add(number)
         return claimed
 
     async def end(self, number: int, outcome: Delivery) -> None:
-        """Write down how telling event *number* has ended."""
+        """Record the result of the notification of event *number*."""
         await self._store.put(f"{_FOLDER}/{number:06d}.outcome", msgspec.json.encode(outcome))
         self.ended.add(number)
 
     async def told(self) -> list[Told]:
-        """What was told so far, in order."""
+        """The notifications so far, in order."""
         if self._store.folder and not (self._store.folder / _FOLDER).is_dir():
             return []
         await self.read()

@@ -1,4 +1,4 @@
-"""What is sent: to a webhook, to Slack, to a command; pure."""
+"""The messages to a webhook, to Slack and to a command; pure."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def message(entry: JournalEntry) -> bytes:
 
 
 def slack(entry: JournalEntry) -> bytes:
-    """An event for Slack, and for all that take what it takes (Mattermost, Rocket.Chat, Discord's ``/slack``)."""
+    """An event for Slack and compatible services (Mattermost, Rocket.Chat, Discord's ``/slack``)."""
     text = "\n".join(html.escape(line, quote=False) for line in lines(entry))
     return msgspec.json.encode({"text": text})
 
 
 def lines(entry: JournalEntry) -> list[str]:
-    """An event for people."""
+    """An event in words."""
     status = entry.status
     counts = [
         f"{status.outcomes.get(outcome.value) or 0:,} {outcome}"
@@ -65,7 +65,7 @@ def lines(entry: JournalEntry) -> list[str]:
 
 
 def facts(entry: JournalEntry) -> dict[str, str]:
-    """An event as environment variables of a command; none is one that a command of ours would read."""
+    """An event as environment variables for a command; retouch itself reads none of them."""
     status = entry.status
     said = {
         "event": entry.event.kind,

@@ -1,8 +1,8 @@
-"""Tells what happens to one job, once, whoever looks and however often.
+"""Sends the notifications of one job, each once, however many processes watch the job.
 
-An event is told *at least once*. Who writes it down tells it; if he has not said within :data:`STALE` seconds how it
-ended, he is taken to be dead, and one other tells it again, under the same ``webhook-id``, by which a receiver knows
-it. A fault of the telling is logged and written down, and never harms the job.
+Every event is sent *at least once*. Whoever records it sends it; if the result is not recorded within :data:`STALE`
+seconds, that process is presumed dead, and one other process sends it again under the same ``webhook-id``, by which
+the receiver recognises it. A failed notification is logged and recorded, and never harms the job.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from pipeline.urls.public import PublicClients
 
 log = logging.getLogger("retouch.notify")
 
-#: Seconds after which whoever has not said how telling ended is taken to be dead; more than telling can take.
+#: Seconds after which the sender of a notification is presumed dead; more than sending can take.
 STALE = 180.0
 
 
 class Notifier:
-    """Watches how one job stands, and tells what is news.
+    """Watches the status of one job, and sends notifications.
 
     Args:
         folder: the job's.
-        clients: judge the addresses of webhooks.
-        words: the command that is run here for every event; none: none.
-        key: signs; ``None``: there is none here.
+        clients: for webhooks; they check its addresses.
+        words: the command to run here for every event; empty: none.
+        key: signs messages; ``None`` if there is none here.
         clock: seconds since the epoch.
     """
 
@@ -57,10 +57,9 @@ class Notifier:
         self._telling: dict[int, asyncio.Task[None]] = {}
 
     async def look(self, status: Status, *, at_rest: bool = False) -> bool:
-        """Begin to tell what is news in *status*; whether there is no more to come of a job that has ended.
+        """Begin to send what is new in *status*; whether the job has ended and everything about it is sent.
 
-        *at_rest*: nobody goes on with the job by himself, so that one that waits does not wait for long: it waits
-        for a person.
+        *at_rest*: no process is working on the job, so if it is waiting, it is waiting for a person.
         """
         try:
             notify = await stored_settings(self._folder)
@@ -75,14 +74,14 @@ class Notifier:
         return status.state in ENDED and not self._telling and not self._untold()
 
     async def rest(self) -> None:
-        """Wait until what is being told is told, or cannot be."""
+        """Wait until the current notifications are sent, or have failed."""
         await asyncio.gather(*self._telling.values())
 
     async def _write(self, notify: NotifySettings, status: Status, waited: float) -> None:
         for event in due(self._journal.events, status, bound=notify.failures, waited=waited):
             number = await self._journal.write(JournalEntry(event=event, status=status, at=self._clock()))
             if number is None:
-                # Another has seen it, too; what is still to be said is found at the next look.
+                # Another process has seen it, too; the next look finds what is left.
                 return
             if event.kind is not EventKind.RUNNING:
                 self._begin(number, notify)
@@ -95,7 +94,7 @@ class Notifier:
                 self._begin(number, notify)
 
     def _untold(self) -> list[int]:
-        """Events of which nobody has said yet that they were told, or not, for the first time."""
+        """Events whose first notification has no result yet."""
         return [
             number
             for number, entry in self._journal.entries.items()
@@ -156,7 +155,7 @@ async def to_webhook(
 
 
 async def _harmless(telling: Awaitable[str | None]) -> str | None:
-    """What *telling* comes to, whatever goes wrong in it."""
+    """The result of *telling*; whatever goes wrong becomes a sentence."""
     try:
         return await telling
     except RetouchError as error:

@@ -1,9 +1,9 @@
-"""Who is to be told of a job, as its folder keeps it.
+"""Who is notified about a job, as stored in its folder.
 
-``.retouch/notify`` holds it, and no other file: a webhook's URL is often a secret (whoever knows the one of a Slack
+This is in ``.retouch/notify`` and in no other file: a webhook's URL is often a secret (whoever knows that of a Slack
 channel can write there), so it is in no specification, record, report, log, status or message. The secret that signs
-is not stored at all: ``RETOUCH_NOTIFY_SECRET`` must be set where the sender runs. No command is stored either: who
-can write to a store must not be able to run code on the machines that work on it.
+messages is not stored at all: ``RETOUCH_NOTIFY_SECRET`` must be set where the sender runs. No command is stored
+either, because whoever can write to a store must not be able to run code on the machines that work on it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ SECRET = "RETOUCH_NOTIFY_SECRET"  # noqa: S105 - the name of the variable
 _FILE = ".retouch/notify"
 _SLACK = "hooks.slack.com"
 _PREFIX = "whsec_"
-#: Bytes of a secret, as Standard Webhooks has them.
+#: Bytes of a secret, according to Standard Webhooks.
 _LEAST, _MOST = 24, 64
 
 
 class WebhookFormat(StrEnum):
-    """What a webhook is sent: a signed message as standardwebhooks.com describes it, or what Slack shows."""
+    """What is sent to a webhook: a signed message as defined by standardwebhooks.com, or a message for Slack."""
 
     STANDARD = "standard"
     SLACK = "slack"
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who is to be told of one job.
+    """Who is notified about one job.
 
     Attributes:
         url: the webhook; never shown.
-        private: it may be an address that is not on the public internet.
-        signed: there was a secret when this was asked for: a sender without one sends nothing.
-        failures: how many failures are news.
+        private: its address need not be on the public internet.
+        signed: there was a secret when this was set up, so a sender without one sends nothing.
+        failures: how many failures are worth a notification.
     """
 
     url: str | None = None
@@ -68,7 +68,7 @@ def notify_of(
     private: bool,
     failures: Bound | None,
 ) -> NotifySettings:
-    """What was asked for, checked; the name of the URL's host is not resolved yet. *style*: a format's name.
+    """Check the options; the name of the URL's host is not resolved yet. *style*: the name of a format.
 
     Raises:
         UsageError: the URL, or the secret in the environment, cannot be used.
@@ -93,7 +93,7 @@ _WRONG = {
 
 
 def secret_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
-    """The bytes that sign, from ``RETOUCH_NOTIFY_SECRET``; ``None``: nothing is signed.
+    """The key from ``RETOUCH_NOTIFY_SECRET`` that signs messages; ``None``: nothing is signed.
 
     Raises:
         UsageError: it is not base64 of 24 to 64 bytes, with or without ``whsec_`` before it.
@@ -114,7 +114,7 @@ def secret_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
 
 
 async def store_settings(folder: JobFolder, notify: NotifySettings) -> None:
-    """Have it told of the job as *notify* says, from now on.
+    """Store who is notified about the job from now on.
 
     Raises:
         StoreError: it cannot be stored.
@@ -126,10 +126,10 @@ async def store_settings(folder: JobFolder, notify: NotifySettings) -> None:
 
 
 async def stored_settings(folder: JobFolder) -> NotifySettings:
-    """Who is to be told of the job.
+    """Who is notified about the job.
 
     Raises:
-        StoreError: it cannot be read, or makes no sense.
+        StoreError: this cannot be read, or is damaged.
     """
     data = await folder.store.get(_FILE)
     if data is None:

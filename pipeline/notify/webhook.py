@@ -1,4 +1,4 @@
-"""A message to a webhook: signed, tried again within bounds, to no private address, and nowhere else."""
+"""Posts a message to a webhook: signed, with a limited number of retries, and to public addresses only."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pipeline.notify.settings import NotifySettings
 from pipeline.urls.addresses import check_url
 from pipeline.urls.public import PublicClients, is_temporary
 
-#: Tries, the seconds of one, and the seconds of all with the waits between them.
+#: Number of tries, seconds for one, and seconds for all of them including the waits.
 TRIES, ONE_TRY, ALL_TRIES = 5, 10.0, 60.0
 
 _WAIT = wait_random_exponential(multiplier=1, max=15)
 
 
 class _Fault(NamedTuple):
-    """Why a try failed, half a sentence, and whether it may pass."""
+    """Why a try failed, as half a sentence, and whether that may be temporary."""
 
     why: str
     passing: bool = False
@@ -44,13 +44,13 @@ async def post(
     """Send *body*; ``None``, or why it could not be: a sentence without the URL's path.
 
     Args:
-        clients: judge the addresses.
-        notify: where to, and how.
-        name: names the message; of two of the same name the receiver may drop one.
-        body: its bytes.
-        key: signs them; ``None``: they are not signed.
+        clients: check the addresses.
+        notify: where to send it, and how.
+        name: identifies the message; of two with the same name, the receiver may drop one.
+        body: the message.
+        key: signs it; ``None``: it is not signed.
         wait: between two tries.
-        seconds: of one try.
+        seconds: for one try.
     """
     tries = AsyncRetrying(
         stop=stop_after_attempt(TRIES),

@@ -1,8 +1,8 @@
 """Where results go: one small storage layer over local disk and object stores.
 
-A file that can be seen is whole. :meth:`Store.put_new` creates and never replaces: the second writer loses,
-which is what keeps a stalled worker from overwriting what another has settled. On a local disk file and folder
-are synced before a put returns; an object store answers only when it has the bytes.
+A file is complete as soon as it is visible. :meth:`Store.put_new` creates and never replaces: the second writer
+loses, which keeps a stalled worker from overwriting what another has settled. On a local disk, file and folder are
+synced before a put returns; an object store answers only when it has the bytes.
 
 Paths are relative to the store's root, with ``/``.
 """
@@ -32,7 +32,7 @@ def open_store(location: str | Path) -> Store:
         return DiskStore(Path(urlsplit(text).path))
     if not scheme:
         return DiskStore(Path(text))
-    # Late, as lazy_obstore.py says.
+    # Imported late; see lazy_obstore.py.
     from pipeline.store.objects import ObjectStore  # noqa: PLC0415
 
     return ObjectStore(text)

@@ -1,4 +1,4 @@
-"""From a URL to a client of the store: its credentials, its limits. Nothing is asked of the store yet."""
+"""Makes clients of an object store from its URL, with credentials and time limits; does not contact it yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import StoreError
 from pipeline.store import lazy_obstore as obstore
 from pipeline.store.providers import AWS, MEMORY, PROVIDERS, Provider
 
-#: A store that is away is told of within a minute: those who must not give up try again by themselves (keeper.py).
+#: An unavailable store is an error within a minute; callers that must not give up keep trying (keeper.py).
 _RETRIES: dict[str, Any] = {
     "max_retries": 3,
     "retry_timeout": timedelta(seconds=60),
@@ -24,7 +24,7 @@ _ONCE = _RETRIES | {"max_retries": 0}
 #: Seconds for one request: a picture of 25 MB over a line of 2 Mbit/s.
 _REQUEST, _CONNECT = 120.0, 5.0
 
-#: What S3 clients find by themselves; obstore reads these, and no profile.
+#: Credentials that obstore finds by itself; it does not read profiles.
 _FOUND_WITHOUT_PROFILE = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -35,23 +35,23 @@ _FOUND_WITHOUT_PROFILE = (
 
 
 class Clients(NamedTuple):
-    """Two clients of one store: *once* repeats nothing, so that its caller knows what came of each request."""
+    """Two clients of one store: *once* never retries, so that its caller knows the result of each request."""
 
     patient: Any
     once: Any
 
 
 def is_bucket_url(text: str) -> bool:
-    """Whether *text* is the URL of something on an object store."""
+    """Whether *text* is the URL of something in an object store."""
     scheme, separator, _ = text.partition("://")
     return bool(separator) and scheme.lower() in PROVIDERS
 
 
 def clients(url: str) -> Clients:
-    """The clients of the store at *url*, with the credentials of the environment.
+    """The clients of the store at *url*, with the credentials from the environment.
 
     Raises:
-        StoreError: nothing can be written there, or *url* holds what belongs into the environment.
+        StoreError: it cannot be used, or *url* contains what belongs in the environment.
     """
     provider = _provider(url)
     if provider is MEMORY:
@@ -60,7 +60,7 @@ def clients(url: str) -> Clients:
     options = {
         "timeout": timedelta(seconds=_REQUEST),
         "connect_timeout": timedelta(seconds=_CONNECT),
-        # obstore reads it by itself only as long as it is given no other option of the client.
+        # obstore only reads it by itself if no other client option is given.
         "allow_http": _is_on(os.environ.get(f"{provider.variables}_ALLOW_HTTP", "")),
     }
     shared = {"client_options": options, **(_profile(os.environ) if provider is AWS else {})}
@@ -98,10 +98,10 @@ def _provider(url: str) -> Provider:
 
 
 def _profile(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Credentials from the profiles of the AWS command line (SSO, roles, processes), which boto3 alone can read.
+    """Credentials from the profiles of the AWS command line (SSO, roles, processes), which only boto3 can read.
 
     Raises:
-        StoreError: a profile is asked for by name and cannot be read.
+        StoreError: a profile is requested by name and cannot be read.
     """
     asked = environment.get("AWS_PROFILE")
     if not asked and (any(map(environment.get, _FOUND_WITHOUT_PROFILE)) or not _has_profiles(environment)):

@@ -1,4 +1,4 @@
-"""What others have put into a bucket, to be read: pictures, manifests, listings."""
+"""Reads what others have put into a bucket: pictures, manifests, listings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.store import lazy_obstore as obstore
 from pipeline.store import refusals
 from pipeline.store.access import clients
 
-#: Names of one answer of a store, and bytes that are written at once.
+#: Names in one page of a listing, and bytes that are written at a time.
 _PAGE, _PIECE = 1000, 1 << 20
 
 
@@ -22,11 +22,11 @@ class Missing(StoreError):  # noqa: N818 - it names what the object is
 
 
 class TooLarge(StoreError):  # noqa: N818 - it names what the object is
-    """The object has more bytes than are wanted."""
+    """The object is larger than allowed."""
 
 
 class ObjectEntry(NamedTuple):
-    """An object inside a folder: its name there, its bytes, and what changes with its content."""
+    """An object in a folder: its name there, its size, and a version that changes with its content."""
 
     name: str
     size: int
@@ -34,17 +34,17 @@ class ObjectEntry(NamedTuple):
 
 
 class Bucket:
-    """The bucket at *root*, such as ``s3://bucket``. Methods raise :class:`StoreError` with a sentence."""
+    """The bucket at *root*, such as ``s3://bucket``. Methods raise :class:`StoreError`."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self._objects: Any = clients(root).patient
 
     async def download(self, key: str, to: Path, max_bytes: int | None = None) -> None:
-        """Put the object *key* into the file *to*.
+        """Download the object *key* into the file *to*.
 
         Raises:
-            Missing: there is none.
+            Missing: it does not exist.
             TooLarge: it has more than *max_bytes*.
         """
         with self._sentences("read", key):
@@ -56,9 +56,9 @@ class Bucket:
                     await asyncio.to_thread(file.write, piece)
 
     def entries(self, folder: str) -> Iterator[ObjectEntry | str]:
-        """The objects directly inside *folder*, and the names of folders in it, as the store lists them.
+        """The objects directly inside *folder*, and the names of its subfolders, in the store's order.
 
-        What lies deeper is listed too, and passed over.
+        Objects in subfolders are listed as well, and skipped.
         """
         last = None
         for entry in self.below(folder):
@@ -70,7 +70,7 @@ class Bucket:
                 yield name
 
     def below(self, folder: str) -> Iterator[ObjectEntry]:
-        """Every object inside *folder*, however deep, as the store lists them, with a page of them in memory."""
+        """Every object inside *folder*, however deep, in the store's order; one page at a time is in memory."""
         prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         with self._sentences("list", folder):
             for page in obstore.list(self._objects, prefix or None, chunk_size=_PAGE):

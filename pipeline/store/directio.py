@@ -1,8 +1,8 @@
-"""Large files written past the page cache, where the system can.
+"""Writes large files past the page cache, if the system can.
 
-A job writes gigabytes that it never reads again. Through the page cache each megabyte costs pages that are taken from
-other programs (and, in a container, from its memory limit), and CPU to fill them: 4 to 5 ms for a picture of 2 MB on
-a virtual machine, where 0.3 ms is enough (``benchmarks`` compare). What is written is the same.
+A job writes gigabytes that it never reads again. In the page cache they would take memory from other programs (and,
+in a container, count against its limit), and CPU time: 4 to 5 ms for a picture of 2 MB on a virtual machine, instead
+of 0.3 ms (see ``benchmarks``). The result is the same.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import mmap
 import os
 import threading
 
-#: Files smaller than this go the usual way: a page cache of a few kilobytes costs nothing.
+#: Smaller files are written normally: a few kilobytes in the page cache cost nothing.
 LEAST = 256 << 10
-#: Length and place of every direct write are multiples of this: no disk has larger blocks.
+#: Length and position of every direct write are multiples of this; no disk has larger blocks.
 _BLOCK = 4096
 _PIECE = 256 << 10
 _DIRECT = getattr(os, "O_DIRECT", 0)
-#: How file systems say that they cannot (tmpfs, some network file systems).
+#: Errors of file systems without direct I/O (tmpfs, some network file systems).
 _CANNOT = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
 class _Buffers(threading.local):
-    """One aligned buffer for each thread that writes: the bytes of an answer lie where they happen to lie."""
+    """An aligned buffer for each thread that writes, because the bytes of an answer are not aligned."""
 
     def __init__(self) -> None:
         self.piece = memoryview(mmap.mmap(-1, _PIECE))
@@ -34,7 +34,7 @@ _buffers = _Buffers()
 
 
 def write(file: int, data: memoryview) -> None:
-    """Write all of *data* at the start of the empty, open *file*; as ``os.write`` where direct I/O is not to be had.
+    """Write all of *data* into the empty, open *file*; with ``os.write`` if there is no direct I/O.
 
     Raises:
         OSError: the system could not write.
@@ -45,7 +45,7 @@ def write(file: int, data: memoryview) -> None:
 
 
 def _write_direct(file: int, data: memoryview) -> int:
-    """Write the whole blocks of *data*; how many bytes that made."""
+    """Write the complete blocks of *data*; how many bytes that was."""
     flags = fcntl.fcntl(file, fcntl.F_GETFL)
     done, end = 0, len(data) // _BLOCK * _BLOCK
     piece = _buffers.piece

@@ -18,7 +18,7 @@ from pipeline.store.protocol import Bytes
 
 
 class _Adrift(OSError):  # noqa: N818 - it is what has happened
-    """The file is gone by which the store is known to be the one that it was."""
+    """The anchor, the file that proves the store to be the same as before, is gone."""
 
 
 class DiskStore:
@@ -79,7 +79,7 @@ class DiskStore:
         target = self._root / path
         with self._written_to(target):
             temporary = self._temporary()
-            # From another file system the bytes are copied first: the last step is a rename all the same.
+            # From another file system the bytes are copied first; the last step is a rename in any case.
             shutil.move(source, temporary)
             if private:
                 _close_to_readers(temporary)
@@ -116,7 +116,7 @@ class DiskStore:
 
     @contextlib.contextmanager
     def _written_to(self, target: Path) -> Iterator[None]:
-        """What is written meanwhile counts only if the store was there before and after it."""
+        """A write in this block counts only if the store was there before and after it."""
         with self._sentences("write", target):
             self._look_for_anchor()
             yield
@@ -132,7 +132,7 @@ class DiskStore:
                 f"{target}: cannot {what}: {error} does not exist any more; mount its disk, or restore it"
             ) from error
         except OSError as error:
-            # Somebody may have removed a folder under us: the next try makes it again.
+            # Somebody may have removed a folder: the next try makes it again.
             self._known_folders.clear()
             raise refused(what, target, error) from error
 
@@ -172,7 +172,7 @@ class DiskStore:
 
 
 def refused(what: str, target: Path, error: OSError) -> StoreError:
-    """That the system would not *what* (``write``, say) *target*, with the mend."""
+    """The error for a failure to *what* (``write``, for example) *target*, with the fix."""
     mend = _MENDS.get(error.errno or 0, "check the folder and its file system")
     return StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}")
 
@@ -210,5 +210,5 @@ def _sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-# A folder's entry is as durable as the folder: the same call serves both.
+# An entry is as durable as its folder, which is synced by the same call.
 _sync_folder = _sync_file

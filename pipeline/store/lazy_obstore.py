@@ -1,6 +1,6 @@
-"""obstore, imported when a bucket is first named: 4 MB and a hundredth of a second that a job on disk can do without.
+"""obstore, imported at its first use, because a job on disk can do without its 4 MB and its hundredth of a second.
 
-``from pipeline.store import lazy_obstore as obstore`` in place of ``import obstore``.
+Use ``from pipeline.store import lazy_obstore as obstore`` instead of ``import obstore``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that were being written when their process died: nobody else will ever finish or remove them."""
+"""Temporary files of processes that have died, which nobody else would ever remove."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-#: Folder for files that are being written; on the same file system as the results, never listed.
+#: The folder for files that are being written; on the same file system as the results, never listed.
 TEMPORARY = ".retouch/tmp"
-#: Seconds after which even a file of another machine's process is one.
+#: Seconds after which even a file of another machine's process counts as left over.
 _OLD = 86_400.0
 
 
 def temporary_name() -> str:
-    """A name that nobody else takes, and that tells whose it is."""
+    """A unique name that tells which process uses it."""
     return f"{_machine()}.{os.getpid()}.{secrets.token_hex(12)}"
 
 
 def remove_leftovers(folder: Path | None) -> None:
-    """Remove what dead processes have left in the store at *folder*; an object store (``None``) has no such files."""
+    """Remove the temporary files of dead processes from the store at *folder*; ``None``: an object store has none."""
     if folder is None:
         return
     with suppress(OSError), os.scandir(folder / TEMPORARY) as entries:

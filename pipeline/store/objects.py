@@ -1,8 +1,8 @@
 """Results on an object store, through obstore: S3, Google Cloud Storage, Azure, or memory in tests.
 
-A create-only put (``If-None-Match: *``) whose answer never came may have been made. The next one is then told that
-the object is there, and must not take its own for another's. So these puts are repeated here, where it is known what
-came of each, and not within obstore: one in doubt that finds exactly its own bytes has won.
+A create-only put (``If-None-Match: *``) may have succeeded although its answer was lost. If it is repeated, the store
+says that the object exists, which must not be mistaken for another writer's. So these puts are repeated here, where
+the result of each is known, and not inside obstore: a doubtful one that finds exactly its own bytes has succeeded.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from pipeline.store import refusals
 from pipeline.store.access import clients
 from pipeline.store.protocol import Bytes
 
-#: Tries of one create-only put; whoever must not give up begins anew (keeper.py).
+#: Tries of one create-only put; callers that must not give up start over (keeper.py).
 _TRIES = 4
 _WAIT = wait_random_exponential(multiplier=0.2, max=5)
 
-#: Nothing was written, and nothing will be at another try.
+#: Nothing was written, and another try would not help.
 _REFUSED = (
     PermissionDeniedError,
     UnauthenticatedError,
@@ -43,10 +43,10 @@ _REFUSED = (
     FileNotFoundError,
 )
 
-#: S3 says 412 when the object is there; 409 when another put or a removal was under way, so that it may not be.
+#: S3 answers 412 if the object exists, and 409 if another put or a removal is in progress, so that it may not.
 _IS_THERE = 412
 
-#: Browsers show what the store says that it is.
+#: Browsers go by the type that the store sends.
 _CONTENT_TYPES = {
     ".avif": "image/avif",
     ".css": "text/css; charset=utf-8",
@@ -64,7 +64,7 @@ _CONTENT_TYPES = {
 
 
 class _Conflict(Exception):  # noqa: N818 - it is what the store calls it
-    """Another put was under way, and nothing is there: to be tried again."""
+    """Another put was in progress, and there is no object yet: try again."""
 
 
 class ObjectStore:
@@ -77,7 +77,7 @@ class ObjectStore:
         self._in_doubt: set[str] = set()
 
     def anchor(self, path: str) -> None:
-        """A bucket is there, or it answers with an error."""
+        """Nothing: a bucket that does not exist is an error anyway."""
 
     async def put_new(self, path: str, data: Bytes, *, private: bool = False) -> bool:  # noqa: ARG002
         body = bytes(data)
@@ -92,7 +92,7 @@ class ObjectStore:
 
     async def _create(self, path: str, body: bytes) -> bool:
         doubtful = path in self._in_doubt
-        # Before the put: it may have been made however this ends, by a cancel too.
+        # Before the put, because it may succeed however this ends, even if it is cancelled.
         self._in_doubt.add(path)
         try:
             await obstore.put_async(self._once, path, body, mode="create", attributes=_attributes(path))
@@ -105,10 +105,10 @@ class ObjectStore:
         return True
 
     async def _lost(self, path: str, body: bytes, error: BaseException, *, doubtful: bool) -> bool:
-        """Whether the object that is there is ours after all.
+        """Whether the existing object is ours after all.
 
         Raises:
-            _Conflict: there is none.
+            _Conflict: there is no object.
         """
         surely_there = refusals.http_status_of(error) in (None, _IS_THERE)
         there = await self._read(path) if doubtful or not surely_there else b""
@@ -169,7 +169,7 @@ class ObjectStore:
                 await self._delete_each(paths)
 
     async def _delete_each(self, paths: list[str]) -> None:
-        """Some stores end a list of removals at the first object that is not there."""
+        """Some stores stop deleting a list of objects at the first that does not exist."""
         for path in paths:
             with contextlib.suppress(FileNotFoundError):
                 await obstore.delete_async(self._objects, [path])

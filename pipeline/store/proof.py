@@ -1,4 +1,4 @@
-"""Is a store what retouch needs? Asked before money is spent."""
+"""Tests, before money is spent, whether a store can do what retouch needs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import secrets
 from pipeline.errors import StoreError
 from pipeline.store.protocol import Store
 
-#: Seconds after which a store that does not answer is given up.
+#: Seconds to wait for a store that does not answer.
 _PATIENCE = 45.0
 
 _FOLDER = ".retouch"
 
 
 async def prove(store: Store) -> None:
-    """See that an object store can be written, listed and cleared, and creates a key only once: five requests.
+    """Test that an object store can write, list and delete, and creates a key only once; takes five requests.
 
-    A disk says all that by its first file.
+    A disk need not be tested: its first file shows whether it works.
 
     Raises:
-        StoreError: it is not so; the sentence has the mend.
+        StoreError: it cannot; the message says how to fix it.
     """
     if store.folder is not None:
         return
@@ -37,13 +37,13 @@ async def try_out(store: Store) -> None:
     """Create a file, create it once more, list, read and remove it, on a store of any kind.
 
     Raises:
-        StoreError: the store does not do what it must; the sentence has the mend.
+        StoreError: the store does not do what it must; the message says how to fix it.
     """
     path = f"{_FOLDER}/probe-{secrets.token_hex(8)}"
     try:
         await _try_out(store, path)
     except StoreError as error:
-        # The probe's name says nothing to a person.
+        # The probe's name means nothing to users.
         raise StoreError(str(error).replace(f"/{path}", "")) from error.__cause__
 
 

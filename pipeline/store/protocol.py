@@ -1,4 +1,4 @@
-"""What the rest of the program needs of a store."""
+"""The interface of a store."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class Store(Protocol):
     folder: Path | None
 
     def anchor(self, path: str) -> None:
-        """From now on fail where the file *path* is not: a disk that was unmounted leaves an empty folder behind."""
+        """From now on, fail if the file *path* is missing: an unmounted disk leaves an empty folder behind."""
         ...
 
     async def put_new(self, path: str, data: Bytes, *, private: bool = False) -> bool:
-        """Create *path*; false, and nothing changed, when it is there already. Atomic over all writers."""
+        """Create *path*; false, without changing anything, if it exists already. Atomic over all writers."""
         ...
 
     async def put(self, path: str, data: Bytes, *, durable: bool = True, private: bool = False) -> None:
         """Create or replace *path*; a reader sees the old bytes or the new, never a mixture.
 
-        What is not *durable* may be gone, or empty, after a loss of power.
+        If not *durable*, it may be missing or empty after a power failure.
         """
         ...
 
     async def put_file(self, path: str, source: Path, *, private: bool = False) -> None:
-        """Create or replace *path* with a local file, which is used up; for what is too big for memory."""
+        """Create or replace *path* with a local file, which is then gone; for what is too big for memory."""
         ...
 
     async def get(self, path: str, size: int | None = None) -> bytes | None:
-        """The bytes of *path* (the first *size* of them), ``None`` when the file does not exist."""
+        """The bytes of *path* (the first *size* of them); ``None`` if the file does not exist."""
         ...
 
     async def names(self, prefix: str) -> list[str]:
@@ -47,8 +47,8 @@ class Store(Protocol):
         ...
 
     async def delete(self, paths: list[str], *, durable: bool = False) -> None:
-        """Remove *paths*; those that are not there are passed over.
+        """Remove *paths*; those that do not exist are skipped.
 
-        What is not *durable* may be there again after a loss of power.
+        If not *durable*, they may be back after a power failure.
         """
         ...

@@ -1,6 +1,6 @@
-"""What an object store means by its refusals, and how they are mended. Pure.
+"""What an object store's refusals mean, and how to fix them. Pure.
 
-obstore's errors are prose around an HTTP status and, mostly, the store's own code in XML or JSON. Codes: S3's list of
+obstore's errors are text around an HTTP status and, usually, the store's own code in XML or JSON. Codes: S3's list of
 error responses, Azure's "Common REST API error codes", Google's "HTTP status and error codes".
 """
 
@@ -19,10 +19,10 @@ _ENDPOINT = re.compile(r"Error performing \w+ (https?://[^/\s?]+)")
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S+")
 
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist")
-#: HTTP's word, and that of obstore's own memory.
+#: As HTTP says it, and obstore's store in memory.
 _EMPTY = re.compile(r"status code: 416|only 0 bytes long")
 
-#: Pattern in what was said -> why, and the mend; {credentials} and {rights} are those of the store.
+#: A pattern in the error, what it means, and the fix; {credentials} and {rights} are those of the store.
 _MEANINGS = tuple(
     (re.compile(pattern), why, mend)
     for pattern, why, mend in (
@@ -60,36 +60,36 @@ _MEANINGS = tuple(
 
 
 class Said(Exception):  # noqa: N818 - it is no error of its own
-    """What the library said, without what may be secret: the cause that ``--debug`` shows."""
+    """What the library said, without possible secrets: the cause that ``--debug`` shows."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(said(error))
 
 
 def http_status_of(error: BaseException) -> int | None:
-    """The HTTP status that *error* tells of."""
+    """The HTTP status in *error*, if there is one."""
     found = _STATUS.search(str(error))
     return int(found[1]) if found else None
 
 
 def is_no_bucket(error: BaseException) -> bool:
-    """Whether not the object is missing but what it should lie in."""
+    """Whether the bucket itself is missing, not just an object."""
     return bool(_NO_BUCKET.search(str(error)))
 
 
 def is_empty(error: BaseException) -> bool:
-    """Whether a part was asked of an object that has no bytes."""
+    """Whether part of an empty object was requested."""
     return bool(_EMPTY.search(str(error)))
 
 
 def sentence(url: str, what: str, error: BaseException) -> str:
-    """What people read when *what* (write, read, list, delete) failed at *url*, the place in the store."""
+    """The message for users when *what* (write, read, list, delete) failed at *url*."""
     why, mend = _meaning(url, str(error))
     return f"{url}: cannot {what} ({why}); {mend}"
 
 
 def said(error: BaseException) -> str:
-    """What the library said on one line, without what a URL signs itself with."""
+    """What the library said, on one line and without the signatures in URLs."""
     return redacted(_QUERY.sub(r"\1?…", str(error).partition("Debug source")[0]))
 
 

@@ -1,1 +1,1 @@
-"""HTTP to URLs that others have named: a picture to fetch, a webhook to tell."""
+"""HTTP to URLs that come from others: pictures to fetch, webhooks to notify."""

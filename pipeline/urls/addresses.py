@@ -1,4 +1,4 @@
-"""URLs by their spelling, and which addresses belong to the public internet. Pure: nothing is resolved."""
+"""Checks of URLs without resolving them, and which addresses belong to the public internet. Pure."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import httpx
 from pipeline.errors import InvalidInput
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Counted as global by some versions of ``ipaddress``: protocol assignments (a cloud's metadata service lives
-#: at 192.0.0.192) and the relays of 6to4.
+#: Global according to some versions of ``ipaddress``: protocol assignments (a cloud's metadata service is at
+#: 192.0.0.192) and the relays of 6to4.
 _SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))
 
-#: What stands in place of a value that may let somebody in.
+#: Replaces a value that may give access.
 HIDDEN = "[hidden]"
 
-#: A user and password before a host, however well or badly the URL is spelt. ``C:/`` is no scheme, and Azure
-#: writes a container before the @ of ``abfss://``.
+#: User and password before a host, even in a malformed URL. ``C:/`` is not a scheme, and in ``abfss://`` Azure puts a
+#: container before the @.
 _USER = re.compile(r"((?<![A-Za-z0-9+.-])(?!abfss?:)[A-Za-z][A-Za-z0-9+.-]+:/+|\A//(?=[^/?#@]*:))[^/?#]*@")
 _SECRET_NAME = re.compile(
     r"(?i)sig|token|key|secret|pass|pwd|auth|cred|polic|hash|hmac|session|security|jwt|code|access"
 )
-#: Parameters that say which picture is meant.
+#: Names of parameters that say which picture is meant.
 _PICTURE_NAME = re.compile(
     r"(?i)(?:\A|[_-])(?:id|sku|file|filename|name|path|image|img|photo|picture|asset|product)\Z"
 )
-#: Words and figures; what mixes letters and digits at length may be a token, whatever it is called.
+#: Words and numbers; a long mixture of letters and digits may be a token, whatever its name.
 _PLAIN_VALUE = re.compile(r"[A-Za-z,._ -]{0,20}|[0-9.,:x_-]{0,14}|[A-Za-z0-9]{0,7}")
 _LONGEST_NAME = 100
 
-#: Says of an address whether it may be connected to.
+#: Decides whether an address may be connected to.
 Judge = Callable[[str], bool]
 
 
@@ -41,12 +41,12 @@ def check_url(url: str | httpx.URL, *, allow_private: bool = False) -> httpx.URL
     """*url*, parsed; nothing is resolved or fetched.
 
     Raises:
-        InvalidInput: ``bad_url``, ``unsupported`` or, where it can be seen without resolving, ``private_address``.
+        InvalidInput: ``bad_url``, ``unsupported`` or, if that is clear without resolving, ``private_address``.
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
-        # What cannot be parsed may hold a password anywhere before its last @.
+        # A malformed URL may contain a password anywhere before its last @.
         raise InvalidInput(
             "bad_url", f"{shown(str(url).rpartition('@')[2])!r} is not a URL: correct it"
         ) from error
@@ -61,7 +61,7 @@ def check_url(url: str | httpx.URL, *, allow_private: bool = False) -> httpx.URL
 
 
 def shown(url: str | httpx.URL) -> str:
-    """*url* for messages: without credentials, query and fragment, which may be signatures, and not too long."""
+    """*url* for messages: shortened, without credentials, and without query and fragment, which may be signatures."""
     address = str(url).partition("?")[0].partition("#")[0]
     scheme, separator, rest = address.partition("://")
     host, slash, path = rest.partition("/")
@@ -69,10 +69,10 @@ def shown(url: str | httpx.URL) -> str:
 
 
 def traceable(name: str) -> str:
-    """A picture's *name* as records hold it: it says which one, and lets nobody in; a path stays as it is.
+    """A picture's *name* for records: it identifies the picture and gives nobody access; a path stays as it is.
 
-    Of a URL, user, password and fragment go, and of its query what may be a signature or a token: the value of a
-    parameter that is called so, or that is too long or too mixed to be a plain word or number.
+    A URL loses user, password and fragment, and the values in its query that may be a signature or a token, by the
+    name of the parameter or because they are too long or too mixed to be a plain word or number.
     """
     if name[:5].lower() == "data:":
         return f"{name.partition(',')[0][:_LONGEST_NAME]},…"
@@ -84,7 +84,7 @@ def traceable(name: str) -> str:
 
 
 def without_user(name: str) -> str:
-    """*name* without the user and password of a URL, also of one that cannot be parsed."""
+    """*name* without the user and password of a URL, even of a malformed one."""
     bare = _USER.sub(r"\1", name)
     if "://" in bare and "@" in bare and not _parses(bare):
         scheme, separator, rest = bare.partition("://")
@@ -114,7 +114,7 @@ def _without_secret(parameter: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether *address* (IPv4 or IPv6, no name) belongs to the public internet."""
+    """Whether *address* (IPv4 or IPv6, not a name) belongs to the public internet."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -131,20 +131,20 @@ def is_public(address: str) -> bool:
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that packets to *ip* end at: mapped, 6to4 or NAT64."""
+    """The IPv4 address that packets to *ip* are sent to: mapped, 6to4 or NAT64."""
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
     return ip.ipv4_mapped or ip.sixtofour
 
 
 def private(host: str) -> InvalidInput:
-    """That *host* may not be fetched from."""
+    """The error for a *host* that is not public."""
     mend = "use a public URL, or pass --allow-private-urls"
     return InvalidInput("private_address", f"{host[:200]} is not an address on the public internet: {mend}")
 
 
 def _plainly_private(host: str) -> bool:
-    """Whether *host* of a URL is private by its spelling alone; a name is not, whatever it resolves to."""
+    """Whether the *host* of a URL is clearly private; a name is not, whatever it resolves to."""
     if host.rstrip(".").lower() == "localhost":
         return True
     try:
@@ -152,7 +152,7 @@ def _plainly_private(host: str) -> bool:
     except ValueError:
         pass
     try:
-        # 127.1, 0177.0.0.1, 0x7f000001 and 2130706433 all mean this machine; nobody writes a public one so.
+        # 127.1, 0177.0.0.1, 0x7f000001 and 2130706433 all mean this machine; no public address is written so.
         socket.inet_aton(host.rstrip("."))
     except (OSError, ValueError):
         return False

@@ -1,8 +1,8 @@
-"""Which object of a bucket a manifest's word means, and whether it may be read. Pure: nothing is asked of a store.
+"""Which object in a bucket a name in a manifest refers to, and whether it may be read. Pure: no store is contacted.
 
-The credentials that open a bucket are the person's, and the manifest may be somebody else's word. So a manifest
-reads from the folder in the bucket where it lies itself, from the buckets that the person has named by ``--out``
-or ``RETOUCH_STORE``, and from others only with ``--allow-outside``.
+The credentials for a bucket are the user's, but the manifest may be somebody else's. So a manifest may read from its
+own folder in a bucket, from the buckets that the user has named by ``--out`` or ``RETOUCH_STORE``, and from others
+only with ``--allow-outside``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _MEND = "move it inside, or pass --allow-outside"
 def meant(
     name: str, root: str | None, buckets: Collection[str] = (), *, allow_outside: bool = False
 ) -> str | None:
-    """The URL of the object that *name* means; ``None`` when it means none of a bucket.
+    """The URL of the object that *name* refers to; ``None`` if it does not refer to one in a bucket.
 
     Args:
-        name: of the manifest: a URL, or a path relative to *root*.
-        root: the URL of the folder where the manifest lies; ``None``: it lies in no bucket.
-        buckets: URLs of buckets that may be read whole, such as ``s3://bucket``.
-        allow_outside: any may be read.
+        name: from the manifest: a URL, or a path relative to *root*.
+        root: the URL of the manifest's folder; ``None`` if that is not in a bucket.
+        buckets: URLs of buckets in which everything may be read, such as ``s3://bucket``.
+        allow_outside: every bucket may be read.
 
     Raises:
         InvalidInput: ``bad_url``, ``missing`` or ``outside``.
@@ -53,7 +53,7 @@ def meant(
 
 
 def bucket_of(*urls: str | None) -> tuple[str, ...]:
-    """The buckets of those *urls* that lie in one."""
+    """The buckets of those *urls* that are in one."""
     return tuple(split_url(url)[0] for url in urls if url and is_bucket_url(url))
 
 
@@ -63,6 +63,6 @@ def _plain(url: str) -> tuple[str, str]:
         raise InvalidInput(
             "bad_url", "a bucket's URL contains credentials: set them in the environment instead"
         )
-    # "s3://bucket/in/../../other" would end in the bucket's own root: a key knows no "..", a person's path does.
+    # Object stores do not resolve ".."; a path in a manifest may contain it, as in "s3://bucket/in/../../other".
     plain = posixpath.normpath(f"/{key}").lstrip("/") if key else ""
     return bucket, plain

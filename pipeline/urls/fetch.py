@@ -1,8 +1,8 @@
-"""Pictures that the manifest names by URL: downloaded to a file, from public addresses only.
+"""Downloads pictures that the manifest names by URL into files, from public addresses only.
 
-Every address is judged (:mod:`pipeline.urls.public`), and anew on every redirect.
+Every address is checked (:mod:`pipeline.urls.public`), and again after every redirect.
 
-No key, no cookie and no netrc is ever sent; credentials in a URL go to that URL's host alone.
+No key, no cookie and no netrc is ever sent; credentials in a URL are sent to that URL's host only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.store.bucket import Bucket, Missing, TooLarge, split_url
 from pipeline.urls.addresses import Judge, check_url, shown
 from pipeline.urls.public import PublicClients, is_temporary
 
-#: Hops after the first request.
+#: Redirects to follow.
 MAX_REDIRECTS = 5
 #: Tries of one URL, while its faults are temporary.
 TRIES = 4
@@ -35,15 +35,15 @@ _HEADERS = {"user-agent": "retouch", "accept": "image/*", "accept-encoding": "id
 
 
 class _Temporary(Exception):  # noqa: N818 - it says what may be tried again
-    """The fault may pass; the message is half a sentence."""
+    """A fault that may be temporary; the message is half a sentence."""
 
 
 class BucketRefused(StoreError):  # noqa: N818 - it names what the bucket did
-    """A bucket cannot be read; the sentence says why."""
+    """A bucket cannot be read; the message says why."""
 
 
 class Fetcher:
-    """Downloads for one process; its clients are made when first needed. Use it as a context manager.
+    """The downloads of one process; use it as a context manager. Its clients are made when first needed.
 
     Args:
         resolver: in place of the system's.
@@ -75,12 +75,12 @@ class Fetcher:
     async def download(
         self, url: str, to: Path, *, allow_private: bool = False, max_bytes: int, seconds: float = 60.0
     ) -> None:
-        """Put what *url* holds into the file *to*, in at most *seconds*, tries and waits included.
+        """Download *url* into the file *to*, in at most *seconds*, including retries and waits.
 
         Raises:
-            InvalidInput: it cannot be had: ``bad_url``, ``unsupported``, ``private_address``, ``forbidden``,
+            InvalidInput: it cannot be downloaded: ``bad_url``, ``unsupported``, ``private_address``, ``forbidden``,
                 ``missing``, ``too_large`` or ``unreachable``.
-            BucketRefused: it lies in a bucket that cannot be read from here.
+            BucketRefused: it is in a bucket that cannot be read from here.
             StoreError: *to* cannot be written.
         """
         if is_bucket_url(url):
@@ -101,7 +101,7 @@ class Fetcher:
             raise _unreachable(url, f"{fault}, {TRIES} times") from fault
 
     async def _copy(self, url: str, to: Path, max_bytes: int, seconds: float) -> None:
-        """Get an object of a bucket; obstore tries again by itself."""
+        """Download an object from a bucket; obstore retries by itself."""
         root, key = split_url(url)
         try:
             if root not in self._buckets:
@@ -134,7 +134,7 @@ class Fetcher:
     async def _answer(self, url: httpx.URL, allow_private: bool) -> AsyncIterator[httpx.Response]:
         try:
             client = await self._clients.of(url, allow_private=allow_private)
-            # The transport takes a user and password in the URL or as a header, and httpx would give it both.
+            # The transport accepts user and password in the URL or as a header, and httpx would pass both.
             auth = (url.username, url.password) if url.userinfo else None
             bare = url.copy_with(userinfo=b"")
             async with client.stream("GET", bare, headers=_HEADERS, auth=auth) as response:
@@ -177,7 +177,7 @@ async def _save(response: httpx.Response, to: Path, max_bytes: int) -> None:
     if announced.isdigit() and int(announced) > max_bytes:
         raise _too_large(response.url, max_bytes)
     size, piece = 0, bytearray()
-    await asyncio.to_thread(_write, to, piece, "wb")  # an earlier try may have left its half
+    await asyncio.to_thread(_write, to, piece, "wb")  # an earlier try may have left part of it
     async for part in response.aiter_bytes():
         size += len(part)
         if size > max_bytes:

@@ -1,9 +1,9 @@
-"""HTTP to URLs that others have named: to public addresses only, unless private ones are allowed.
+"""HTTP to URLs that come from others, to public addresses only unless private ones are allowed.
 
-Such a URL is somebody else's word, and this machine may reach what its author may not (a cloud's metadata service,
-a database). So every address is judged after the name was resolved, and again at the socket that is opened (no
-rebinding in between). Where the environment names a proxy, the proxy does the resolving; the name is then resolved
-here first and judged all the same, and a name that cannot be resolved here is refused.
+This machine may have access to what the author of such a URL has not (a cloud's metadata service, a database). So
+every address is checked after the name was resolved, and again when the socket is opened (against DNS rebinding). If
+the environment names a proxy, the proxy resolves names itself; they are then resolved and checked here first, and a
+name that cannot be resolved here is refused.
 
 No key, no cookie and no netrc is ever sent, and no redirect is followed.
 """
@@ -35,7 +35,7 @@ def is_temporary(status: int) -> bool:
 
 
 class PublicClients:
-    """The clients of one process, by proxy and by what is allowed; each is made when first needed.
+    """The clients of one process, by proxy and by whether private addresses are allowed; made when first needed.
 
     Args:
         resolver: in place of the system's.
@@ -53,11 +53,11 @@ class PublicClients:
             await self._clients.popitem()[1].aclose()
 
     async def of(self, url: httpx.URL, *, allow_private: bool) -> httpx.AsyncClient:
-        """The client for *url*; what it connects to is judged then.
+        """The client for *url*, which checks the addresses that it connects to.
 
         Raises:
             InvalidInput: ``private_address``; requests raise it, too.
-            OSError: the name cannot be resolved, though a proxy is to be asked.
+            OSError: the name cannot be resolved here, before a proxy is asked.
         """
         proxy = proxy_for(url)
         if proxy is not None and not allow_private:
@@ -85,7 +85,7 @@ class PublicClients:
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names, and refuses those of which any address is not public."""
+    """Resolves names, and refuses those with an address that is not public."""
 
     def __init__(self, inner: AbstractResolver | None, judge: Judge) -> None:
         self._inner = inner or aiohttp.ThreadedResolver()
@@ -106,7 +106,7 @@ class GuardedResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Nothing is held: the inner resolver belongs to whoever gave it, and the default one is empty."""
+        """Nothing: the inner resolver belongs to whoever made it, and the default one holds nothing."""
 
 
 def _session(
@@ -129,7 +129,7 @@ def _session(
 
 
 def _open_socket(guard: Judge, address: tuple[Any, ...]) -> socket.socket:
-    """A socket for *address*, judged once more: between this and the packets nothing can change it."""
+    """A socket for *address*, which is checked again here, where it can no longer change."""
     family, kind, protocol, _, target = address
     if not guard(target[0]):
         raise private(target[0])
