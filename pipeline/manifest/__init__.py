@@ -1,11 +1,11 @@
 """Manifests: files, folders, globs and standard input become edits and faults, streamed.
 
-The way of a row, one module a step::
+The modules, in the order in which a row passes through them::
 
     place.py      what the argument names: file, folder, glob, standard input
     formats.py    the formats of files, each with its endings and its reader
-    file.py       bytes and physical lines of one file, bounded; damage and encodings named
-    delimited.py  jsonl.py  parquet.py  pictures.py      one reader a format: rows as cells
+    file.py       bytes and lines of one file, in bounded memory; names damage and encodings
+    delimited.py  jsonl.py  parquet.py  pictures.py      a reader per format: rows as cells
     columns.py    what the columns are called        cells.py      cells to typed values
     template.py   ``{column}`` in prompts            naming.py    ids and file names, unique in the job
     reader.py     the row as a reader gives it       manifest.py  rows to edits, numbered

@@ -1,4 +1,4 @@
-"""A manifest in a bucket: a folder of pictures there, a glob, or a manifest file, which is copied here first."""
+"""Manifests in a bucket: a folder of pictures, a glob, or a manifest file, which is copied here first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipeline.store.bucket import Bucket, ObjectEntry, split_url
 
 
 def fetched(url: str, folder: Path) -> Path:
-    """The manifest file at *url*, copied into *folder* under its name.
+    """Copy the manifest file at *url* into *folder* under its name.
 
     Raises:
-        ManifestError: it is not there, or cannot be read.
+        ManifestError: it does not exist, or cannot be read.
     """
     bucket, key = split_url(url)
     path = folder / key.rpartition("/")[2]
@@ -33,9 +33,9 @@ def fetched(url: str, folder: Path) -> Path:
 
 
 class BucketPictures:
-    """Reader of a folder in a bucket (*pattern* ``None``: its pictures, not those of folders in it) or of a glob.
+    """Reader of a glob in a bucket, or of a folder (*pattern* ``None``: its pictures, without subfolders).
 
-    It is listed once: 100,000 objects are a hundred requests. Names and marks stay in memory.
+    It is listed once: 100,000 objects take a hundred requests. Names and marks stay in memory.
 
     Attributes:
         root: the folder's URL.
@@ -84,7 +84,7 @@ class BucketPictures:
         return Fingerprint(bytes=total, sha256=digest.hexdigest())
 
     def marks(self) -> Iterator[Chosen]:
-        """The pictures that a manifest may name, each with its size and version."""
+        """The pictures that a row can name, each with its size and version."""
         return (picture for picture in self._listed if not bad_name(picture.image))
 
     @cached_property
@@ -120,17 +120,17 @@ class BucketPictures:
                 jobs.add(outer)
             parts = tuple(entry.name.split("/"))
             hidden = any(part.startswith(".") for part in parts)
-            # Consoles make a folder of an empty object with the folder's own name.
+            # Web consoles create a folder as an empty object with the folder's name.
             if not hidden and (entry.size or is_picture(entry.name)) and matches(parts, wanted):
                 found.append(entry)
         if "**" in wanted and jobs:
-            # It says "whatever lies below", and that is not meant of pictures that retouch itself has put there.
+            # "**" means everything below, but not the pictures that retouch itself has put there.
             found = [entry for entry in found if jobs.isdisjoint(_folders_of(entry.name))]
         return found
 
 
 def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether *pattern* means the object whose name has these *parts*; ``**`` is any number of folders, or none."""
+    """Whether *pattern* matches the object whose name has these *parts*; ``**`` is any number of folders, or none."""
     if not pattern:
         return not parts
     if pattern[0] == "**":

@@ -1,4 +1,4 @@
-"""The cells of one row, typed; what has the wrong type is a fault that says how to write it."""
+"""Converts the cells of a row to typed values; a wrong type is a fault that says how to write it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.manifest import mistaken, template
 from pipeline.manifest.columns import KNOWN
 from pipeline.manifest.reader import Raw
 
-#: Excel takes 16:9 for a time of day and writes 16:09 or 16:09:00; no real ratio is spelt like that.
+#: Excel takes 16:9 for a time of day and writes 16:09 or 16:09:00; no real ratio is written like that.
 _RATIO_AS_TIME = re.compile(r"0*([1-9]\d*):0*([1-9]\d*)(:00)?")
 
 
 class TypedCells(msgspec.Struct):
-    """One row's columns, typed; *faults* holds what is wrong with them."""
+    """The typed columns of a row, and what is wrong with them."""
 
     faults: list[Fault]
     prompt: str = ""
@@ -30,7 +30,7 @@ class TypedCells(msgspec.Struct):
 
 
 def typed(raw: Raw, prompt: str | None) -> TypedCells:
-    """The values of *raw*; *prompt* (``--prompt``) is for rows without their own."""
+    """The typed values of *raw*; *prompt* (``--prompt``) is for rows without their own."""
     faults = list(raw.faults)
     if not raw.readable:
         return TypedCells(faults=faults)
@@ -51,7 +51,7 @@ def typed(raw: Raw, prompt: str | None) -> TypedCells:
 
 
 def row_name(cells: Mapping[str, Any], column: str, faults: list[Fault] | None = None) -> str | None:
-    """The row's ``id`` or ``output``: text, or a whole number (1.0 is 1: tables with gaps turn integers so)."""
+    """The row's ``id`` or ``output``: text or an integer (also as 1.0, which tables with gaps make of 1)."""
     value = cells.get(column)
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -1,9 +1,9 @@
 """CSV and TSV as people and Excel write them.
 
-The standard library's parser, strict, over lines that are held until their row is whole. A quote that is
-never closed swallows the rows after it: then the row where it was opened is at fault, and reading goes on
-with the line after it. Such lines may also be the rest of a text with line breaks, so that each of them
-must have exactly as many values as the header, or it is a fault too and nothing is sent for it.
+This uses the standard library's parser in strict mode, over lines that are held until their row is complete. A quote
+that is never closed swallows the rows after it: then the row with that quote is at fault, and reading continues with
+the next line. Such lines may also be the rest of a text with line breaks, so each of them must have exactly as many
+values as the header; otherwise it is a fault, too, and nothing is sent for it.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from pipeline.manifest.reader import Raw, unreadable
 
 _DELIMITERS = (",", ";", "\t")
 
-# A row is bounded by LONGEST; the parser's own bound, 131,072 characters a value, would refuse prompts that fit.
+# LONGEST limits a row; the parser's own limit, 131,072 characters per value, would reject valid prompts.
 csv.field_size_limit(LONGEST)
 
 
 class _TooLongError(Exception):
-    """A row went past the bound."""
+    """A row is longer than allowed."""
 
 
 class _Feed:
-    """Physical lines for the parser: counted, and held until :meth:`begin` so that they can be read again."""
+    """Lines for the parser, counted, and held until :meth:`begin` so that they can be read again."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self._again: deque[str] = deque()
         self._held: list[str] = []
         self._size = 0
-        #: Lines given so far; the number of the last one.
+        #: The number of the last line given.
         self.number = 0
-        #: Whether a line of this row is more than ASCII, and may hold bytes that are not UTF-8.
+        #: Whether this row is not pure ASCII, and so may contain bytes that are not UTF-8.
         self.beyond_ascii = False
 
     def __iter__(self) -> _Feed:
@@ -56,21 +56,21 @@ class _Feed:
         return line
 
     def begin(self) -> int:
-        """A new row starts: the number of its first line."""
+        """Start a new row; the number of its first line."""
         self._held.clear()
         self._size = 0
         self.beyond_ascii = False
         return self.number + 1
 
     def rewind(self, *, keep: int) -> None:
-        """All lines of this row but the first *keep* will be given again."""
+        """Give all lines of this row again, except the first *keep*."""
         back = self._held[keep:]
         self._again.extendleft(reversed(back))
         self.number -= len(back)
 
 
 class _Layout:
-    """How the columns lie: the header of one file."""
+    """The columns of a file, from its header."""
 
     def __init__(self, names: list[str]) -> None:
         self.width = len(names)
@@ -78,7 +78,7 @@ class _Layout:
         self.unnamed = [index for index, name in enumerate(names) if not name]
 
     def cells(self, fields: list[str]) -> dict[str, str]:
-        """Values by column; missing ones are empty: spreadsheets leave off what is empty at the end."""
+        """Values by column; missing ones are empty, because spreadsheets omit empty cells at the end."""
         if len(fields) < self.width:
             fields = fields + [""] * (self.width - len(fields))
         cells = dict(zip(self.names, fields, strict=False))
@@ -86,7 +86,7 @@ class _Layout:
         return cells
 
     def misfit(self, fields: list[str], line: int) -> Fault | None:
-        """Values that belong to no column."""
+        """The fault of values that belong to no column, if there are any."""
         if len(fields) > self.width and any(map(str.strip, fields[self.width :])):
             message = (
                 f"the row has {len(fields)} values, the header {self.width} columns; "
@@ -101,7 +101,7 @@ class _Layout:
 
 
 class Delimited:
-    """Reader of separated values; *delimiter* ``None``: found out from the header."""
+    """Reader of delimited values; *delimiter* ``None``: detected from the header."""
 
     notes: tuple[str, ...] = ()
 
@@ -114,7 +114,7 @@ class Delimited:
         feed = _Feed(self._file.lines())
         delimiter, layout = self._header(feed)
         parser = csv.reader(feed, delimiter=delimiter, strict=True)
-        doubtful = 0  # the last line that a quote may have swallowed
+        doubtful = 0  # the last line that an open quote may have swallowed
         while True:
             line = feed.begin()
             try:
@@ -128,7 +128,7 @@ class Delimited:
                 parser = csv.reader(feed, delimiter=delimiter, strict=True)
                 continue
             if not any(map(str.strip, fields)):
-                continue  # blank, or a spreadsheet's row of nothing but separators
+                continue  # blank, or nothing but delimiters
             if line <= doubtful and len(fields) != layout.width:
                 message = "the line is inside a quote that was opened in a row above; close that quote."
                 yield unreadable(line, "open_quote", message)
@@ -145,7 +145,7 @@ class Delimited:
         return self._file.fingerprint()
 
     def _header(self, feed: _Feed) -> tuple[str, _Layout]:
-        """The separator and the columns; the feed stands after the header."""
+        """The delimiter and the columns; the feed is then after the header."""
         try:
             delimiter = self._delimiter or _sniff(feed)
             while True:
@@ -170,7 +170,7 @@ class Delimited:
 
 
 def _sniff(feed: _Feed) -> str:
-    """The separator: what Excel's ``sep=`` line says, else what splits the header into most known columns."""
+    """The delimiter: from Excel's ``sep=`` line, or else the one that gives the header most known columns."""
     feed.begin()
     line = next(feed, "")
     while line and not line.strip():

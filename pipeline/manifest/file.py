@@ -1,4 +1,4 @@
-"""Bytes and physical lines of one manifest file, bounded in memory, with damage named in one sentence."""
+"""Bytes and lines of a manifest file, in bounded memory; damage is named in one sentence."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ import msgspec
 
 from pipeline.errors import ManifestError
 
-#: Characters of a line, and of a row, above which it is a fault: a quote that is never closed, or data
-#: that unpacks to gigabytes, must not be held in memory.
+#: Characters that a line, and a row, may have: a quote that is never closed, or data that unpacks to gigabytes, must
+#: not fill the memory.
 LONGEST = 1 << 20
 
 HEAD = 4096
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """Size and hash by which a change of the manifest shows."""
+    """Size and hash that show whether a manifest has changed."""
 
     bytes: int
     sha256: str
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A regular file; *shown* is what people call it, *zipped* that it is gzip data."""
+    """A regular file; *shown*: its name in messages; *zipped*: it is gzip data."""
 
     path: Path
     shown: str
@@ -38,7 +38,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """The content's bytes, unpacked; whatever goes wrong while reading is a ManifestError."""
+        """The unpacked contents; whatever goes wrong while reading raises ManifestError."""
         try:
             with self.path.open("rb") as plain:
                 yield cast("BinaryIO", gzip.GzipFile(fileobj=plain)) if self.zipped else plain
@@ -50,13 +50,13 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
             raise ManifestError(f"{self.shown} cannot be read: {error.strerror or error}.") from error
 
     def lines(self) -> Iterator[str]:
-        """Physical lines with their ends (LF, CRLF or CR), without the byte-order mark.
+        """The lines with their ends (LF, CRLF or CR), without the byte-order mark.
 
-        A line longer than :data:`LONGEST` comes cut to one character more than that; bytes that are not UTF-8
-        come as lone surrogates, so that the fault can name the row they are in (:func:`bad_byte`).
+        A line longer than :data:`LONGEST` is cut to one character more than that. Bytes that are not UTF-8 become
+        lone surrogates, so that a fault can name their row (:func:`bad_byte`).
         """
         with self.opened() as stream:
-            # newline="": ends are found but kept, as line breaks inside quotes are the prompt's own.
+            # newline="": line ends are recognised but kept, because those inside quotes belong to the prompt.
             text = io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="")
             line = text.readline(LONGEST + 1).removeprefix("\ufeff")
             while line:
@@ -71,7 +71,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
             return stream.read(HEAD)
 
     def fingerprint(self) -> Fingerprint:
-        """Of the bytes as they lie on disk."""
+        """Size and hash of the bytes on disk."""
         plain = msgspec.structs.replace(self, zipped=False)
         digest = hashlib.sha256()
         size = 0
@@ -88,7 +88,7 @@ def _skip_rest(text: TextIO, line: str) -> None:
 
 
 def bad_byte(text: str) -> int | None:
-    """The first byte in *text* (from :meth:`File.lines`) that was not UTF-8."""
+    """The first byte in *text* (from :meth:`File.lines`) that was not UTF-8; ``None`` if there is none."""
     if text.isascii():
         return None
     try:
@@ -99,12 +99,12 @@ def bad_byte(text: str) -> int | None:
 
 
 def without_bad_bytes(text: str) -> str:
-    """*text* with U+FFFD for what was not UTF-8, so that it can be written to JSON."""
+    """*text* with U+FFFD instead of what was not UTF-8, so that it can be written as JSON."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def bad_byte_message(byte: int) -> str:
-    """What *byte* says of the file's encoding, and the mend."""
+    """A message about *byte*, which is not UTF-8, with its likely meaning and the fix."""
     meant = bytes([byte]).decode("cp1252", "replace")
     guess = "" if meant == "\ufffd" else f'; in cp1252 (Windows-1252) it would be "{meant}"'
     return f"byte 0x{byte:02X} is not UTF-8{guess}: save the manifest as UTF-8 (Excel: CSV UTF-8)."

@@ -1,4 +1,4 @@
-"""JSONL: one object a line."""
+"""JSONL: one object per line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.manifest import columns
 from pipeline.manifest.file import LONGEST, File, Fingerprint, bad_byte, bad_byte_message, without_bad_bytes
 from pipeline.manifest.reader import Raw, unreadable
 
-#: A key that ends in "id"; other lines cannot hold an id unless they hold an escape.
+#: A key that ends in "id"; without one, a line has no id unless it contains an escape.
 _ID_KEY = re.compile(r'id\s*"\s*:', re.IGNORECASE)
 
 _decode = msgspec.json.Decoder().decode
@@ -28,7 +28,7 @@ class JsonLines:
 
     def __init__(self, file: File) -> None:
         self._file = file
-        #: Spellings of keys met so far: a few, unless somebody makes them up, hence the bound.
+        #: The canonical form of each key so far; limited, in case every row has other keys.
         self._spellings: dict[str, str] = {}
 
     def rows(self) -> Iterator[Raw]:
@@ -43,7 +43,7 @@ class JsonLines:
 
     def ids(self) -> Iterator[object]:
         for line in self._file.lines():
-            # Most lines without an id need not be decoded to know it.
+            # Most lines without an id are recognised without decoding them.
             if "\\" in line or _ID_KEY.search(line):
                 yield self._row(0, line).cells.get("id")
 
@@ -109,6 +109,6 @@ def _loads(line: str) -> Any:
     except msgspec.DecodeError:
         if "NaN" not in line and "Infinity" not in line:
             raise
-        # Python's json writes these, though they are not JSON; they say "no value". Once around by msgspec,
-        # so that nothing comes through that could not be written again.
+        # Python's json module writes these, though they are not JSON; they mean "no value". The round trip through
+        # msgspec ensures that the result can be written again.
         return _decode(msgspec.json.encode(json.loads(line, parse_constant=lambda _: None)))

@@ -1,4 +1,4 @@
-"""Rows to edits: numbered, named, repeated; the way in for everybody else."""
+"""Turns rows into numbered and named edits, with their variations; the interface of this package."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pipeline.manifest.selection import Selection
 
 
 class Manifest:
-    """A manifest that can be read: as often as needed, each time with the same result.
+    """A manifest, which can be read as often as needed, with the same result every time.
 
     Attributes:
         source: absolute path or glob, the URL of a file or folder in a bucket, or ``-``.
         root: the folder that ``Edit.images`` are relative to, a path or the URL of one in a bucket.
-        notes: what was left out without making a row invalid, a sentence each.
+        notes: what was skipped without making a row invalid, one sentence each.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Manifest:
         return self._reader.notes
 
     def edits(self, after: int = 0) -> Iterator[Edit]:
-        """All edits in order, streamed, those at fault too.
+        """All edits in order, streamed, including those with faults.
 
         Args:
-            after: the last ``Edit.row`` that is not wanted: earlier rows are read for their ids alone.
+            after: the last ``Edit.row`` to skip; the skipped rows are only read for their ids.
         """
         register = Register(self._reserved)
         for number, raw in enumerate(islice(self._reader.rows(), self._limit), 1):
@@ -61,7 +61,7 @@ class Manifest:
                 yield from self._edits(number, raw, named, faults, after)
 
     def fingerprint(self) -> Fingerprint:
-        """Size and hash of the file's bytes; of a folder or glob: of its names, sizes and times."""
+        """Size and hash of the file's bytes, or of the names, sizes and times in a folder or glob."""
         return self._reader.fingerprint()
 
     def _edits(self, number: int, raw: Raw, named: Named, faults: list[Fault], after: int) -> Iterator[Edit]:
@@ -88,9 +88,9 @@ class Manifest:
             )
 
     def _reserved(self) -> Labels:
-        """The explicit ids of the whole manifest that look like a row's number.
+        """The explicit ids of the manifest that look like a row's number.
 
-        Of the whole, whatever the limit: a job that goes on with a higher limit must find the same ids.
+        They come from the whole manifest regardless of the limit, so that a higher limit later gives the same ids.
         """
         labels = Labels()
         for value in self._reader.ids():
@@ -108,15 +108,15 @@ def open_manifest(
     repeat: int = 1,
     spooled: Path | None = None,
 ) -> Manifest:
-    """The manifest that *argument* names; what cannot be read at all raises ManifestError at once.
+    """The manifest that *argument* names; ManifestError if it cannot be read at all.
 
     Args:
         argument: a path, a glob, a bucket's URL, or ``-`` for standard input.
-        prompt: for rows without their own; may hold ``{column}`` too.
+        prompt: for rows without their own; may contain ``{column}``, too.
         limit: read only so many data rows.
         repeat: how many variations of each row.
-        spooled: where standard input was put by :func:`pipeline.manifest.spool.spool`, or a file of a bucket by
-            :func:`pipeline.manifest.bucket.fetched`.
+        spooled: the file into which :func:`pipeline.manifest.spool.spool` has put standard input, or
+            :func:`pipeline.manifest.bucket.fetched` a file from a bucket.
     """
     prompt = prompt if prompt and prompt.strip() else None
     _check_options(prompt, limit, repeat)
@@ -131,7 +131,7 @@ def open_manifest(
 
 
 def open_pictures(argument: str, *, prompt: str | None) -> Pictures | BucketPictures:
-    """The folder (of a bucket too) or glob that *argument* names, whether it holds pictures just now or not.
+    """The folder (which may be in a bucket) or glob that *argument* names, even if it has no pictures now.
 
     Raises:
         ManifestError: it is neither, or cannot be read.
@@ -147,7 +147,7 @@ def open_pictures(argument: str, *, prompt: str | None) -> Pictures | BucketPict
 def open_selection(
     argument: str, selection: Path, *, prompt: str | None, limit: int | None, repeat: int
 ) -> Manifest:
-    """Those pictures of the folder or glob *argument* that the file *selection* names.
+    """The pictures of the folder or glob *argument* that the file *selection* lists.
 
     Raises:
         ManifestError: the folder cannot be read.
@@ -158,7 +158,7 @@ def open_selection(
 
 
 def _job_around(argument: str, place: Place) -> str | None:
-    """The folder of the job that the manifest lies in, as it was typed."""
+    """The folder of the manifest, as typed, if it is a job's."""
     if place.file is None or isinstance(place.root, str) or not (place.root / "job.json").is_file():
         return None
     return str(Path(argument).parent)

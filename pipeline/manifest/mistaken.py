@@ -1,7 +1,7 @@
-"""What is no manifest though it reads like one, and would be paid for: told by the first rows; pure.
+"""Recognises, by its first rows, a file that could be read as a manifest but is not meant as one; pure.
 
-Two things people do: they give a job's results back as a manifest, and they call the pictures' column otherwise, so
-that every row would be made from its prompt alone.
+There are two cases: a job's results used as a manifest, and a column of pictures with another name, so that every row
+would be made, and paid for, from its prompt alone.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from pipeline.errors import ManifestError
 from pipeline.manifest.columns import KNOWN
 from pipeline.manifest.pictures import SUFFIXES
 
-#: Rows that are looked at before anything is done with a manifest; what comes later is the row's own fault.
+#: Rows that are checked before anything is done with a manifest; later on, it is a fault of the row.
 LOOKED_AT = 20
 
-#: Columns that ``results.csv`` and ``results.jsonl`` share, and that nobody else's table has together.
+#: Columns that ``results.csv`` and ``results.jsonl`` have in common, and that no other table has together.
 _OF_RESULTS = frozenset({"outcome", "uncounted", "attempts", "settled_at"})
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+\Z")
-#: A URL need not end as a picture does where its column says that it is one.
+#: In a column with such a name, a URL is a picture whatever it ends in.
 _SAYS_PICTURE = re.compile(
     r"(?i)image|img|photo|picture|\Apic\Z|\A(?:url|uri|src|source|input|file|path|link)s?\Z"
 )
-#: Where people write how the result shall be called.
+#: Columns for the name of the result.
 _SAYS_RESULT = re.compile(r"(?i)\A(?:out|result|target|save|dest)")
 _LONGEST = 2000
 
 
 def refuse_mistaken(first: Sequence[Mapping[str, Any]], shown: str, job: str = "JOB") -> None:
-    """Raise unless the rows of which *first* are the first (their cells) are a manifest's.
+    """Raise an error if the first rows are not those of a manifest.
 
     Args:
         first: the cells of the first rows.
-        shown: what people call the manifest.
-        job: what they call the job in whose folder it lies.
+        shown: the name of the manifest in messages.
+        job: the name of the job in whose folder it is.
 
     Raises:
-        ManifestError: they are a job's results, or their pictures stand in a column of another name.
+        ManifestError: they are a job's results, or their pictures are in a column with another name.
     """
     if any(_OF_RESULTS.issubset(cells) for cells in first):
         raise ManifestError(
@@ -54,7 +54,7 @@ def refuse_mistaken(first: Sequence[Mapping[str, Any]], shown: str, job: str = "
 
 
 def fault_of(cells: Mapping[str, Any]) -> Fault | None:
-    """That the row's pictures stand in a column of another name."""
+    """A fault if the row's pictures are in a column with another name."""
     column = pictures_elsewhere(cells)
     return (
         Fault(code="not_in_image", message=_sentence(column), column=column) if column is not None else None
@@ -62,9 +62,9 @@ def fault_of(cells: Mapping[str, Any]) -> Fault | None:
 
 
 def pictures_elsewhere(cells: Mapping[str, Any]) -> str | None:
-    """The column that holds a picture's path or URL in a row that has no column for pictures.
+    """The column with a picture's path or URL, in a row without a column for pictures.
 
-    An empty ``image`` says that none is meant.
+    An empty ``image`` column says that there are none.
     """
     if "image" in cells or "images" in cells:
         return None
@@ -89,7 +89,7 @@ def _is_picture(column: str, value: Any) -> bool:
 
 
 def _ends_as_picture(path: str) -> bool:
-    # No Path: this is asked of every value of every row without a picture.
+    # Without Path, for speed: this runs for every value of every row without a picture.
     stem, dot, suffix = path.rpartition(".")
     return bool(stem) and f"{dot}{suffix}".lower() in SUFFIXES
 

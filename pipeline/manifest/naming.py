@@ -1,4 +1,4 @@
-"""Ids and file names: unique in the job without regard to case, and the same every time a manifest is read."""
+"""Ids and file names: unique in the job, ignoring case, and the same every time a manifest is read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 
 from pipeline.edit import Fault
 
-#: The longest file name without extension, in bytes: leaves room for an extension and suffixes on any disk.
+#: Bytes of the longest file name without extension; leaves room for extension and suffixes on any disk.
 LONGEST_NAME = 150
 _HASHED = 16
 
-#: The shortest that cutting can leave: half an escape at the cut goes too.
+#: The shortest result of cutting, which also removes an incomplete escape at the cut.
 _SHORTEST_CUT = LONGEST_NAME - 2
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,146}")
@@ -23,15 +23,15 @@ _OUTSIDE = re.compile(r"^\.|[^A-Za-z0-9._-]")
 _CUT = re.compile(r".*-[0-9a-f]{16}", re.DOTALL)
 _BROKEN_ESCAPE = re.compile(r"%[0-9A-F]?$")
 
-#: What an id must look like to stand where a row's number, or a number that yielded, would.
+#: Ids that could be mistaken for a row's number, or for one that had to give way.
 LIKE_NUMBER = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)?")
 
 
 def file_name(label: str) -> str:
     """*label* as a file name: different labels give different names, none of them hidden or too long.
 
-    ``%`` is outside the alphabet itself, so that encoding cannot make two labels alike. A label that happens to
-    look like a cut one (as long, a hash at its end) is cut too, for the same reason.
+    ``%`` is not in the alphabet, so that encoding cannot make two labels equal. For the same reason, a label that
+    happens to look like a cut one (as long, with a hash at its end) is cut as well.
     """
     if _PLAIN.fullmatch(label):
         return label
@@ -48,16 +48,16 @@ def _escaped(character: re.Match[str]) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    # A lone surrogate must not end the program, wherever it comes from.
+    # A lone surrogate must not crash the program, wherever it comes from.
     return text.encode("utf-8", "surrogatepass")
 
 
 class Labels:
-    """Which labels were met, without regard to case, and in which line.
+    """Which labels have occurred, ignoring case, and in which line.
 
-    A million ids must fit in the memory of a small process beside everything else: 64-bit digests in an open
-    table take 12 bytes a slot (25 MB a million), where a dict of strings takes 150 MB. Two of a million labels
-    have the same digest once in 37 million jobs; the later row would then be called a repetition.
+    A million ids must fit into the memory of a small process: 64-bit digests in a hash table take 12 bytes per slot
+    (25 MB per million), whereas a dict of strings takes 150 MB. Two of a million labels have the same digest once in
+    37 million jobs; the later row would then be taken for a duplicate.
     """
 
     def __init__(self) -> None:
@@ -67,13 +67,13 @@ class Labels:
         self._lines = array("I", bytes(4 * 1024))
 
     def line_of(self, label: str) -> int | None:
-        """Where *label* was met first."""
+        """The line of the first *label*; ``None`` if it has not occurred."""
         key = _digest(label)
         slot = self._slot(key)
         return self._lines[slot] if self._keys[slot] == key else None
 
     def add(self, label: str, line: int) -> int | None:
-        """Keep *label* unless it was met; returns the line where it was."""
+        """Add *label*; if it has occurred already, return the line where it did instead."""
         key = _digest(label)
         slot = self._slot(key)
         if self._keys[slot] == key:
@@ -129,22 +129,22 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Register:
-    """Gives every row its id and label, in the manifest's order.
+    """Assigns ids and labels to rows, in the manifest's order.
 
     Args:
-        reserved: all explicit ids of the manifest that are :data:`LIKE_NUMBER`, later rows' too: a row's number
-            yields to them. Asked for at the first row without an id, since finding out means reading ahead.
+        reserved: returns all explicit ids of the manifest that are :data:`LIKE_NUMBER`, even of later rows: a row's
+            number gives way to them. Called at the first row without an id, because it reads the manifest.
     """
 
     def __init__(self, reserved: Callable[[], Labels]) -> None:
         self._find_reserved = reserved
         self._reserved: Labels | None = None
         self._ids = Labels()
-        #: While no row has an ``output``, labels are ids and one table serves both.
+        #: Until a row has an ``output``, labels are ids, and one table is enough for both.
         self._labels = self._ids
 
     def admit(self, row: int, line: int, explicit: str | None, output: str | None) -> Named:
-        """The names of data row *row*; a repeated one is a fault, and is replaced by ``…~row<row>``."""
+        """The names of data row *row*; a duplicate is a fault, and is replaced by ``…~row<row>``."""
         faults: list[Fault] = []
         if output is not None and self._labels is self._ids:
             self._labels = self._ids.copy()
@@ -179,7 +179,7 @@ class Register:
         if first is None:
             return wanted
         if output is None and yields:
-            # Nobody chose the number: no reason to refuse the row.
+            # Nobody chose the number, so it is not a fault.
             return _kept(_free(wanted, self._labels), self._labels, line)
         message = (
             f"the file name {_short(wanted)} is already taken by the row in line {first}; choose another."
@@ -195,7 +195,7 @@ def _kept(label: str, labels: Labels, line: int) -> str:
 
 
 def _free(wanted: str, taken: Labels) -> str:
-    """*wanted*, or with the first ``-2``, ``-3``, … that is not *taken*."""
+    """*wanted*, or if it is *taken*, with the first of ``-2``, ``-3``, … that is not."""
     label, n = wanted, 1
     while taken.line_of(label) is not None:
         n += 1

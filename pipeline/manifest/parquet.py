@@ -14,13 +14,13 @@ from pipeline.manifest import columns
 from pipeline.manifest.file import File, Fingerprint
 from pipeline.manifest.reader import Raw
 
-#: Rows held at a time; columns of text of a few hundred bytes make a batch of about a megabyte.
+#: Rows held at a time; with a few hundred bytes of text per row, a batch has about a megabyte.
 _BATCH = 2048
 _READ_AHEAD = 1 << 20
 
 
 class Parquet:
-    """Reader of a Parquet file. Columns that hold bytes are not read: nothing of them can be carried through."""
+    """Reader of a Parquet file. Columns that contain bytes are skipped, because they cannot be part of a record."""
 
     def __init__(self, file: File, prompt: str | None) -> None:
         self._file = file
@@ -49,13 +49,13 @@ class Parquet:
 
     def _values(self, chosen: list[str]) -> Iterator[tuple[Any, ...]]:
         with self._table() as table:
-            # One thread: reading ahead would hold several row groups, and rows are taken slowly anyway.
+            # One thread: reading ahead would keep several row groups in memory, and rows are needed slowly anyway.
             for batch in table.iter_batches(batch_size=_BATCH, columns=chosen, use_threads=False):
                 yield from zip(*(_plain_column(column) for column in batch.columns), strict=True)
 
     @contextmanager
     def _table(self) -> Iterator[Any]:
-        # Imported here: it takes 60 MB and a quarter of a second that other formats need not pay.
+        # Imported late: it takes 60 MB and a quarter of a second, which only this format needs.
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -85,7 +85,7 @@ def _plain_column(column: Any) -> list[Any]:
 
     kind = column.type
     if kinds.is_timestamp(kind) and kind.unit == "ns":
-        # Python's times end at microseconds, and pyarrow refuses to cut them itself.
+        # Python's times are limited to microseconds, and pyarrow refuses to truncate by itself.
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)
     values: list[Any] = column.to_pylist()
     if (
@@ -99,7 +99,7 @@ def _plain_column(column: Any) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """*value* as JSON has it: dates in ISO 8601, decimals and what else is exact as text, NaN as null."""
+    """*value* as in JSON: dates in ISO 8601, decimals and other exact values as text, NaN as null."""
     match value:
         case None | str() | int():
             found: Any = value

@@ -1,4 +1,4 @@
-"""A folder of pictures, or a glob: every file is a row, in natural order (``img2`` before ``img10``)."""
+"""A folder of pictures or a glob, as rows in natural order (``img2`` before ``img10``)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.manifest.file import Fingerprint, bad_byte
 from pipeline.manifest.reader import Raw
 from pipeline.manifest.selection import Chosen
 
-#: What is taken from a folder, where nobody said which files are meant. Whether a file is a picture is
-#: decided by its bytes, later; this only leaves out what lies beside pictures.
+#: The files of a folder that count as pictures. Whether a file really is one is decided later by its bytes; this only
+#: leaves out other files in the same folder.
 SUFFIXES = frozenset({
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif",
     ".jp2", ".tga", ".ico", ".ppm", ".pgm", ".pbm", ".pnm", ".pcx", ".qoi",
@@ -25,9 +25,9 @@ _DIGITS = re.compile(r"\d+")
 
 
 class Pictures:
-    """Reader of a folder (*pattern* ``None``: its pictures, not those of folders in it) or of a glob.
+    """Reader of a glob, or of a folder (*pattern* ``None``: its pictures, without subfolders).
 
-    The listing is made anew by every method: nothing of it stays in memory between them.
+    Every method lists the folder again, so that nothing of it stays in memory.
 
     Attributes:
         root: the folder that names are relative to.
@@ -68,7 +68,7 @@ class Pictures:
         return iter(())
 
     def fingerprint(self) -> Fingerprint:
-        """Of names, sizes and times of the files: their bytes are looked at one by one when they are sent."""
+        """Size and hash of the names, sizes and times of the files; their bytes are checked when they are sent."""
         digest = hashlib.sha256()
         total = 0
         for name in self._listing():
@@ -79,7 +79,7 @@ class Pictures:
         return Fingerprint(bytes=total, sha256=digest.hexdigest())
 
     def marks(self) -> Iterator[Chosen]:
-        """The pictures that a manifest may name, each with its size and time; one that goes meanwhile is left out."""
+        """The pictures that a row can name, each with its size and time; without those that disappear meanwhile."""
         for name in self._listing():
             if bad_name(name):
                 continue
@@ -99,7 +99,7 @@ class Pictures:
 
     def _listing(self) -> list[str]:
         names = list(self._matches() if self._pattern is not None else filter(is_picture, self._files()))
-        names.sort()  # ties of the natural order (A.png, a.png) must not hang on the disk's order
+        names.sort()  # equal in natural order (A.png, a.png): must not depend on the disk
         names.sort(key=natural)
         return names
 
@@ -119,9 +119,9 @@ class Pictures:
             raise ManifestError(f"{self._shown} cannot be read: {error.strerror}.") from error
 
     def _matches(self) -> Iterator[str]:
-        # pathlib, as its ** does not follow links: a link to a folder above would list every picture again.
+        # pathlib's ** does not follow links: a link to a parent folder would list every picture again.
         pattern = self._pattern or "*"
-        # A ** says "whatever lies below", and that is not meant of pictures that retouch itself has put there.
+        # "**" means everything below, but not the pictures that retouch itself has put there.
         ours = self._jobs_below() if "**" in pattern else frozenset()
         try:
             for path in self.root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
@@ -138,12 +138,12 @@ class Pictures:
 
 
 def is_picture(name: str) -> bool:
-    """Whether *name* is that of a picture; its bytes decide later."""
+    """Whether *name* has the extension of a picture; its bytes decide later."""
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a Path for each of a million names
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a row: a link that leads nowhere is one at fault, not one that nobody hears of."""
+    """Whether the entry is a row. A broken link is one, so that it becomes a fault instead of being ignored."""
     if entry.is_symlink():
         path = Path(entry.path)
         return path.is_file() or _leads_nowhere(path)
@@ -151,7 +151,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    # DirEntry's own question raises at a link that leads to itself.
+    # DirEntry.is_dir() raises an error for a link to itself.
     return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
@@ -165,13 +165,13 @@ def _some(names: list[str]) -> str:
 
 
 def _is_job(entry: os.DirEntry[str]) -> bool:
-    """Whether it is ours: a job's folder, or a store of such."""
+    """Whether the entry is a job's folder, or a store of jobs."""
     return Path(entry.path, ".retouch").is_dir()
 
 
 def natural(name: str) -> str:
-    """What sorts names in natural order."""
-    # One string, not a tuple of parts: a million names must not fill the memory.
+    """A sort key for natural order."""
+    # One string rather than a tuple of parts, because there may be a million names.
     return _DIGITS.sub(lambda digits: digits[0].zfill(20), name.casefold())
 
 

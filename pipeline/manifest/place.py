@@ -1,7 +1,7 @@
 """What the argument names: a file and its format, a folder, a glob, or standard input.
 
-Decided by the name and verified by the first bytes, so that a spreadsheet under the name of a CSV file is
-one sentence and not a million faults.
+The name decides, and the first bytes confirm it, so that a spreadsheet named like a CSV file is one error and not a
+million faults.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _MAGIC = (
 
 
 def locate_manifest(argument: str, spooled: Path | None) -> Place:
-    """The place *argument* names; *spooled* is where standard input was put."""
+    """The place that *argument* names; *spooled* is the file with standard input, or with a copy from a bucket."""
     if argument == "-":
         if spooled is None:
             raise ValueError("standard input must be spooled first")
@@ -78,7 +78,7 @@ def locate_manifest(argument: str, spooled: Path | None) -> Place:
         raise ManifestError(f"{argument} is a URL; download the manifest and name the file.")
     if not argument.strip():
         raise ManifestError(f"no manifest given; {_TAKES}.")
-    # Not resolved: links are, when a picture is looked at.
+    # Not resolved: links are resolved when a picture is opened.
     path = Path(os.path.abspath(Path(argument).expanduser()))  # noqa: PTH100
     try:
         return _found(path, argument)
@@ -87,7 +87,7 @@ def locate_manifest(argument: str, spooled: Path | None) -> Place:
 
 
 def is_file_of_bucket(argument: str) -> bool:
-    """Whether *argument* is the URL of a manifest file in a bucket, by its name; else it is that of a folder."""
+    """Whether *argument* is, by its name, the URL of a manifest file in a bucket rather than of a folder."""
     name = PurePosixPath(argument)
     return is_bucket_url(argument) and _read_format(name) is not None and "*" not in name.name
 
@@ -107,7 +107,7 @@ def _in_bucket(url: str, copied: Path | None, *, folder: bool) -> Place:
 
 
 def _glob_in_bucket(url: str) -> Place:
-    """The glob *url*; its root goes as far as no part of it is a pattern."""
+    """The glob *url*; its root ends before the first part that is a pattern."""
     bucket, key = split_url(url)
     parts = key.split("/")
     first = next((number for number, part in enumerate(parts) if _MAGIC_CHARACTERS.intersection(part)), None)
@@ -160,7 +160,7 @@ def _refusal(shown: str, path: PurePath) -> str:
 
 
 def _glob(path: Path) -> Place:
-    """The glob *path*; its root goes as far as folders are there, brackets in their names or not."""
+    """The glob *path*; its root includes all parts that are existing folders, even with brackets in their names."""
     root, parts = Path(path.anchor), list(path.parts[1:])
     while parts and (not _MAGIC_CHARACTERS.intersection(parts[0]) or (root / parts[0]).is_dir()):
         root = root / parts.pop(0)
@@ -188,7 +188,7 @@ def _verify(file: File, expected: ManifestFormat) -> None:
 
 
 def _wide(head: bytes) -> str | None:
-    """``UTF-16`` or ``UTF-32``, told by the byte-order mark or by where the zeros of plain letters are."""
+    """``UTF-16`` or ``UTF-32``, by the byte-order mark or by the positions of zero bytes."""
     if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         return "UTF-32"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):

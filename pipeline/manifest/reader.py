@@ -1,4 +1,4 @@
-"""What a format's reader gives: rows as cells, before anything is known of their meaning."""
+"""The interface of a format's reader: rows as cells, before they are interpreted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Raw(msgspec.Struct, frozen=True):
     """One data row as it stands in the manifest.
 
     Attributes:
-        line: the line where the row starts; the row's number where the format has no lines.
-        cells: values by column; known columns in their canonical spelling, others as written.
-        faults: what the reader found wrong; their ``row`` is filled in by who counts rows.
-        readable: false when the cells say nothing, so that further checks would only repeat the fault.
+        line: the line where the row starts; the row's number if the format has no lines.
+        cells: values by column, with known columns in their canonical form and others as written.
+        faults: what the reader found wrong; their ``row`` is filled in later.
+        readable: false if there are no usable cells, so that further checks would only repeat the fault.
     """
 
     line: int
@@ -28,26 +28,26 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 class Reader(Protocol):
-    """One manifest in one format; every method may be called again and starts from the beginning."""
+    """Reads one manifest; every method may be called again, and starts from the beginning."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out without making a row invalid, a sentence each."""
+        """What was skipped without making a row invalid, one sentence each."""
         ...
 
     def rows(self) -> Iterator[Raw]:
-        """The data rows in order, streamed; raises ManifestError for what cannot be read at all."""
+        """The data rows in order, streamed; ManifestError if the manifest cannot be read."""
         ...
 
     def ids(self) -> Iterator[object]:
-        """The values of the ``id`` column, as cheaply as the format allows; empty ones may be left out."""
+        """The values of the ``id`` column, as cheaply as the format allows; may omit empty ones."""
         ...
 
     def fingerprint(self) -> Fingerprint:
-        """Size and hash by which a change of the manifest shows."""
+        """Size and hash that show whether the manifest has changed."""
         ...
 
 
 def unreadable(line: int, code: str, message: str) -> Raw:
-    """A row that is nothing but its fault."""
+    """A row without usable cells, with the fault that says why."""
     return Raw(line, {}, (Fault(code=code, message=message, line=line),), readable=False)

@@ -1,4 +1,4 @@
-"""Some of the pictures of a folder or glob, chosen beforehand and kept in a file: a line of JSON each."""
+"""Some of the pictures of a folder or glob, selected beforehand and listed in a file as lines of JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.manifest.reader import Raw
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """A picture as a listing names it, and the mark by which a change of it shows without reading it."""
+    """A picture's name in a listing, and a mark that shows without reading it whether it has changed."""
 
     image: str
     mark: str
@@ -22,7 +22,7 @@ _chosen = msgspec.json.Decoder(Chosen)
 
 
 class Selection:
-    """Reader of the chosen pictures."""
+    """Reader of the selected pictures."""
 
     notes: tuple[str, ...] = ()
 

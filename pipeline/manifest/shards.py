@@ -1,4 +1,4 @@
-"""Edits cut into shards: the unit that is planned, claimed and folded."""
+"""Cuts edits into shards, which are planned, claimed and folded as one unit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.edit import Edit
 def cut(edits: Iterable[Edit], size: int) -> Iterator[list[Edit]]:
     """*edits* in order, *size* at a time; the last shard may be smaller, none is empty.
 
-    Cutting is stable: the same edits and size give the same shards, and so does going on after a whole shard.
+    The same edits and size always give the same shards, even if cutting resumes after a complete shard.
     """
     stream = iter(edits)
     while shard := list(islice(stream, size)):

@@ -1,4 +1,4 @@
-"""Standard input, put into a file first: it can be read only once, a manifest is read again on resuming."""
+"""Puts standard input into a file, because it can only be read once, and a resumed job reads it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.errors import ManifestError, StoreError
 
 
 def spool(stdin: BinaryIO, path: Path) -> Path:
-    """Copy *stdin* to *path*, which appears only when it is whole; returns *path*."""
+    """Copy *stdin* to *path*, which only appears when it is complete; returns *path*."""
     if stdin.isatty():
         raise ManifestError("-: standard input is a terminal; pipe in a manifest (JSONL), or name a file.")
     part = path.with_name(path.name + ".part")

@@ -21,7 +21,7 @@ _PICTURES = frozenset({"image", "images"})
 
 
 class TemplateError(ValueError):
-    """The template cannot be filled in; *code* for the fault, ``str()`` is the sentence."""
+    """The template cannot be filled in; *code* is for the fault, and ``str()`` its message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ def fill(template: str, cells: Mapping[str, Any]) -> str:
 
 
 def check(template: str) -> None:
-    """Raise :class:`TemplateError` if *template* has a brace that belongs to nothing."""
+    """Raise :class:`TemplateError` if *template* has a stray brace."""
     for token in _TOKEN.finditer(template):
         _refuse_stray(token)
 
@@ -85,7 +85,7 @@ def _traceable(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """*value* as it reads in a sentence: text as it is, nothing for null, lists with commas."""
+    """*value* as part of a sentence: text unchanged, nothing for null, lists with commas."""
     if isinstance(value, str):
         return value
     if value is None:
