@@ -40,7 +40,7 @@ class Standing:
     """The status of a job, and what else is known of it.
 
     Attributes:
-        alive: whether somebody is there who takes it further: a ``run``, or workers.
+        alive: whether a process is there that continues it: a ``run``, or workers.
         workers: the last heartbeat of each worker that is alive, for a submitted job.
         note: why the figures may be out of date, for people.
     """

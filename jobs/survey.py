@@ -1,6 +1,6 @@
-"""Everything that can be known of a manifest before money is spent: faults, calls, cost and time.
+"""Everything that can be known about a manifest before money is spent: faults, calls, cost and time.
 
-Rows pass through one by one; of each a digest is kept, to see which are equal.
+Rows are read one by one; only a digest of each is kept, to find equal ones.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from pipeline.price import Cost, cost_of, price_of
 from pipeline.report.words import plural
 from pipeline.roots import Roots
 
-#: Seconds that one call is guessed to take: the default model was measured at 15 to 40 (gemini-api.md, 1.2).
+#: Seconds that one call is assumed to take: the default model was measured at 15 to 40 (gemini-api.md, 1.2).
 CALL_SECONDS = 25.0
 
-#: Rows that are compared with each other (25 MB a million); beyond it, equal rows are not told of.
+#: Rows that are compared with each other (25 MB a million); equal rows beyond these are not found.
 _COMPARED = 4_000_000
 
 #: Faults of options that are told once: what one says may differ from row to row.
 _TOLD = 1000
 
-#: Models whose notes are kept: a manifest may name a new one in every row.
+#: Models that notes are given about: a manifest may name another one in every row.
 _NOTED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a job will take if every first attempt succeeds.
+    """The calls, cost and time of a job if every first attempt succeeds.
 
     Attributes:
-        rows: all rows, those at fault too.
-        calls: rows that can be sent; with ``--reuse`` equal ones once.
+        rows: all rows, with those at fault.
+        calls: rows that can be sent; with ``--reuse``, equal ones count once.
         cost: of these calls.
-        binding: what the time depends on: ``slots``, ``rpm`` or ``budget``; ``None`` without calls.
+        binding: what limits the speed: ``slots``, ``rpm`` or ``budget``; ``None`` without calls.
     """
 
     rows: int
@@ -58,12 +58,12 @@ class Estimate:
 
 @dataclass
 class Survey:
-    """Reads the edits of a manifest once.
+    """Takes in the edits of a manifest, one by one.
 
     Attributes:
         rows: how many were read.
-        calls: how many of them can be sent; with ``--reuse`` equal ones count once.
-        faulty: how many cannot.
+        calls: how many of them can be sent; with ``--reuse``, equal ones count once.
+        faulty: how many of them cannot.
         cost: of the calls so far.
     """
 
@@ -83,7 +83,7 @@ class Survey:
     _told: set[Fault] = field(default_factory=set)
 
     def faults(self, edit: Edit) -> Iterator[Fault]:
-        """Count *edit*; what is wrong with it. What is wrong with an option is said once for all rows."""
+        """Take in *edit*; its faults. A fault of an option is reported once for all rows."""
         seen = glance(edit, self.roots)
         found = [*edit.faults, *seen.faults]
         of_options = self._option_faults(edit)
@@ -102,12 +102,12 @@ class Survey:
                 yield from self._once(msgspec.structs.replace(fault, row=None, line=None))
 
     def estimate(self) -> Estimate:
-        """What the rows that were read will take."""
+        """The estimate for the rows read so far."""
         seconds, binding = _time(self.calls, self.cost.usd, self.asked)
         return Estimate(rows=self.rows, calls=self.calls, cost=self.cost, seconds=seconds, binding=binding)
 
     def notes(self) -> list[str]:
-        """What is no fault and yet good to know, a sentence each."""
+        """What users should know although it is no fault; a sentence each."""
         notes = [note for model in self._models if (note := _note_on(model))]
         if self._equal:
             rows = "1 row equals" if self._equal == 1 else f"{self._equal:,} rows equal"
@@ -171,7 +171,7 @@ class Survey:
         self.cost += cost_of((price,))
 
     def _equals_another(self, edit: Edit, model: str, size: str | None) -> bool:
-        # Of a row's own variations, which --repeat asks for, only the first is compared; --reuse merges them, too.
+        # Of the variations of a row, which --repeat asks for, only the first is compared; but --reuse merges them.
         is_variation = (edit.row - 1) % self.asked.repeat != 0 and not self.asked.reuse
         if is_variation or self._compared >= _COMPARED:
             return False
@@ -182,7 +182,7 @@ class Survey:
 
 
 def survey_of(asked: JobOptions, manifest: Manifest) -> Survey:
-    """A survey of *manifest*, whose pictures are where this machine sees them."""
+    """An empty survey for *manifest*, whose pictures are looked up from this machine."""
     return Survey(asked, roots_below(manifest.root, asked))
 
 
@@ -190,7 +190,7 @@ def survey_of(asked: JobOptions, manifest: Manifest) -> Survey:
 def _options_said(
     model: str, ratio: str | None, size: str | None, inputs: int
 ) -> tuple[tuple[str, str], ...]:
-    """Column and message of each option that the model does not take."""
+    """Column and message of each option that the model does not accept."""
     nonsense = fault_of_id(model)
     if nonsense:
         return (("model", nonsense),)
@@ -209,12 +209,12 @@ def _note_on(model: str) -> str | None:
 
 
 def _time(calls: int, cost_usd: float | None, asked: JobOptions) -> tuple[float, str | None]:
-    """Seconds for *calls*, and what they depend on."""
+    """Seconds for *calls*, and what limits the speed."""
     affordable = calls
     if asked.budget is not None and cost_usd and cost_usd > asked.budget:
         affordable = int(calls * asked.budget / cost_usd)
     by_slots = -(-affordable // asked.max_in_flight) * CALL_SECONDS
-    # The last call of a minute's share still takes its own time.
+    # After the last call has started, it still takes its time.
     by_rpm = (affordable - 1) * 60.0 / asked.rpm + CALL_SECONDS if asked.rpm and affordable else 0.0
     seconds = max(by_slots, by_rpm)
     if not calls:

@@ -1,6 +1,6 @@
-"""``retouch up``: the whole stack on one machine, as processes of one command.
+"""``retouch up``: the whole stack on one machine, as child processes of one command.
 
-A Redis-compatible server that keeps its data on disk, a worker and a scheduler (:mod:`jobs.stack`).
+These are a Redis-compatible server that keeps its data on disk, a worker and a scheduler (:mod:`jobs.stack`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pipeline.errors import JobError, UsageError
 from pipeline.gemini.access import access
 from pipeline.job.runlock import file_lock
 
-#: Where the server's data are, below the store's folder.
+#: The server's data, relative to the store's folder.
 DATA = ".retouch/redis"
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def up(*, max_in_flight: int) -> int:
-    """Run the stack until told to end; the exit code: 0, 130 by Ctrl-C, 1 when a part of it could not be kept up."""
+    """Run the stack until told to stop; the exit code: 0, 130 after Ctrl-C, 1 if a part kept failing."""
     access()
     url = environment.redis_url()
     port = _port(url)
@@ -38,7 +38,7 @@ def up(*, max_in_flight: int) -> int:
 
 def _parts(url: str, data: Path, port: int, slots: int) -> list[Part]:
     variables = dict(os.environ) | {"RETOUCH_REDIS_URL": url} | _verbosity()
-    # A port for metrics is the worker's; whether the scheduler lives is seen here.
+    # The port for metrics is the worker's; whether the scheduler runs is seen here.
     unwatched = variables | {"RETOUCH_METRICS_PORT": ""}
     return [
         Part("server", lambda: Child("server", redis_server(data, port), variables)),
@@ -76,10 +76,11 @@ def _check_port(port: int) -> None:
 
 
 def _data_folder() -> Path:
-    """Where the server keeps its data: beside a store on this machine.
+    """Where the server keeps its data: inside the store, which must be a folder on this machine.
 
     Raises:
-        JobError: the folder cannot be made.
+        JobError: the folder cannot be created.
+        UsageError: the store is not on this machine.
     """
     store = registry()
     if store.folder is None:

@@ -1,4 +1,4 @@
-"""``retouch verify``: do the files of a job match its records."""
+"""``retouch verify``: whether the files of a job match its records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEPT = 10_000
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``verify --json`` prints; *ended*: the whole job was compared, and not only what is settled of it."""
+    """What ``verify --json`` prints; *ended*: the job has ended, so all of it was compared."""
 
     job: str
     out: str
@@ -31,7 +31,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Flaws:
-    """Counts flaws, keeps the first, and says each at once unless all are to be printed at the end."""
+    """Counts flaws; prints each at once, or keeps the first ones for JSON."""
 
     def __init__(self, *, say: bool) -> None:
         self.count = 0
@@ -39,7 +39,7 @@ class _Flaws:
         self._say = say
 
     def found(self, flaw: Flaw) -> None:
-        """One more."""
+        """Count, and print or keep, one more flaw."""
         self.count += 1
         if self._say:
             row = "" if flaw.row is None else f" (row {flaw.row})"
@@ -49,7 +49,7 @@ class _Flaws:
 
 
 def verify(*, job: str, json: bool) -> int:
-    """Compare; 0 when all is as the records say, 1 when not."""
+    """Compare files and records; 0 if everything matches, 1 if not."""
     return asyncio.run(_verify(job, json=json))
 
 

@@ -13,15 +13,15 @@ from jobs.words import STOPPED
 from pipeline.job.registry import JobEntry
 from pipeline.status import ENDED, State
 
-#: Seconds between two looks.
+#: Seconds between two updates.
 _EVERY = 0.5
 
-#: Seconds for which a ``run`` may have no process: it may just be starting.
+#: Seconds for which no process may be found for a ``run``, which may just be starting.
 PATIENCE = 3.0
 
 
 def watch(*, job: str, json: bool) -> int:
-    """Show *job* until it stops; the exit code that ``run`` would give."""
+    """Show *job* until it stops; the exit code, as of ``run``."""
     with viewing(json=json) as view:
         try:
             return asyncio.run(_watch(job, view))
@@ -36,7 +36,7 @@ async def _watch(job: str, view: View) -> int:
     async with standings() as known:
         status = (await follow(entry, known, view)).status
     if entry.submitted and status.state in STOPPED - ENDED:
-        # Workers write them soon, if one is left: whoever is told that the job has stopped finds them now.
+        # A worker would write results and report soon, if any is left; this way they are there when we say so.
         status = await rewritten(entry)
     view.close(status)
     return exit_code(status)
@@ -50,9 +50,9 @@ async def follow(
     until: frozenset[State] = STOPPED,
     seconds: float = float("inf"),
 ) -> Standing:
-    """Show a job until it stands at one of *until*, or *seconds* are over; how it stands then.
+    """Show a job until it reaches a state of *until*, or for *seconds*; its status then.
 
-    Nobody takes a ``run`` up again by himself: one that was left is not waited for.
+    A ``run`` without a process is not waited for: it does not restart by itself.
     """
     began = seen_alive = time.monotonic()
     note = None
@@ -70,6 +70,6 @@ async def follow(
 
 
 def _at_rest(entry: JobEntry, standing: Standing, until: frozenset[State]) -> bool:
-    """Whether a job is where it was to come; it says so before its last calls, and a ``run`` before its report."""
-    at_work = standing.status.in_flight > 0 if entry.submitted else standing.alive
-    return standing.status.state in until and not at_work
+    """Whether a job has reached a state of *until* and is idle: its last calls may end after the state changes."""
+    busy = standing.status.in_flight > 0 if entry.submitted else standing.alive
+    return standing.status.state in until and not busy

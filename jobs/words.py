@@ -11,15 +11,15 @@ from pipeline.record import Outcome
 from pipeline.report.words import money, number, plural
 from pipeline.status import ENDED, State, Status
 
-#: States in which nothing more happens by itself.
+#: States that a job does not leave by itself.
 STOPPED = ENDED | {State.HALTED, State.PAUSED}
 
-#: The outcomes beside done, in the order in which people ask for them.
+#: The outcomes other than done, in the order in which they are shown.
 NOT_DONE = (Outcome.BLOCKED, Outcome.FAILED, Outcome.INVALID, Outcome.CANCELLED)
 
 
 def duration(seconds: float) -> str:
-    """A time to wait: two units, as a person says it."""
+    """A time to wait, in at most two units: ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -33,12 +33,12 @@ def duration(seconds: float) -> str:
 
 
 def settled(status: Status) -> int:
-    """How many rows have their record."""
+    """How many rows are settled."""
     return sum(status.outcomes.get(outcome.value) or 0 for outcome in Outcome)
 
 
 def share_settled(status: Status) -> float | None:
-    """From 0 to 1; ``None`` until the manifest is read."""
+    """The share of rows that are settled, from 0 to 1; ``None`` until the manifest is read."""
     if status.rows is None:
         return None
     return settled(status) / status.rows if status.rows else 1.0
@@ -48,7 +48,7 @@ def rows_line(status: Status) -> str:
     """``1,234 of 10,000 rows (12 %)``."""
     if status.rows is None:
         return f"{plural(settled(status), 'row')}; the manifest is still being read"
-    # Rounded down: 100 % is said of a whole job only.
+    # Rounded down, so that only a whole job has 100 %.
     percent = int(100 * (share_settled(status) or 0))
     return f"{settled(status):,} of {plural(status.rows, 'row')} ({percent} %)"
 
@@ -81,7 +81,7 @@ def outcomes_line(status: Status) -> str:
 
 
 def troubles_line(status: Status) -> str:
-    """What came back in place of pictures, the most frequent first: ``120 network, 4 throttled``; else empty."""
+    """The verdicts other than pictures, the most frequent first: ``120 network, 4 throttled``."""
     others = [(count, word) for word, count in status.verdicts.items() if count and word != Verdict.IMAGE]
     return ", ".join(
         f"{count:,} {word}" for count, word in sorted(others, key=lambda pair: (-pair[0], pair[1]))
@@ -89,7 +89,7 @@ def troubles_line(status: Status) -> str:
 
 
 def one_line(status: Status) -> str:
-    """Everything about a running job in a line, for logs and for where there is no terminal."""
+    """A running job in one line, where there is no terminal."""
     parts = [state_line(status), rows_line(status), outcomes_line(status), pace_line(status)]
     if troubles_line(status):
         parts.append(f"answers without a picture: {troubles_line(status)}")
@@ -97,7 +97,7 @@ def one_line(status: Status) -> str:
 
 
 def summary(status: Status) -> list[str]:
-    """What came of a job, where it is, and what to do next; one line each."""
+    """The results of a job, where they are, and what to do next; one line each."""
     rows = f"of {plural(status.rows, 'row')}" if status.rows is not None else "not all rows read yet"
     cost = "cost unknown" if status.cost_usd is None else _cost(status)
     figures = f"{plural(status.calls, 'call')}, {cost}"
@@ -108,7 +108,7 @@ def summary(status: Status) -> list[str]:
 
 
 def details(status: Status) -> list[str]:
-    """How a job stands, for who asks once."""
+    """The status of a job, for ``retouch status``."""
     if status.state in STOPPED:
         return summary(status)
     lines = [
@@ -122,7 +122,7 @@ def details(status: Status) -> list[str]:
 
 
 def next_steps(status: Status) -> list[str]:
-    """What a person can do now."""
+    """What the user can do next."""
     look = f"`retouch results {status.job} --outcome"
     steps = {
         Outcome.FAILED: f"{look} failed` says why, `retouch retry {status.job}` tries them again",
@@ -143,7 +143,7 @@ def next_steps(status: Status) -> list[str]:
 
 
 def _of_money(status: Status) -> list[str]:
-    """What the cost does not say."""
+    """Calls that the cost does not include."""
     lines = []
     if status.calls_unpriced:
         lines.append(f"{plural(status.calls_unpriced, 'call')} at an unknown price, not included in the cost")

@@ -1,1 +1,1 @@
-"""How each command is typed: its options, its help, its examples, and where its work is done."""
+"""The declaration of each command: its options, its help, its examples, and the function that does its work."""

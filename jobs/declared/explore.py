@@ -1,4 +1,4 @@
-"""The commands to find out with: ``models``, ``doctor``, ``emulator``."""
+"""The tools: ``models``, ``doctor``, ``emulator``."""
 
 from __future__ import annotations
 

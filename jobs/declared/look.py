@@ -1,4 +1,4 @@
-"""The commands that look at a job: ``status``, ``watch``, ``results``, ``report``, ``verify``."""
+"""The commands that inspect a job: ``status``, ``watch``, ``results``, ``report``, ``verify``."""
 
 from __future__ import annotations
 

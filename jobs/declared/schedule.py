@@ -1,4 +1,4 @@
-"""``retouch schedule`` as it is typed."""
+"""The commands of ``retouch schedule``."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _policies() -> list[click.Parameter]:
 
 
 def _tri_state(name: str, text: str) -> click.Option:
-    """A switch that may also be left alone."""
+    """A switch that is ``None`` unless it is given."""
     made = switch(name, env=f"{_OURS}{name.upper()}", help=text)
     made.default = None
     return made

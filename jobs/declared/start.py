@@ -1,4 +1,4 @@
-"""The commands that start what does the work: ``up``, ``worker``, ``scheduler``; and ``probe``, which asks it."""
+"""The commands that start services: ``up``, ``worker``, ``scheduler``; and ``probe``, which checks one."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def probe() -> Command:
 
 
 def _metrics_params(text: str) -> list[click.Parameter]:
-    """``--metrics-port`` and ``--metrics-host``, of those who serve metrics and those who ask."""
+    """``--metrics-port`` and ``--metrics-host``, for serving metrics and for ``probe``."""
     return [
         option("--metrics-port", type=Number(int, least=0), metavar="PORT", help=text),
         option(

@@ -1,4 +1,4 @@
-"""The commands that steer a job that runs: ``pause``, ``resume``, ``cancel``, ``set``."""
+"""The commands that control a running job: ``pause``, ``resume``, ``cancel``, ``set``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def cancel() -> Command:
 
 def set_() -> Command:
     """``retouch set``."""
-    # Not the variables of run and submit: what .env says of jobs to come must change none that runs.
+    # Not the variables of run and submit: .env sets those for future jobs, and must not change a running one.
     return Command(
         "set",
         "jobs.set:change",

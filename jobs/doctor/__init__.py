@@ -1,1 +1,1 @@
-"""``retouch doctor``: is everything in place? A module a subject: facts read at its edge, judged purely."""
+"""``retouch doctor``: one module for each subject: ``read`` collects facts, ``judge`` (pure) judges them."""

@@ -1,4 +1,4 @@
-"""The API: is there a key, is it accepted, is the model there and able to make pictures. Costs nothing."""
+"""The API: is there a key, is it accepted, does the model exist and make pictures? Costs nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.gemini.description import Description, describe
 from pipeline.models import catalogue, fault_of_id
 from pipeline.urls.addresses import shown
 
-#: What a model must offer.
+#: The method that a model must offer.
 _METHOD = "generateContent"
 _MENDS = {
     Verdict.DENIED: "make a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY; also check the "
@@ -32,13 +32,13 @@ _MENDS = {
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the API.
+    """What was found out about the API.
 
     Attributes:
         keys: the variables that hold a key.
-        alike: whether they hold the same.
-        unusable: why nothing could be asked: no key, or one, a proxy or a URL that cannot be meant.
-        missing: that is for want of a key.
+        alike: whether they hold the same key.
+        unusable: why the API was not asked: no key, or a key, proxy or URL that is not valid.
+        missing: whether that is because there is no key.
         where: the API's root, without a password.
         skew: seconds by which the server's clock is ahead of ours.
     """
@@ -55,7 +55,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read(model: str, seconds: float) -> Api:
-    """Ask the API for *model*, which costs nothing, for at most *seconds*."""
+    """Ask the API about *model*, which costs nothing; give up after *seconds*."""
     found = {name: os.environ[name].strip() for name in KEYS if os.environ.get(name, "").strip()}
     known = Api(model=model, keys=tuple(found), alike=len(set(found.values())) < 2)
     try:
@@ -69,7 +69,7 @@ async def read(model: str, seconds: float) -> Api:
             took = time.monotonic() - clock
     except (KeyMissing, UsageError) as error:
         return msgspec.structs.replace(known, unusable=str(error), missing=isinstance(error, KeyMissing))
-    # The header is cut to the second.
+    # The header has whole seconds, rounded down.
     skew = None if described.date is None else described.date + 0.5 - (began + took / 2)
     return msgspec.structs.replace(known, described=described, seconds=took, skew=skew)
 

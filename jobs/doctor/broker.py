@@ -1,4 +1,4 @@
-"""Redis: is it in reach, of a version and with the settings that submitted jobs need?"""
+"""Redis: can it be reached, and does it have the version and settings that submitted jobs need?"""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from workers.shared.connection import without_password
 
 #: What Celery 5.7 needs.
 _OLDEST = (6, 2)
-#: Part of the memory above which it is nearly full.
+#: Share of the memory above which it is nearly full.
 _FULL = 0.9
-#: Round trips within a lease that may be lost without losing the lease.
+#: Round trips that must fit into a lease.
 _TRIPS = 10
 
 
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of Redis.
+    """What was found out about Redis.
 
     Attributes:
-        meant: ``RETOUCH_REDIS_URL`` names it; otherwise it is the default, which only workers need.
+        meant: whether ``RETOUCH_REDIS_URL`` is set; the default address is needed only for submitted jobs.
         lease: seconds for which a worker claims a shard.
-        away: why it is out of reach.
+        away: why it cannot be reached.
     """
 
     where: str
@@ -55,7 +55,7 @@ def judge(broker: Broker) -> list[Finding]:
     said = f"{version} at {broker.where} answers in {server.seconds * 1000:.1f} ms"
     wrong = [*_kind(server), *_keeping(server), *_speed(broker, server)]
     if server.hidden:
-        # Managed servers do so; it is no fault, but what cannot be seen is not said to be well.
+        # As on managed servers: no fault, but what cannot be seen is not reported as fine.
         said += f"; {' and '.join(server.hidden)} cannot be used, so some settings cannot be checked"
     return [ok("redis", said), *wrong, *([] if wrong else [_well(broker, server)])]
 
@@ -69,7 +69,7 @@ def _well(broker: Broker, server: Server) -> Finding:
         )
         if known
     ]
-    # Messages are acknowledged when they are taken, and leases redeliver: no visibility timeout is waited for.
+    # There is no visibility timeout to check: messages are not acknowledged, and leases redeliver.
     leases = f"leases of {broker.lease:g} s are used instead of the visibility timeout"
     return ok("settings", ", ".join([*seen, leases]))
 
@@ -95,7 +95,7 @@ def _keeping(server: Server) -> list[Finding]:
     if server.eviction not in (None, "noeviction"):
         text = f"maxmemory-policy is {server.eviction}: when memory is full, leases and budgets are lost"
         mend = "set maxmemory-policy noeviction"
-        # Without a limit nothing is evicted; the limit may come.
+        # Without a memory limit nothing is evicted, but one may be set later.
         found.append(
             warning("eviction", text, mend) if server.memory is None else fault("eviction", text, mend)
         )

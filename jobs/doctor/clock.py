@@ -1,16 +1,17 @@
-"""Clocks: this machine's against the API's and Redis'."""
+"""Clocks: does this machine's agree with those of the API and Redis?"""
 
 from __future__ import annotations
 
 from jobs.doctor.finding import Finding, fault, ok, warning
 
-#: Seconds: the header is cut to the second; signed requests to stores and certificates fail beyond the other.
+#: Seconds up to which a clock is right, since the header has whole seconds; and beyond which signed requests to
+#: stores fail, and so may certificates.
 _SLIGHT, _GRAVE = 3.0, 300.0
 _MEND = "synchronise the clock: `timedatectl set-ntp true`"
 
 
 def judge(skews: dict[str, float | None]) -> list[Finding]:
-    """What the seconds mean by which the clocks of others are ahead of ours; ``None``: not known."""
+    """Judge by how many seconds each other clock is ahead of ours; ``None``: not known."""
     known = {name: skew for name, skew in skews.items() if skew is not None}
     if not known:
         return []

@@ -1,4 +1,4 @@
-"""``retouch doctor``: all checks at once, each with its deadline, told one below the other."""
+"""``retouch doctor``: runs all checks at the same time, each with a deadline, and prints the findings."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LEASE = 10.0
 def diagnose(
     *, json: bool, out: str | None, model: str, aspect_ratio: str | None, image_size: str | None
 ) -> int:
-    """Look whether everything is in place; 0 when nothing is at fault, else 1."""
+    """Run all checks; 0 without faults, otherwise 1."""
     looking = _looked(out or environment.store(), model, aspect_ratio, image_size)
-    # Not asyncio.run(): it would wait for a thread that a dead network file system has.
+    # Not asyncio.run(), which would wait for a thread that hangs in a dead network file system.
     found, late = asyncio.new_event_loop().run_until_complete(looking)
     found = [_without_secrets(finding) for finding in found]
     _tell(found, json=json)
@@ -48,7 +48,7 @@ def diagnose(
 async def _looked(
     location: str, model: str, aspect_ratio: str | None, image_size: str | None
 ) -> tuple[list[Finding], bool]:
-    """All findings, and whether a check has not come to its end."""
+    """All findings, and whether some check was too late."""
     lease, of_lease = _lease()
     url = environment.redis_url()
     meant = bool(os.environ.get("RETOUCH_REDIS_URL"))

@@ -1,4 +1,4 @@
-"""What was found: all is well, something to know, or something that must be mended."""
+"""The result of a check: fine, a warning, or a fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Grade(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         check: what was checked, one word.
@@ -32,15 +32,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def ok(check: str, text: str) -> Finding:
-    """All is well."""
+    """Everything is fine."""
     return Finding(check, Grade.OK, text)
 
 
 def warning(check: str, text: str, mend: str) -> Finding:
-    """Something to know."""
+    """Something that may cost time or money, or surprise you."""
     return Finding(check, Grade.WARNING, text, mend)
 
 
 def fault(check: str, text: str, mend: str) -> Finding:
-    """Something that must be mended."""
+    """Something that prevents jobs from running."""
     return Finding(check, Grade.FAULT, text, mend)

@@ -1,4 +1,4 @@
-"""Proxy and certificates: what the environment says of the way to the API."""
+"""The network: the proxy and certificates that the environment names for calls to the API."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """The way to the API.
+    """How the API is reached.
 
     Attributes:
-        proxy: the proxy's address without its password; ``None``: there is none, or it is passed by.
-        certificates: the variables that name whom to trust, with what they name.
-        absent: those of them that name nothing that is there.
+        proxy: the proxy's address without its password; ``None``: there is none, or NO_PROXY applies.
+        certificates: the variables that name trusted certificates, with their values.
+        absent: those of them whose file does not exist.
     """
 
     proxy: str | None
@@ -29,7 +29,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(base_url: str) -> Way:
-    """What the environment says of the way to *base_url*."""
+    """What the environment says about the way to *base_url*."""
     parts = urlsplit(base_url)
     named = getproxies_environment()
     proxy = named.get(parts.scheme) or named.get("all")
@@ -44,7 +44,7 @@ def read(base_url: str) -> Way:
 
 
 def judge(way: Way) -> list[Finding]:
-    """What it means; whether it leads there is seen when the API is asked."""
+    """Judge the settings; whether they work is seen when the API is asked."""
     if way.absent:
         named = " and ".join(f"{name}={way.certificates[name]}" for name in way.absent)
         return [fault("network", f"{named}: the file does not exist", "fix or unset it")]

@@ -1,4 +1,4 @@
-"""Sizes: are those that jobs would ask for legal for the model? From the catalogue alone."""
+"""Sizes: does the model make what jobs would ask for? From the catalogue alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pipeline.models import catalogue
 
 
 def judge(model: str, aspect_ratio: str | None, image_size: str | None) -> list[Finding]:
-    """Whether *model* takes the ratio and the size; ``None``: not sent."""
+    """Whether *model* accepts the ratio and the size; ``None``: not sent."""
     asked = [text for text in (image_size, aspect_ratio) if text]
     known = catalogue().find(model)
     if known is None:

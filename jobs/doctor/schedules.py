@@ -1,4 +1,4 @@
-"""Schedules: is a scheduler there to start their runs, and do any wait to begin?"""
+"""Schedules: is a scheduler running, and are any runs waiting to start?"""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True):
     """The schedules of a store that are neither paused nor removed.
 
     Attributes:
-        live: how many they are.
-        waiting: names of those that have a run to begin.
-        scheduler: one has ticked lately.
+        live: how many there are.
+        waiting: names of those with a run that has not started.
+        scheduler: whether one is running.
     """
 
     live: int
@@ -27,10 +27,10 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read(store: str, redis_url: str) -> Timetable:
-    """Look at the schedules of *store*, and in Redis for a scheduler.
+    """Read the schedules of *store*, and look in Redis for a scheduler.
 
     Raises:
-        BrokerError, StoreError: they cannot be seen.
+        BrokerError, StoreError: they cannot be read.
     """
     book = ScheduleBook(open_store(store))
     found = [await book.schedule(name) for name in await book.names()]
@@ -42,7 +42,7 @@ async def read(store: str, redis_url: str) -> Timetable:
 
 
 def judge(table: Timetable) -> list[Finding]:
-    """What it means for runs by the clock; without a schedule there is nothing to say."""
+    """Judge whether scheduled runs will start; without a schedule there is nothing to say."""
     if not table.live:
         return []
     said = plural(table.live, "schedule")

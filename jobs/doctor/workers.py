@@ -1,4 +1,4 @@
-"""Workers: are there any, and do they consume what lies there? Progress is judged, not processes."""
+"""Workers: are there any, and do they process the queue?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from workers.monitoring.inspection import OVERDUE, Workforce
 
 
 def judge(workforce: Workforce) -> list[Finding]:
-    """What is known of the workers means for submitted jobs."""
+    """Judge whether submitted jobs make progress."""
     before = workforce.before
     open_work = f"{before.rows} rows of {before.jobs} jobs are open"
     if not workforce.cards:

@@ -1,1 +1,1 @@
-"""Bulk edits by the clock: what a schedule is, when it is due, what its runs became."""
+"""Scheduled jobs: what a schedule is, when it is due, how its runs start, and what became of them."""

@@ -4,13 +4,13 @@
 
     .retouch/schedules/<name>/
         versions/<n>              version n of the schedule
-        claims/<month>/<slot>     the slot is somebody's to run, and this is the job it becomes
+        claims/<month>/<slot>     the slot is claimed, and this is the job that it becomes
         outcomes/<month>/<slot>   what became of it
-        begun                     the job that was begun last; replaced
+        begun                     the job that was started last; replaced
         pictures-<how>            what its runs have settled already (jobs.schedule.pictures); replaced
 
-All but the last two are create-only: of two who edit a schedule, or claim a slot, the second loses. Nothing is ever
-deleted: a schedule that was removed has a last version that says so.
+All but the last two are create-only, so that of two processes that edit a schedule or claim a slot, the second loses.
+Nothing is ever deleted: the last version of a removed schedule says that it was removed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ScheduleBook:
         self.store = store
 
     async def names(self) -> list[str]:
-        """Every schedule that ever was."""
+        """The names of all schedules, removed ones as well."""
         return await self.store.names(SCHEDULES)
 
     async def schedule(self, name: str) -> Schedule | None:
@@ -70,25 +70,25 @@ class ScheduleBook:
         return await self.store.put_new(path, _encode(schedule), private=True)
 
     async def claim(self, name: str, claim: SlotClaim) -> bool:
-        """Take a slot; false when somebody else has it."""
+        """Claim a slot; false if it is claimed already."""
         return await self.store.put_new(_of_slot(name, "claims", claim.slot), _encode(claim))
 
     async def claim_of(self, name: str, slot: str) -> SlotClaim | None:
-        """Who has the slot."""
+        """The claim on the slot, if any."""
         return await self._read(_of_slot(name, "claims", slot), SlotClaim)
 
     async def settle(self, name: str, outcome: SlotOutcome) -> bool:
-        """Say what became of a slot; false when that is said already."""
+        """Write what became of a slot; false if it was written already."""
         return await self.store.put_new(_of_slot(name, "outcomes", outcome.slot), _encode(outcome))
 
     async def outcome(self, name: str, slot: str) -> SlotOutcome | None:
-        """What became of the slot; ``None`` while nobody knows."""
+        """What became of the slot; ``None`` while it is not known."""
         return await self._read(_of_slot(name, "outcomes", slot), SlotOutcome)
 
     async def open_slots(self, name: str) -> list[str]:
         """Slots that are claimed and not settled, the oldest first.
 
-        They are settled in their order, so that no month before one without any has to be looked at.
+        Slots are settled in order, so the search can stop at the first month without open ones.
         """
         found: list[str] = []
         months = await self.store.names(f"{_at(name)}/claims")
@@ -102,7 +102,7 @@ class ScheduleBook:
         return found
 
     async def last_slot(self, name: str, until: float) -> str | None:
-        """The newest slot not after *until* that the clock made and somebody has claimed."""
+        """The newest claimed slot not after *until*; those of runs started by hand do not count."""
         end = slot_at(until)
         for month in reversed(await self.store.names(f"{_at(name)}/claims")):
             claimed = await self.store.names(f"{_at(name)}/claims/{month}")
@@ -123,11 +123,11 @@ class ScheduleBook:
         return found
 
     async def begun(self, name: str) -> Begun | None:
-        """The job that was begun last."""
+        """The job that was started last."""
         return await self._read(f"{_at(name)}/begun", Begun)
 
     async def begin(self, name: str, begun: Begun) -> None:
-        """Say that a job was begun."""
+        """Note that a job was started."""
         await self.store.put(f"{_at(name)}/begun", _encode(begun))
 
     async def _read(self, path: str, shape: type[T]) -> T | None:
@@ -143,7 +143,7 @@ class ScheduleBook:
 
 
 def pictures_path(name: str, how: str) -> str:
-    """Where the pictures are remembered that the runs of a schedule have settled in the way *how*."""
+    """Where it is remembered which pictures the runs of a schedule have settled with the options *how*."""
     return f"{_at(name)}/pictures-{how}"
 
 

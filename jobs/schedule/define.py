@@ -59,12 +59,12 @@ def edit(*, name: str, words: Sequence[str], json: bool, **values: Any) -> None:
 
 
 def pause(*, name: str, json: bool) -> None:
-    """Have the clock start no run of *name*."""
+    """Start no more runs of *name* by the clock."""
     asyncio.run(_change(name, lambda there: msgspec.structs.replace(there, paused=True), json=json))
 
 
 def resume(*, name: str, json: bool) -> None:
-    """Let *name* go on."""
+    """Continue the schedule *name*."""
     now = time.time()
     asyncio.run(
         _change(
@@ -126,7 +126,7 @@ def _edited(there: Schedule, words: Sequence[str], values: dict[str, Any]) -> Sc
         incremental=check(options, incremental=incremental),
         overlap=Overlap(values["overlap"] or there.overlap),
         missed=Missed(values["missed"] or there.missed),
-        # Times of the new clock that have passed were never due.
+        # With another time, moments before the edit were never due.
         since=there.since if when == there.when else now,
     )
 
@@ -135,7 +135,7 @@ def _when(values: dict[str, Any], tz: str, now: float) -> When | None:
     """What --cron, --every or --at says; ``None`` when none of them is given.
 
     Raises:
-        UsageError: more than one is, or it cannot be meant.
+        UsageError: more than one is given, or its value is not valid.
     """
     said = [name for name in _TIMES if values[name]]
     if len(said) > 1:
@@ -151,7 +151,7 @@ async def _put(book: ScheduleBook, schedule: Schedule) -> None:
     """Write a version: to the store, which is the truth, and then to Redis.
 
     Raises:
-        UsageError: somebody else has changed the schedule at the same moment.
+        UsageError: somebody else has changed the schedule at the same time.
     """
     if not await book.put(schedule):
         raise UsageError(f"schedule {schedule.name} was just changed by someone else: check it and try again")

@@ -1,6 +1,6 @@
 """A claimed slot becomes a job: what ``retouch submit`` does, under the name that the claim gave it.
 
-May be killed anywhere and called again: a folder that is there is gone on with, as ``submit`` does.
+May be killed anywhere and called again: an existing folder is continued, as ``submit`` does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger("retouch.scheduler")
 
 @dataclass(frozen=True)
 class _Going:
-    """The run before is not at its end."""
+    """The previous run has not ended; *waits*: this run waits for it, and is not skipped."""
 
     reason: str
     waits: bool
@@ -42,17 +42,17 @@ class _Going:
 
 @dataclass(frozen=True)
 class Launcher:
-    """Begins the runs of a store's schedules."""
+    """Starts the runs of a store's schedules."""
 
     book: ScheduleBook
     redis_url: str
 
     async def begin(self, schedule: Schedule, claim: SlotClaim) -> SlotOutcome | None:
-        """What the slot becomes; ``None`` while it has to wait, as for the run before it.
+        """What became of the slot; ``None`` while it has to wait, such as for the previous run.
 
         Raises:
             BrokerError: Redis is out of reach.
-            StoreError: the store is.
+            StoreError: the store cannot be used.
         """
         try:
             parent = asked_of(schedule.options).out or self.book.store.url
@@ -106,7 +106,7 @@ class Launcher:
             return None
         wanted = await folder.wanted()
         if state is State.PAUSED and over_budget(reason):
-            # Its budget was for that run alone; what it has left is for the next.
+            # Its budget was for that run alone, so the rest of its pictures is for the next run.
             wanted = msgspec.structs.replace(wanted, state=State.CANCELLED)
             await want(self.redis_url, folder, last.job, wanted)
         if wanted.state is State.CANCELLED:

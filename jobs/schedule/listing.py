@@ -1,4 +1,4 @@
-"""``retouch schedule list`` and ``show``: when schedules run next, and what came of their runs."""
+"""``retouch schedule list`` and ``show``: when schedules run next, and what became of their runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.timestamp import utc
 from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 
-#: Characters of what came of a run in the list; `show` says all of it.
+#: Characters of a result in the list; `show` prints all of it.
 _CAME = 140
 _WAITS = "see the log of `retouch scheduler`"
 _NO_SCHEDULER = "No scheduler is running, so no run will start: start `retouch scheduler`."

@@ -1,6 +1,6 @@
 """The job of a claimed slot, from its manifest to its plan.
 
-May be killed anywhere and called again: a folder that is there is gone on with, as ``submit`` does.
+May be killed anywhere and called again: an existing folder is continued, as ``submit`` does.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class JobMaker:
     scratch: Path
 
     async def make(self, there: Spec | None) -> Picked | None:
-        """Make the job, or go on with what is *there*; what an incremental run found. With nothing new there is none.
+        """Make the job, or continue the one that is *there*; what an incremental run found, which may be nothing new.
 
         Raises:
-            ManifestError, UsageError, JobError: it cannot be.
+            ManifestError, UsageError, JobError: it cannot be made.
         """
         asked = asked_of(self.schedule.options)
         if there is not None:
@@ -77,12 +77,12 @@ class JobMaker:
         return picked
 
     async def _read(self, asked: JobOptions) -> tuple[Picked | None, Manifest | None]:
-        """What is to be edited; no manifest, where nothing is."""
+        """What an incremental run found, and the manifest; ``None`` if there is nothing to edit."""
         if not self.schedule.incremental:
             return None, await asyncio.to_thread(manifest_of, asked, self.scratch)
         selection = self.scratch / "selection.jsonl"
         picked = await pick(self.book, self.schedule.name, asked, selection)
-        # One that was chosen before somebody was killed holds, whatever has come into the folder meanwhile.
+        # A selection made before a crash is kept, whatever has come into the folder since.
         kept = await self.folder.store.get(SPOOLED_MANIFEST)
         if kept is not None:
             await asyncio.to_thread(selection.write_bytes, kept)

@@ -1,7 +1,7 @@
-"""What a schedule hands to ``submit``: read by the parser of ``submit`` itself, and kept as it was typed.
+"""The options of ``submit`` in a schedule: read by the parser of ``submit`` itself, and kept as they were typed.
 
-Only what was given is kept, on the command line or by the environment of ``schedule add``: the environment in which a
-scheduler happens to run says nothing about a job.
+Only what was given is kept, on the command line or in the environment of ``schedule add``; the environment of the
+scheduler does not matter.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def given(words: Sequence[str]) -> dict[str, Any]:
 
 
 def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """*options* with what *words* give in place of it; a manifest need not be named again.
+    """*options*, with those in *words* replaced; the manifest need not be named again.
 
     Raises:
         click.ClickException: as ``submit`` does.
@@ -58,14 +58,14 @@ def changed(options: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
 
 
 def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
-    """Refuse what every run would fail by; whether runs are incremental.
+    """Refuse options with which every run would fail; whether runs are incremental.
 
     Args:
         options: as kept.
         incremental: as asked for; ``None``: where the manifest is a folder or a glob.
 
     Raises:
-        UsageError, ManifestError: the sentence that ``submit`` would say.
+        UsageError, ManifestError: as ``submit`` does.
     """
     asked = asked_of(options)
     check_options(asked)
@@ -78,17 +78,17 @@ def check(options: dict[str, Any], *, incremental: bool | None) -> bool:
                 f"--incremental: {asked.manifest} is not a folder of pictures or a glob; without --incremental "
                 "each run edits every row"
             ) from None
-        # Whatever is wrong with it is said here.
+        # Opened for its errors.
         with opened_manifest(asked):
             return False
     return incremental is not False
 
 
 def asked_of(options: dict[str, Any]) -> JobOptions:
-    """What a run is asked for.
+    """The options of a run.
 
     Raises:
-        UsageError: an option that was kept is none of this version's, or means nothing to it.
+        UsageError: a kept option, or its value, is not known to this version.
     """
     parser = submit()
     context = click.Context(parser, info_name="retouch submit")
@@ -105,7 +105,7 @@ def asked_of(options: dict[str, Any]) -> JobOptions:
 
 
 def as_typed(options: dict[str, Any]) -> str:
-    """*options* as one would type them after ``submit``; of a webhook, which may be a secret, its host alone."""
+    """*options* as one would type them after ``submit``; of a webhook, which may be a secret, only the host."""
     words = [str(options["manifest"])]
     for param in submit().params:
         if isinstance(param, click.Option) and param.name in options:
@@ -125,7 +125,7 @@ def _typed(param: click.Option, value: Any) -> list[str]:
 
 
 def _kept(parser: click.Command, words: Sequence[str], sources: frozenset[ParameterSource]) -> dict[str, Any]:
-    # Says what is wrong with any of them; what is kept is what was typed, which any parser can read again.
+    # Refuses wrong values; kept are the values as typed, which the parser can read again.
     context = parser.make_context("retouch submit", list(words))
     typed, _, _ = parser.make_parser(context).parse_args(list(words))
     found = {param.name: param.consume_value(context, typed) for param in parser.params if param.name}

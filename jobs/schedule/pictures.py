@@ -1,11 +1,11 @@
-"""Incremental runs: which pictures of a folder are new or changed, by what the runs before have settled.
+"""Incremental runs: which pictures of a folder are new or changed since the previous runs.
 
-A picture that is done is not edited again until its bytes are others, or the prompt, the model or another option is
-(*how*, of which each has a memory of its own). One that the API's policy refused or that could never be sent is left
-alone likewise, since the same would come of it; one that failed or was never reached is taken up by the next run.
+A picture that is done is not edited again until its bytes change, or the prompt, the model or another option does
+(*how*; each combination of options has a memory of its own). A picture that was refused by policy or could not be
+sent is not tried again either, since the result would be the same; one that failed or was never reached is.
 
-Size and time are looked at first, and bytes only where these are others. What was settled is learnt from the records
-of the run before, once it has ended: the memory can be built again from the jobs' folders.
+Size and modification time are compared first, and the bytes only if these differ. What was settled is read from the
+records of the previous run once it has ended; the memory can be rebuilt from the jobs' folders.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from pipeline.record import InputPicture, Outcome
 from pipeline.roots import Roots, locate_picture
 from pipeline.store.bucket import Bucket, split_url
 
-#: What a run would only repeat.
+#: Outcomes that a further run would only repeat.
 _FINAL = frozenset({Outcome.DONE, Outcome.BLOCKED, Outcome.INVALID})
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """First line of a memory: the run that was taken into it last."""
+    """The first line of a memory: the last run that it includes."""
 
     folded: str | None = None
 
 
 class _Seen(msgspec.Struct, frozen=True, array_like=True):
-    """A picture as a run has had it; *sha256* is ``None`` where it was not read, *settled*: not to be repeated."""
+    """A picture as a run found it; *sha256* is ``None`` if it was not read, *settled*: not to be repeated."""
 
     image: str
     mark: str
@@ -52,7 +52,7 @@ class _Seen(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Memory(msgspec.Struct):
-    """What the runs of a schedule have come to, picture by picture."""
+    """The results of a schedule's runs, by picture."""
 
     folded: str | None
     seen: dict[str, _Seen]
@@ -77,7 +77,7 @@ async def pick(book: ScheduleBook, name: str, asked: JobOptions, selection: Path
 
 
 def how_of(options: JobOptions | Spec) -> str:
-    """What, beside its bytes, makes an edit of a picture this one: twelve hexadecimal digits."""
+    """A digest of the options that make one edit of a picture differ from another: twelve hexadecimal digits."""
     parts = [options.prompt, options.model, options.aspect_ratio, options.image_size, options.repeat]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:12]
 
@@ -106,13 +106,13 @@ def _kind(picture: Chosen, memory: Memory, roots: Roots) -> str:
     if seen.mark != picture.mark:
         if seen.sha256 is None or seen.sha256 != _sha256(picture.image, roots):
             return "changed"
-        # Touched, copied, or brought back: the bytes are those that were edited.
+        # Touched, copied or restored: the bytes are those that were edited.
         memory.seen[picture.image] = msgspec.structs.replace(seen, mark=picture.mark)
     return "unchanged" if seen.settled else "again"
 
 
 def _sha256(image: str, roots: Roots) -> str | None:
-    """The hash of a picture's bytes; ``None`` where they cannot be had, which is for its row to tell."""
+    """The hash of a picture's bytes; ``None`` if they cannot be read, which its row will report."""
     try:
         url = roots.object_of(image)
         if url is None:
@@ -132,7 +132,7 @@ def _hashed(path: Path) -> str:
 
 
 async def _remembered(book: ScheduleBook, name: str, how: str) -> Memory:
-    """What is known of the pictures, in the way *how*."""
+    """What is known about the pictures, for the options *how*."""
     last = await book.begun(name)
     if last is not None:
         await _learn(book, name, last)
@@ -146,7 +146,7 @@ async def _remembered(book: ScheduleBook, name: str, how: str) -> Memory:
 
 
 async def _learn(book: ScheduleBook, name: str, run: Begun) -> None:
-    """Take the last run into the memory of its own way, which an edit of the schedule may have left since."""
+    """Add the last run to the memory of its own options, which may have been changed since."""
     spec = await JobFolder.at(run.out).spec()
     memory = await _stored(book, name, how_of(spec)) if spec else None
     if spec is not None and memory is not None and memory.folded != run.job:
@@ -172,7 +172,7 @@ def _decoded(data: bytes) -> Memory:
 
 
 async def _every_run(book: ScheduleBook, name: str) -> list[Begun]:
-    """The jobs that were begun, the oldest first: for a memory that is new, or was lost."""
+    """All jobs that were started, the oldest first; for a memory that is new or was lost."""
     history = reversed(await book.history(name, None))
     begun = [Begun(run.job, run.out) for run in history if run.ended is Ended.STARTED and run.job and run.out]
     last = await book.begun(name)
@@ -180,7 +180,7 @@ async def _every_run(book: ScheduleBook, name: str) -> list[Begun]:
 
 
 async def _fold(memory: Memory, run: Begun, how: str) -> None:
-    """Take the records of *run* into *memory*; a folder that was removed has nothing to say."""
+    """Add the records of *run* to *memory*; a folder that was removed adds nothing."""
     memory.folded = run.job
     folder = JobFolder.at(run.out)
     spec = await folder.spec()
@@ -199,7 +199,7 @@ async def _fold(memory: Memory, run: Begun, how: str) -> None:
 
 
 class _Settled(msgspec.Struct, frozen=True):
-    """What a record says of a row, as far as it matters here."""
+    """The part of a record that matters here."""
 
     row: int
     outcome: Outcome
@@ -208,7 +208,7 @@ class _Settled(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Tally:
-    """A picture's rows: how many are final, and the hash of the bytes that they had."""
+    """The rows of a picture: how many are final, and the hash of their input."""
 
     final: int = 0
     sha256: str | None = None

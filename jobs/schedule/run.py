@@ -1,4 +1,4 @@
-"""``retouch schedule run``: a run now, whatever the clock says."""
+"""``retouch schedule run``: start a run now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.errors import JobError
 from workers.shared.schedules import Schedules
 from workers.submitting import redis_at
 
-#: Seconds for a scheduler that is at work on the same schedule, and between two looks whether it is.
+#: Seconds to wait for a scheduler that is busy with the same schedule, and between two attempts.
 _PATIENCE, _LOOK = 5.0, 0.2
 
 
@@ -34,10 +34,10 @@ def run_now(*, name: str, json: bool) -> None:
 
 
 async def _run(name: str) -> tuple[str, SlotOutcome | None]:
-    """The slot of the run, and what became of it; ``None``: it waits for the run before.
+    """The slot of the run, and what became of it; ``None``: it waits for the previous run.
 
     Raises:
-        JobError: there is no such schedule, or no run can be made of it now.
+        JobError: there is no such schedule, or no run of it can be started now.
     """
     book = ScheduleBook(registry())
     schedule = await book.find(name)
@@ -50,7 +50,7 @@ async def _run(name: str) -> tuple[str, SlotOutcome | None]:
         end = time.monotonic() + _PATIENCE
         outcome = None
         while outcome is None and time.monotonic() < end:
-            # A scheduler may have it by now, or be at work on an earlier slot.
+            # A scheduler may have settled it meanwhile, or be busy with an earlier slot.
             if not await settle_open(book, copies, schedule, runner.begin):
                 await asyncio.sleep(_LOOK)
             outcome = await book.outcome(name, claim.slot)

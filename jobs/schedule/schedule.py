@@ -32,14 +32,14 @@ When = Cron | Every | At
 
 
 class Overlap(StrEnum):
-    """What becomes of a slot while the run before it is still going."""
+    """What becomes of a slot while the previous run is still going."""
 
     SKIP = "skip"
     QUEUE = "queue"
 
 
 class Missed(StrEnum):
-    """What becomes of slots at which no scheduler was there: one run for all of them, or none."""
+    """What becomes of slots that were due while no scheduler was running: one run for all of them, or none."""
 
     CATCH_UP = "catch-up"
     SKIP = "skip"
@@ -52,8 +52,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         tz: the zone in which people read its times (an IANA name).
         options: what was given for ``submit``, the manifest too, by its parameters' names; paths are absolute.
         incremental: a run edits only the pictures that are new or changed.
-        since: slots count that come after this moment.
-        removed: the schedule is no more; its history stays.
+        since: only slots after this moment count.
+        removed: whether the schedule was removed; its history stays.
     """
 
     name: str

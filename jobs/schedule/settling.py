@@ -1,7 +1,8 @@
-"""Open slots are settled: each becomes a job, or a reason why not.
+"""Settles open slots: each becomes a job, or a reason for none.
 
-The order is what makes it safe to die anywhere. A slot is claimed, and the claim names the job that it becomes; the
-job is made under that name; the outcome is written. Whoever finds a claim without an outcome goes on from there.
+The order makes it safe to be killed at any point. A slot is claimed, and the claim names the job that it becomes;
+the job is made under that name; the outcome is written. A process that finds a claim without an outcome continues
+there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from workers.shared.schedules import Schedules
 
 log = logging.getLogger("retouch.scheduler")
 
-#: Seconds after which a slot counts as missed, and not only as seen late.
+#: Seconds after which a slot counts as missed, and not just as late.
 LATE = 300.0
 
 #: Makes the job of a claimed slot; ``None``: not yet. May be called again for one that it has made already.
@@ -57,7 +58,7 @@ async def settle_open(book: ScheduleBook, copies: Schedules, schedule: Schedule,
 
     Raises:
         BrokerError: Redis is out of reach.
-        StoreError: the store is.
+        StoreError: the store cannot be used.
     """
     async with copies.turn(schedule.name) as mine:
         if not mine:
@@ -77,7 +78,7 @@ async def settle_open(book: ScheduleBook, copies: Schedules, schedule: Schedule,
 
 
 def outcome_of(claim: SlotClaim, ended: Ended, reason: str | None = None) -> SlotOutcome:
-    """What became of *claim*: no job, for *reason*."""
+    """The outcome of *claim*, without a job, for *reason*."""
     return SlotOutcome(
         slot=claim.slot,
         moment=claim.moment,
@@ -104,7 +105,7 @@ async def _settled(schedule: Schedule, claim: SlotClaim, begin: Begin) -> SlotOu
 
 def _tell(schedule: Schedule, outcome: SlotOutcome) -> None:
     if outcome.ended is Ended.REFUSED:
-        # Nobody is there to read it, and the next run may come to the same.
+        # A warning: nobody sees the outcome at once, and the next run may fail in the same way.
         log.warning("schedule_refused schedule=%s slot=%s: %s", schedule.name, outcome.slot, outcome.reason)
         return
     picked = msgspec.to_builtins(outcome.picked) if outcome.picked else {}

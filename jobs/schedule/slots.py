@@ -1,7 +1,7 @@
-"""The slots of a schedule: who runs one, and what came of it, as they are stored in JSON; pure.
+"""The slots of a schedule, with their claims and outcomes, as they are stored in JSON; pure.
 
-Moments are seconds since the epoch in UTC. A *slot* is the name of a moment at which a schedule is due, or was asked
-to run by hand; slots sort by time.
+Moments are seconds since the epoch in UTC. A *slot* is the name of a moment at which a schedule is due, or was run by
+hand; slots sort by time.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import msgspec
 
 
 class SlotClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot is somebody's to run: which job it becomes. Create-only, and so the reason why no slot runs twice.
+    """The claim on a slot, and the job that it becomes. It is create-only, so that no slot runs twice.
 
     Attributes:
         moment: when it was due, or asked for.
-        by_hand: a person asked for it.
-        missed: how many slots before it went by without a scheduler; this run stands for them, too.
+        by_hand: whether a person asked for it.
+        missed: how many slots before it were missed without a scheduler; this run stands for them, too.
     """
 
     slot: str
@@ -45,7 +45,7 @@ class Picked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         again: neither new nor changed, but not settled by an earlier run.
         unchanged: settled by an earlier run, and skipped.
-        left: for a later run, beyond ``--limit``.
+        left: beyond ``--limit``, for a later run.
     """
 
     new: int = 0
@@ -87,7 +87,7 @@ class SlotOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """The job that a schedule has begun last."""
+    """The job that a schedule has started last."""
 
     job: str
     out: str
@@ -102,7 +102,7 @@ def slot_at(moment: float, *, by_hand: bool = False) -> str:
 
 
 def moment_of(slot: str) -> float:
-    """The moment whose slot is called so."""
+    """The moment of the slot with this name."""
     clock = slot.removesuffix("-run")
     return (
         datetime.strptime(clock, "%Y%m%dT%H%M%S.%fZ" if "." in clock else "%Y%m%dT%H%M%SZ")

@@ -1,11 +1,11 @@
-"""The scheduler's round: what is due is claimed, what is claimed is settled.
+"""The scheduler's rounds: slots that are due are claimed, and claimed slots are settled.
 
-A round claims what is due, at its time; making jobs of claimed slots may take long, as when pictures are copied, and
-goes on beside the rounds.
+A round claims slots on time. Making their jobs may take long, for instance to copy pictures, and continues beside the
+rounds.
 
-Any number of schedulers may tick at the same time and be killed at any time: the create-only claims in the store make
-one run of a slot. A clock that was moved back finds its slots claimed; one that was moved forward has made up for
-what it jumped over by one run.
+Any number of schedulers may tick at the same time and be killed at any time: the claims in the store are create-only,
+so that each slot has one run. If a clock is set back, its slots are claimed already; if it is set forward, one run
+makes up for all slots in between.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from workers.shared.schedules import Schedules
 
 log = logging.getLogger("retouch.scheduler")
 
-#: Seconds between two looks at the whole book, and until what could not be done is tried again.
+#: Seconds between two readings of the whole book, and before a failed attempt is repeated.
 REFRESH, AGAIN = 60.0, 5.0
-#: Schedules that are read together, and whose jobs are made together.
+#: Schedules that are read at the same time, and schedules whose jobs are made at the same time.
 _TOGETHER, _MAKING = 16, 4
 
 
@@ -40,10 +40,10 @@ class _Known:
     """A schedule as this process knows it.
 
     Attributes:
-        passed: the moment of the slot that was claimed last, or after which slots count.
-        next: the moment after that; ``None``: there is none.
-        open: some of its claimed slots may not be settled.
-        again: when to try that again.
+        passed: the moment up to which slots are claimed, or do not count.
+        next: the next slot after that; ``None``: there is none.
+        open: whether some claimed slots may not be settled.
+        again: when to try to settle them.
         trouble: why its last slot could not be settled.
     """
 
@@ -63,7 +63,7 @@ class _Known:
         self.next = next(iter(upcoming(self.schedule.when, passed, 1)), None)
 
     def held_up(self, trouble: str) -> None:
-        """Note why its slots cannot be settled now; it is said once, and not at every try."""
+        """Note why its slots cannot be settled now; logged once, not at every attempt."""
         if trouble != self.trouble:
             log.warning("schedule_held_up schedule=%s: %s", self.schedule.name, trouble)
         self.trouble = trouble
@@ -94,7 +94,7 @@ class Ticker:
         self._troubled = False
 
     async def tick(self) -> float:
-        """One round; the seconds until something is due, as far as is known now."""
+        """One round; the seconds until the next one is needed, as far as is known now."""
         try:
             await self._look_at_the_book()
         except RetouchError as error:
@@ -127,7 +127,7 @@ class Ticker:
         now = self._clock()
         if known.schedule.live and known.next is not None and known.next <= now:
             await self._take_due(known, now)
-        # A clock that was moved back must not make it wait for an hour.
+        # If the clock was set back, do not wait until it reaches *again*.
         if known.open and not 0 < known.again - now <= REFRESH:
             self._begin_settling(known)
         return min(_until(known.next, now), AGAIN if known.open else REFRESH)
@@ -139,9 +139,9 @@ class Ticker:
             self._settling[name].add_done_callback(lambda _: self._settling.pop(name))
 
     async def _settle(self, known: _Known) -> None:
-        """Settle the open slots of a schedule; what was not settled is tried again."""
+        """Settle the open slots of a schedule; those that cannot be settled now are tried again later."""
         async with self._makers:
-            # One more may be claimed meanwhile.
+            # Another slot may be claimed meanwhile.
             known.open, left, pause = False, True, AGAIN
             try:
                 left = not await settle_open(self._book, self._copies, known.schedule, self._begin)
@@ -160,7 +160,7 @@ class Ticker:
         moments = due(known.schedule.when, known.passed, now)
         claim = new_claim(known.schedule, moments[-1], now, missed=len(moments) - 1)
         taken = await claim_slot(self._book, known.schedule, claim)
-        # Another's claim may be left without an outcome, too: it is looked at a little later.
+        # If another scheduler claimed it, it may die before the outcome is written: check a little later.
         known.open, known.again = True, 0.0 if taken else now + AGAIN
         known.move(claim.moment)
         try:
@@ -194,7 +194,7 @@ class Ticker:
                     return None
                 return await self._as_it_stands(schedule, moments.get(name), now)
             except RetouchError as error:
-                # What was known of it holds; the others go on.
+                # Keep what is known about this one, and go on with the others.
                 self._trouble(error, AGAIN)
                 return self._known.get(name)
 
@@ -209,7 +209,7 @@ class Ticker:
         return known
 
     async def _passed(self, schedule: Schedule, copied: float | None, now: float) -> float:
-        """The moment up to which slots are claimed, not after *now*: a clock may have been ahead for a while."""
+        """The moment up to which slots are claimed, at most *now*: the clock may have been ahead for a while."""
         passed = [schedule.since]
         if copied is not None and copied <= now:
             passed.append(copied)
@@ -219,7 +219,7 @@ class Ticker:
         return max(passed)
 
     async def _in_step(self, name: str, copy: str | None) -> Schedule | None:
-        """The newest of the two copies, which is then in both; *copy* is ``None`` while Redis cannot be asked."""
+        """The newer of the two copies, which replaces the other; *copy* is ``None`` while Redis is out of reach."""
         stored = await self._book.schedule(name)
         copied = _decoded(name, copy) if copy else None
         if copied is not None and (stored is None or copied.version > stored.version):
@@ -232,7 +232,7 @@ class Ticker:
 
 
 def _decoded(name: str, copy: str) -> Schedule | None:
-    """The copy in Redis; one that nobody can read is none, and is replaced by what the store has."""
+    """The copy in Redis; ``None`` if it is damaged, so that the store's replaces it."""
     try:
         return msgspec.json.decode(copy, type=Schedule)
     except msgspec.DecodeError as error:

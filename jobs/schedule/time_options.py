@@ -1,4 +1,4 @@
-"""What people type for times, and what is said of it when it cannot be meant."""
+"""Times as users type them; a wrong one is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cron(expression: str, tz: str, now: float) -> Cron:
     """Five fields of cron.
 
     Raises:
-        UsageError: they are not five, one of them cannot be meant, or the time never comes.
+        UsageError: they are not five, one of them is not valid, or the time never comes.
     """
     fields = expression.split()
     if len(fields) != 5:
@@ -64,7 +64,7 @@ def every(text: str, anchor: float) -> Every:
     """An interval such as ``6h``, ``90m`` or ``1d12h``, counted from *anchor*.
 
     Raises:
-        UsageError: it is no interval, or one below a minute or above a year.
+        UsageError: it is no interval, or one shorter than a minute or longer than a year.
     """
     rest = text.strip()
     seconds = 0
@@ -84,7 +84,7 @@ def at(text: str, tz: str, now: float) -> At:
     """An instant: local time in *tz*, or with an offset of its own.
 
     Raises:
-        UsageError: it is no time, the clock leaves it out, or it has passed.
+        UsageError: it is no time, daylight saving skips it, or it has passed.
     """
     try:
         typed = datetime.fromisoformat(text.strip())
@@ -107,7 +107,7 @@ def _shown(moment: float, tz: tzinfo) -> str:
 
 
 def _local_zone() -> str:
-    # A container has none, and its clock shows UTC; a name that is none of IANA's is a file of its own.
+    # A container has no time zone, and its clock shows UTC; a name that IANA does not know is a custom file.
     name = get_localzone_name()
     return name if name in _zones() else "UTC"
 
