@@ -35,6 +35,11 @@ _LOOK, _READY, _END = 0.1, 60.0, 15.0
 _FIRST, _LONGEST, _STEADY, _TOO_MANY = 1.0, 30.0, 60.0, 5
 
 
+#: Seconds between two checks that the scheduler ticks; without a sign of life until it is restarted, beyond those after
+#: which it counts as dead; for it to stop before it is killed.
+_LISTEN, _SILENT, _STUCK = 10.0, 60.0, 5.0
+
+
 @dataclass
 class Part:
     """A child process that is kept running.
@@ -43,6 +48,7 @@ class Part:
         start: starts it.
         deaths: how often in a row it has died soon after its start.
         due: when to start it again; ``None`` while it runs.
+        silent: since when it runs without a sign of life.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Part:
     deaths: int = 0
     due: float | None = 0.0
     started: float = 0.0
+    silent: float | None = None
 
     def look(self, now: float) -> None:
         """Notice its end, and start it when that is due."""
@@ -64,6 +71,20 @@ class Part:
             self.child = None
         if self.child is None and self.due is not None and self.due <= now and not self.lost:
             self.child, self.due, self.started = self.start(), None, now
+
+    def heard(self, alive: bool | None, now: float) -> None:
+        """Note whether it shows signs of life (``None``: nobody can tell), and end it if it has shown none for long.
+
+        A process that hangs is still there, so :meth:`look` alone would never restart it.
+        """
+        if alive is not False or self.child is None:
+            self.silent = None
+            return
+        self.silent = now if self.silent is None else self.silent
+        if now - self.silent >= _SILENT:
+            output.say(f"The {self.name} hangs: no sign of life for more than a minute. Ending it.")
+            self.child.end(_STUCK)
+            self.silent = None
 
     @property
     def lost(self) -> bool:
@@ -106,7 +127,7 @@ class Stack:
             output.say(f"The server did not start: see {self.data / 'server.log'}.")
             return
         ready = False
-        since = time.monotonic()
+        since = listened = time.monotonic()
         while not self.signals:
             for part in self.parts:
                 part.look(time.monotonic())
@@ -117,7 +138,18 @@ class Stack:
                     return
             if not ready:
                 ready = self._announced(time.monotonic() - since)
+            if time.monotonic() - listened >= _LISTEN:
+                listened = time.monotonic()
+                self.parts[-1].heard(asyncio.run(self._scheduler_ticks()), listened)
             time.sleep(_LOOK)
+
+    async def _scheduler_ticks(self) -> bool | None:
+        """Whether the scheduler does; ``None`` while Redis cannot say."""
+        try:
+            async with redis_at(self.url) as redis:
+                return await Schedules(redis, ScheduleBook(registry()).store.url).scheduler_there()
+        except BrokerError:
+            return None
 
     def _announced(self, waited: float) -> bool:
         """Say that everything is up or, after a while, that it is not; whether either was said."""
@@ -133,11 +165,7 @@ class Stack:
     async def _ready(self) -> bool:
         try:
             async with redis_at(self.url) as redis:
-                book = ScheduleBook(registry())
-                return (
-                    bool(await workers_alive(redis))
-                    and await Schedules(redis, book.store.url).scheduler_there()
-                )
+                return bool(await workers_alive(redis)) and await self._scheduler_ticks() is True
         except BrokerError:
             return False
 

@@ -138,6 +138,30 @@ def test_a_port_in_use_and_a_server_elsewhere_are_named(house):
     assert house.retouch("up").returncode == 3
 
 
+def test_a_part_that_hangs_is_ended_and_started_again(capsys):
+    part = Part("scheduler", lambda: Child("scheduler", ["sleep", "600"], dict(os.environ)))
+    part.look(0.0)
+    hanging = part.child
+    os.kill(hanging.pid, signal.SIGSTOP)
+    for now, alive in [
+        (50.0, False),
+        (60.0, None),
+        (70.0, False),
+        (80.0, True),
+        (90.0, False),
+        (149.0, False),
+    ]:
+        part.heard(alive, now)
+        assert hanging.code is None
+    part.heard(False, 150.0)
+    assert hanging.code == -signal.SIGKILL
+    part.look(150.0)
+    part.look(152.0)
+    assert part.child not in (None, hanging)
+    assert "The scheduler hangs" in capsys.readouterr().err
+    part.child.end(60)
+
+
 def test_a_part_that_dies_again_and_again_is_given_up_a_little_later_each_time():
     started = []
 
