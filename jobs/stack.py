@@ -35,8 +35,8 @@ _LOOK, _READY, _END = 0.1, 60.0, 15.0
 _FIRST, _LONGEST, _STEADY, _TOO_MANY = 1.0, 30.0, 60.0, 5
 
 
-#: Seconds between two checks that the scheduler ticks; without a sign of life (after those by which it counts as dead)
-#: until it is restarted; for it to stop before it is killed.
+#: Seconds between two checks that the scheduler ticks; without a sign of life, once it counts as dead, until it is
+#: restarted; for it to stop before it is killed.
 _LISTEN, _SILENT, _STUCK = 10.0, 60.0, 5.0
 
 
