@@ -138,7 +138,7 @@ def test_a_port_in_use_and_a_server_elsewhere_are_named(house):
     assert house.retouch("up").returncode == 3
 
 
-def test_a_part_that_hangs_is_ended_and_started_again(capsys):
+def test_a_part_that_hangs_is_ended_and_started_again(capfd):
     part = Part("scheduler", lambda: Child("scheduler", ["sleep", "600"], dict(os.environ)))
     part.look(0.0)
     hanging = part.child
@@ -158,7 +158,7 @@ def test_a_part_that_hangs_is_ended_and_started_again(capsys):
     part.look(150.0)
     part.look(152.0)
     assert part.child not in (None, hanging)
-    assert "The scheduler hangs" in capsys.readouterr().err
+    assert "The scheduler hangs" in capfd.readouterr().err
     part.child.end(60)
 
 
