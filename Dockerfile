@@ -10,7 +10,7 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/retouch \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy
 WORKDIR /src
-# Dependencies are a layer of their own: they change seldom, and take nearly all the time.
+# Dependencies have a layer of their own: they rarely change, and take nearly all of the time.
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --frozen --no-dev --no-install-project --no-build
@@ -27,13 +27,13 @@ LABEL org.opencontainers.image.title="retouch" \
       org.opencontainers.image.source="https://github.com/retouch-batch/retouch" \
       org.opencontainers.image.documentation="https://github.com/retouch-batch/retouch#readme" \
       org.opencontainers.image.licenses="MIT"
-# A fixed number, so that folders of the host can be given to it: `chown 10001 jobs`.
+# A fixed user id, so that folders of the host can be made writable for it: `chown 10001 jobs`.
 RUN groupadd --gid 10001 retouch \
  && useradd --uid 10001 --gid retouch --home-dir /data --no-create-home --shell /usr/sbin/nologin retouch \
  && install -d -o retouch -g retouch /data /data/jobs
 COPY --from=build /opt/retouch /opt/retouch
-# Nothing is written outside /data and /tmp: the root file system may be read-only. Workers and
-# schedulers serve /metrics and /healthz at the port, to Prometheus beside them, and the health check asks there.
+# Nothing is written outside /data and /tmp, so the root file system may be read-only. Workers and schedulers serve
+# /metrics and /healthz on the port, for Prometheus and for the health check below.
 ENV PATH=/opt/retouch/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -45,10 +45,10 @@ USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 9464
-# The first SIGTERM lets calls in flight finish: give it time (`docker stop --time 345`, or less and
+# After SIGTERM, calls in flight finish: allow time for that (`docker stop --time 345`, or less with a lower
 # RETOUCH_GRACE_SECONDS).
 STOPSIGNAL SIGTERM
-# Of a worker or scheduler: whether it makes progress, not whether there is a process. Other commands have none.
+# Whether a worker or scheduler makes progress, not just whether its process is alive; other commands have no check.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["retouch", "probe"]
 ENTRYPOINT ["retouch"]
 CMD ["worker"]
