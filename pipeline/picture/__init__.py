@@ -1,7 +1,7 @@
-"""Pictures: what goes into a call (:func:`prepare`) and what came out of it (:func:`verify`).
+"""Pictures: prepares those that are sent (:func:`prepare`) and verifies those that come back (:func:`verify`).
 
-Everything here is synchronous and made to be called in a thread. Pillow is imported in this package alone,
-and its decoders only once a picture needs them.
+Everything here is synchronous and meant to be called in a thread. Only this package imports Pillow, and decoders only
+once a picture needs them.
 """
 
 from pipeline.picture.answer import VerifiedPicture, is_unchanged, verify

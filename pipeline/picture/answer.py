@@ -1,4 +1,4 @@
-"""What came back: a picture is accepted only once every pixel of it was decoded."""
+"""Verifies pictures from the API: one is accepted only after every pixel of it was decoded."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def verify(data: bytes | bytearray | memoryview) -> VerifiedPicture:
 
 
 def is_unchanged(sha256: str, sent: Iterable[SentPicture]) -> bool:
-    """Whether an answer with *sha256* is, byte for byte, a sent picture or what that was made from."""
+    """Whether an answer with *sha256* is identical to a picture that was sent, or to its original."""
     return any(sha256 in (picture.sha256, picture.original_sha256) for picture in sent)
 
 
@@ -101,7 +101,7 @@ def _check_png_end(view: memoryview) -> None:
 
 
 class _Window:
-    """A file over a buffer. ``io.BytesIO`` copies everything but ``bytes``, and answers are megabytes."""
+    """A file over a buffer. ``io.BytesIO`` copies everything except ``bytes``, and answers have megabytes."""
 
     def __init__(self, view: memoryview) -> None:
         self._view = view

@@ -1,12 +1,12 @@
-"""Pictures that the API does not take, made into PNG without loss.
+"""Converts pictures that the API does not accept to PNG without loss.
 
-What stays: every pixel, alpha, palettes, 16 bits of grey, the colour profile. What is decided here:
+Every pixel, alpha, palettes, 16 bits of grey and the colour profile are kept. Apart from that:
 
-* An animation is its first frame.
-* An orientation tag is carried out on the pixels and then dropped, so that nobody can turn the picture twice.
-* Colour of 16 bits a channel becomes 8: Pillow reads no more of it, and the models answer in 8.
-* CMYK, LAB and YCbCr have no place in PNG and become RGB, through the picture's own profile where it has one.
-* Camera raw files in TIFF's clothes are refused: what Pillow reads of them is their thumbnail.
+* Of an animation, the first frame is used.
+* An orientation tag is applied to the pixels and then dropped, so that nothing can rotate the picture twice.
+* Colours with 16 bits per channel become 8 bits: Pillow reads no more, and the models answer in 8.
+* CMYK, LAB and YCbCr do not exist in PNG and become RGB, using the picture's own profile if it has one.
+* Camera raw files that look like TIFF are refused, because Pillow would only read their thumbnails.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from pipeline.picture import decoder
 from pipeline.picture.decoder import BadPicture
 from pipeline.picture.kind import SEVERAL
 
-#: zlib's effort: half the default's time for about a tenth more bytes, which are read once.
+#: The zlib level: half the time of the default for about a tenth more bytes, which are read only once.
 _COMPRESSION = 2
 
-#: Modes that PNG holds as they are.
+#: Modes that PNG can store unchanged.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"})
 _VIA_RGBA = frozenset({"PA", "RGBa", "La"})
 _VIA_RGB = frozenset({"CMYK", "LAB", "YCbCr", "HSV", "RGBX"})
@@ -64,7 +64,7 @@ def to_png(file: IO[bytes], mime_type: str, spool: Path) -> Converted:
 
 
 def _has_more(image: Image.Image, mime_type: str) -> bool:
-    """Whether the file has more frames or pages; what cannot be told for a damaged second one, it has."""
+    """Whether the file has more frames or pages; yes if that cannot be told, because the second one is damaged."""
     if mime_type not in SEVERAL:
         return False
     try:
@@ -80,7 +80,7 @@ def _refuse_raw(image: Image.Image) -> None:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    # Pillow's TIFF decoder has turned the pixels and dropped the tag in loading; for the others this does it.
+    # Pillow's TIFF decoder has already rotated the pixels and dropped the tag; this does it for other formats.
     operations: Any = importlib.import_module("PIL.ImageOps")
     return cast("Image.Image", operations.exif_transpose(image))
 
@@ -105,13 +105,13 @@ def _fits_16_bits(image: Image.Image) -> bool:
 def _as_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     rgb = (_through_profile(image, profile) if profile else None) or image.convert("RGB")
-    # The profile speaks of the colours that were; with it, a reader would convert a second time.
+    # The profile belongs to the old colours; with it, a reader would convert them a second time.
     rgb.info.pop("icc_profile", None)
     return rgb
 
 
 def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """*image* in sRGB as its own profile says; ``None`` where the profile is damaged or of another mode."""
+    """*image* converted to sRGB by its own profile; ``None`` if the profile is damaged or for another mode."""
     cms: Any = importlib.import_module("PIL.ImageCms")
     try:
         source = cms.ImageCmsProfile(io.BytesIO(profile))

@@ -1,8 +1,8 @@
-"""The one door to Pillow: a closed list of decoders, opened by what the bytes are, with every fault caught.
+"""The only access to Pillow: a fixed list of decoders, chosen by the bytes of the file, with every error caught.
 
-Decoders are called directly rather than through ``Image.open``: nothing but the type that was sniffed can be
-reached, and the size is checked by us, since ``Image.open`` warns between one and two times its limit and
-Python's warnings cannot be caught in one thread alone.
+Decoders are called directly instead of through ``Image.open``, so that only the decoder of the detected type can be
+reached. The size is checked here, because ``Image.open`` issues a warning between one and two times its limit, and
+Python's warnings cannot be caught in a single thread.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from PIL import Image
 
 from pipeline.errors import RetouchError
 
-#: Where Pillow itself calls a picture a bomb (twice ``Image.MAX_IMAGE_PIXELS``); a file that is sent as it is
-#: and never decoded here may be as large.
+#: Pillow's own limit for decompression bombs (twice ``Image.MAX_IMAGE_PIXELS``); for files that are sent unchanged
+#: and never decoded here.
 MAX_PIXELS = 178_956_970
 
-#: Decoded here, a picture costs four bytes a pixel: Pillow's own limit without a warning, 358 MB.
+#: For pictures that are decoded here, which takes four bytes per pixel: Pillow's limit for a warning, 358 MB.
 MAX_DECODED_PIXELS = 89_478_485
 
-#: Above this, pictures are decoded two at a time: a dozen answers of 4K would stand in most of a gigabyte.
+#: Larger pictures are decoded two at a time: a dozen 4K answers would take most of a gigabyte.
 BIG_PIXELS = 4_500_000
 
-#: Bytes that one piece of a PNG's metadata may unpack to, a colour profile for one; Pillow stops at 1 MB.
+#: Bytes that one piece of a PNG's metadata, such as a colour profile, may unpack to; Pillow's default is 1 MB.
 MAX_METADATA = 16 << 20
 
 _DECODERS = {
@@ -55,12 +55,12 @@ _DECODERS = {
 
 _two_big_at_a_time = threading.BoundedSemaphore(2)
 
-# Raised instead of printed: a frame or tile larger than its picture is a bomb, never a line on stderr.
+# Raised instead of printed: a frame or tile larger than its picture is a bomb, not a line on stderr.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class BadPicture(Exception):  # noqa: N818 - it names what the bytes are
-    """Bytes that are no whole picture.
+    """Bytes that are not a complete picture.
 
     Attributes:
         code: ``unreadable``, ``bomb`` or ``unsupported``.
@@ -75,10 +75,10 @@ class BadPicture(Exception):  # noqa: N818 - it names what the bytes are
 
 @contextlib.contextmanager
 def opened(file: IO[bytes], mime_type: str, max_pixels: int) -> Iterator[Image.Image]:
-    """The picture in *file*, its header read and its size checked; closed at the end, *file* is not.
+    """The picture in *file*, with its header read and its size checked; *file* stays open.
 
     Raises:
-        BadPicture: whatever Pillow raised, inside the block too.
+        BadPicture: for whatever Pillow raises, in the block as well.
     """
     with guarded(), _decoder(mime_type)(file) as image:
         check_pixels(image.width, image.height, max_pixels)
@@ -87,7 +87,7 @@ def opened(file: IO[bytes], mime_type: str, max_pixels: int) -> Iterator[Image.I
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Turn whatever a decoder raises on hostile bytes into :class:`BadPicture`."""
+    """Turn whatever a decoder raises on malicious bytes into :class:`BadPicture`."""
     try:
         yield
     except (BadPicture, RetouchError):
@@ -99,10 +99,10 @@ def guarded() -> Iterator[None]:
 
 
 def decode(file: IO[bytes], mime_type: str, max_pixels: int) -> tuple[int, int]:
-    """Decode every pixel of the picture in *file* and let them go at once; its width and height.
+    """Decode every pixel of the picture in *file*, and discard them; its width and height.
 
     Raises:
-        BadPicture: it cannot be decoded whole.
+        BadPicture: it cannot be decoded completely.
     """
     with opened(file, mime_type, max_pixels) as image:
         size = image.size
@@ -114,7 +114,7 @@ def decode(file: IO[bytes], mime_type: str, max_pixels: int) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def turn(image: Image.Image) -> Iterator[None]:
-    """Wait until *image* may take up memory; pictures up to :data:`BIG_PIXELS` need not wait."""
+    """Wait until *image* may use memory; pictures up to :data:`BIG_PIXELS` need not wait."""
     if image.width * image.height <= BIG_PIXELS:
         yield
         return
@@ -135,14 +135,14 @@ _OF_A_CUT = ("truncated", "buffer is not large", "requires a buffer")
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     cut = isinstance(error, EOFError | struct.error) or any(word in text.lower() for word in _OF_A_CUT)
-    # What Pillow says itself is worth reading; what Python says when Pillow stumbles is not.
+    # Pillow's own messages help the user; Python's, from bugs in Pillow, do not.
     said = f" ({text[:120]})" if text and isinstance(error, OSError | SyntaxError) else ""
     return "it is cut off" if cut else f"it cannot be decoded{said}"
 
 
 @cache
 def _decoder(mime_type: str) -> Callable[[IO[bytes]], Any]:
-    # Imported when first needed: the decoders together cost 100 ms at the start, and most jobs need one.
+    # Imported when first needed: all decoders together take 100 ms, and most jobs need only one.
     module, name = _DECODERS[mime_type]
     plugin: Any = importlib.import_module(module)
     if mime_type == "image/png":

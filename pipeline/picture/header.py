@@ -1,4 +1,4 @@
-"""Width and height as far as the first 64 bytes of a file tell them. Pure."""
+"""Width and height from the first 64 bytes of a file, for formats that have them there. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def size_in(head: bytes, mime_type: str) -> tuple[int, int] | None:
-    """Width and height in pixels of a picture that begins with *head*; ``None`` where it does not say so early."""
+    """Width and height in pixels of a picture that begins with *head*; ``None`` if *head* does not contain them."""
     read = _READERS.get(mime_type)
     try:
         return read(head) if read else None
@@ -27,7 +27,7 @@ def _bmp(head: bytes) -> tuple[int, int]:
     if head[14:15] == b"\x0c":
         return struct.unpack_from("<HH", head, 18)
     width, height = struct.unpack_from("<ii", head, 18)
-    # Rows from top to bottom are a negative height.
+    # The height is negative if rows go from top to bottom.
     return abs(width), abs(height)
 
 

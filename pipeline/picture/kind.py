@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name is never asked. Pure."""
+"""The type of a file, by its first bytes and never by its name. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.errors import InvalidInput
 #: How many bytes :func:`sniff` looks at.
 HEAD = 64
 
-#: Taken by the API as they are (gemini-api.md 1.2, "Input mimes").
+#: Accepted by the API unchanged (gemini-api.md 1.2, "Input mimes").
 SENT = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 
 #: Converted without loss to PNG before they are sent.
@@ -30,10 +30,10 @@ CONVERTED = frozenset(
     }
 )
 
-#: Of these, those that may hold several frames or pages, of which the first alone is sent.
+#: Those of them that may have several frames or pages, of which only the first is sent.
 SEVERAL = frozenset({"image/gif", "image/tiff", "image/avif"})
 
-#: (offset, bytes, type); the first that fits wins.
+#: (offset, bytes, type); the first match wins.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -54,7 +54,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x0a", "image/jxl"),
     (0, b"\0\0\x01\0", "image/x-icon"),
     (0, b"qoif", "image/qoi"),
-    # Of eight bits a channel; of those with sixteen Pillow would keep one half.
+    # Eight bits per channel; of sixteen, Pillow would only keep half.
     (0, b"\x01\xda\0\x01", "image/x-sgi"),
     (0, b"\x01\xda\x01\x01", "image/x-sgi"),
     (0, b"icns", "image/icns"),
@@ -130,7 +130,7 @@ _DOCUMENTS = frozenset({"application/pdf", "application/postscript"})
 
 
 def sniff(head: bytes) -> str | None:
-    """The media type of a file that begins with *head* (its first 64 bytes); ``None`` where unknown."""
+    """The media type of a file that begins with *head* (its first 64 bytes); ``None`` if unknown."""
     for offset, signature, mime_type in _SIGNATURES:
         if head.startswith(signature, offset):
             return mime_type
@@ -146,10 +146,10 @@ def sniff(head: bytes) -> str | None:
 
 
 def check_kind(mime_type: str | None, name: str) -> str:
-    """*mime_type* again where a picture of that type can be sent, as it is or converted.
+    """*mime_type* again, if a picture of that type can be sent, unchanged or converted.
 
     Raises:
-        InvalidInput: *name* is no picture, audio or video, or a picture that nothing here reads.
+        InvalidInput: *name* is not a picture, or one that cannot be read here.
     """
     if mime_type in SENT or mime_type in CONVERTED:
         return str(mime_type)

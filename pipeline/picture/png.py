@@ -20,7 +20,7 @@ IsalError: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-#: Bits a pixel by colour type and bits a sample, of the kinds that are plain (PNG specification, 11.2.2).
+#: Bits per pixel by colour type and bits per sample, for plain pictures (PNG specification, 11.2.2).
 _BITS = {(0, 8): 8, (0, 16): 16, (2, 8): 24, (2, 16): 48, (4, 8): 16, (4, 16): 32, (6, 8): 32, (6, 16): 64}
 
 #: Samples a pixel by colour type.
@@ -28,20 +28,20 @@ _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 #: First column and row, and the steps to the next ones, of each pass of an interlaced picture (8.2).
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
-#: Chunks that change what decoding means; with any other critical one the picture is not plain.
+#: The critical chunks of a plain picture; any other one changes how to decode it.
 _KNOWN = frozenset({b"IHDR", b"IDAT", b"IEND"})
 _FRAMES = b"acTL"
 
 _FILTERS = bytes(range(5))
-#: Bytes inflated in one call. Each call lets go of the interpreter's lock and must win it back from the loop, which
-#: costs more than inflating one of the small chunks that a picture comes in.
+#: Bytes inflated in one call. Each call releases the interpreter's lock and must get it back from the event loop,
+#: which costs more than inflating one of the small chunks in a picture.
 _TAKEN = 1 << 18
-#: Bytes that one call may make of them; a bomb makes a thousand times as many.
+#: Bytes that one call may produce; a bomb would produce a thousand times as many.
 _MADE = 1 << 19
 
 
 def decodes(view: memoryview) -> bool:
-    """Whether *view* holds a plain PNG that is whole and right in every checksum, length and filter."""
+    """Whether *view* is a complete plain PNG, with every checksum, length and filter right."""
     row, rows = _layout(view)
     if not row:
         return False
@@ -83,7 +83,7 @@ def _inflated_size(view: memoryview) -> int:
 
 
 def _layout(view: memoryview) -> tuple[int, int]:
-    """Bytes a row, its filter included, and how many rows; 0 for what is not plain."""
+    """Bytes per row, including its filter, and the number of rows; 0 bytes if the picture is not plain."""
     if len(view) < 33 or bytes(view[:8]) != SIGNATURE or bytes(view[12:16]) != b"IHDR":
         return 0, 0
     width, height, depth, colour, packing, filtering, interlace = struct.unpack(">IIBBBBB", view[16:29])
@@ -92,10 +92,10 @@ def _layout(view: memoryview) -> tuple[int, int]:
 
 
 def _compressed(view: memoryview) -> Iterator[bytes | memoryview]:
-    """The picture's compressed bytes, in pieces of about :data:`_TAKEN`, each chunk's checksum looked at first.
+    """The picture's compressed bytes in pieces of about :data:`_TAKEN`, after checking each chunk's checksum.
 
     Raises:
-        _NotPlain: a checksum is wrong, the end is missing, or there are chunks that change what decoding means.
+        _NotPlain: a checksum is wrong, the end is missing, or there are chunks that change how to decode it.
     """
     pieces: list[memoryview] = []
     for kind, data in _chunks(view):
@@ -133,11 +133,11 @@ class _Inflate(Protocol):
 
 
 class _NotPlain(Exception):  # noqa: N818 - it says what was met
-    """It is for Pillow to judge."""
+    """The picture is left to Pillow."""
 
 
 class _Rows:
-    """A picture's rows as they come out of the inflation; none is kept."""
+    """Inflates a picture's rows, without keeping them."""
 
     def __init__(self, row: int, rows: int) -> None:
         self._row, self._size = row, row * rows
@@ -146,11 +146,11 @@ class _Rows:
 
     @property
     def complete(self) -> bool:
-        """Whether every row was there, and the stream ended with them and its checksum."""
+        """Whether the stream has ended correctly after the last row."""
         return self._inflate.eof and self._made == self._size
 
     def take(self, data: bytes | memoryview) -> bool:
-        """Inflate the next *data*; false when it is damaged, has an unknown filter, or makes too much."""
+        """Inflate the next *data*; false if it is damaged, has an unknown filter, or produces too much."""
         try:
             while True:
                 made = self._inflate.decompress(data, _MADE)

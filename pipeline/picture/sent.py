@@ -1,6 +1,6 @@
-"""What goes into a call: a file of a type that the API takes, its size, hash and dimensions.
+"""Prepares pictures for a call: a file of a type that the API accepts, with its size, hash and dimensions.
 
-PNG, JPEG, WebP, HEIC and HEIF go untouched, and only their headers are read. Other pictures are converted
+PNG, JPEG, WebP, HEIC and HEIF are sent unchanged, and only their headers are read. Other pictures are converted
 into the spool folder; see :mod:`pipeline.picture.convert`.
 """
 
@@ -25,18 +25,18 @@ from pipeline.picture.decoder import BadPicture
 from pipeline.picture.header import size_in
 from pipeline.picture.kind import CONVERTED, HEAD, check_kind, sniff
 
-#: Largest picture, and largest sum of a row's pictures, in bytes: what Google says that its image models take in one
-#: request, files included (gemini-api.md 1.2). The Files API alone would take 2 GB a file (gemini-api.md 6).
+#: Bytes of the largest picture, and of all pictures of a row: what Google's image models accept in one request,
+#: including files (gemini-api.md 1.2). The Files API itself would accept 2 GB per file (gemini-api.md 6).
 MAX_BYTES = 500_000_000
-#: Bytes above which pictures are looked at, and copied, one at a time: to read a header some decoders hold the file.
+#: Larger pictures are read and copied one at a time, because some decoders load the whole file for its header.
 LARGE = 64 << 20
 
 _one_large_at_a_time = threading.Lock()
 
-#: How a whole file ends, and in how many last bytes that is looked for: cameras append things to a JPEG.
+#: The end of a complete file, and in how many last bytes to look for it, because cameras append data to a JPEG.
 _ENDS = {"image/png": (b"IEND", 64), "image/jpeg": (b"\xff\xd9", 65_536)}
 
-#: Faults of the machine, which say nothing about a picture.
+#: Errors of the machine rather than of a picture.
 _MACHINE = frozenset(
     {
         errno.EMFILE,
@@ -57,15 +57,15 @@ class SentPicture(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is ready to be sent.
 
     Attributes:
-        path: the file to read; the picture itself, or its conversion in the spool folder.
-        mime_type: type of what is sent; one of the API's.
-        bytes: size of what is sent.
-        sha256: hash of what is sent, in hex.
-        width: pixels as stored; a JPEG's orientation tag is left to the API, as the file is left alone.
-        height: pixels as stored.
+        path: the file to read: the picture itself, or its conversion in the spool folder.
+        mime_type: type of that file; one that the API accepts.
+        bytes: size of that file.
+        sha256: hash of that file, in hex.
+        width: in pixels as stored; a JPEG's orientation tag is left to the API, since the file is sent unchanged.
+        height: in pixels as stored.
         original_sha256: hash of the picture that the row names, for the record.
         original_mime_type: type of the picture that the row names.
-        temporary: *path* lies in the spool folder and is to be removed by :func:`discard`.
+        temporary: *path* is in the spool folder, and :func:`discard` must remove it.
         first_of_several: the picture that the row names has more frames or pages, which are not sent.
     """
 
@@ -82,14 +82,14 @@ class SentPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare(path: Path, spool: Path, *, name: str | None = None) -> SentPicture:
-    """Make the picture at *path* ready to be sent; *name* is what messages call it.
+    """Prepare the picture at *path* for sending; *name* is its name in messages.
 
-    Blocks on the disk, so call it in a thread. What is converted is put into *spool*.
+    This blocks on the disk, so call it in a thread. Conversions are put into *spool*.
 
     Raises:
         InvalidInput: it can never be sent: ``missing``, ``empty``, ``not_a_picture``, ``audio_or_video``,
             ``unsupported``, ``too_large``, ``bomb`` or ``unreadable``.
-        OSError: the machine is at fault and not the picture: too many open files, a disk that has gone.
+        OSError: the machine is at fault, not the picture: too many open files, a disk that has disappeared.
         StoreError: the spool folder refused the conversion.
     """
     shown = name or str(path)
@@ -118,7 +118,7 @@ def prepare(path: Path, spool: Path, *, name: str | None = None) -> SentPicture:
 
 
 def discard(pictures: Iterable[SentPicture]) -> None:
-    """Remove what was put into the spool folder for *pictures*; may be repeated."""
+    """Remove the files of *pictures* from the spool folder; may be called again."""
     for picture in pictures:
         if picture.temporary:
             with suppress(OSError):
@@ -127,7 +127,7 @@ def discard(pictures: Iterable[SentPicture]) -> None:
 
 @contextmanager
 def regular_file(path: Path | str, name: str) -> Iterator[tuple[IO[bytes], int]]:
-    """*path* opened, and its size in bytes; folders, pipes and devices are refused without waiting on them.
+    """Open *path*; the file and its size in bytes. Folders, pipes and devices are refused without waiting for them.
 
     Raises:
         InvalidInput: ``missing``, ``not_a_picture`` or ``unreadable``.
@@ -144,7 +144,7 @@ def regular_file(path: Path | str, name: str) -> Iterator[tuple[IO[bytes], int]]
 
 
 def admit(head: bytes, size: int, name: str) -> str:
-    """The type of a file of *size* bytes that begins with *head*; no more is known of it.
+    """The type of a file of *size* bytes that begins with *head*, if it can be sent as far as these tell.
 
     Raises:
         InvalidInput: ``empty``, ``not_a_picture``, ``audio_or_video``, ``unsupported``, ``too_large`` or ``bomb``.
@@ -169,10 +169,10 @@ def _refused(error: BadPicture, name: str) -> InvalidInput:
 
 
 def open_refused(error: OSError | ValueError, name: str) -> InvalidInput:
-    """Why the system would not open *name*.
+    """Why the system did not open *name*.
 
     Raises:
-        OSError: *error* again, where it speaks of the machine and not of the file.
+        OSError: *error* again, if it is a fault of the machine and not of the file.
     """
     code = getattr(error, "errno", None)
     if code in _MACHINE:
@@ -225,7 +225,7 @@ def _converted(file: IO[bytes], mime_type: str, sha256: str, spool: Path) -> Sen
 
 
 def _measured(file: IO[bytes], mime_type: str, size: int) -> tuple[int, int]:
-    """Width and height from the header. A file that seems cut off is decoded whole, to be sure of it."""
+    """Width and height from the header. A file that seems to be cut off is decoded completely, to be sure."""
     doubtful = _seems_cut_off(file, mime_type, size)
     file.seek(0)
     if doubtful:
@@ -235,7 +235,7 @@ def _measured(file: IO[bytes], mime_type: str, size: int) -> tuple[int, int]:
 
 
 def _seems_cut_off(file: IO[bytes], mime_type: str, size: int) -> bool:
-    """Whether the end is not where it should be; a few short reads. WebP's decoder sees it in the header."""
+    """Whether the file does not end as it should; takes a few short reads. For WebP, the header is enough."""
     if mime_type in ("image/heic", "image/heif"):
         return boxes_end(file, size) > size
     end = _ENDS.get(mime_type)

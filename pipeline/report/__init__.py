@@ -1,7 +1,7 @@
-"""What people read when a job is over: one table for spreadsheets, one page for browsers.
+"""The results for users: a table for spreadsheets, and a page for browsers.
 
-Everything here is synchronous and streams: records go in one by one, and what is held at any moment is a page
-of them, so that a million rows cost no more memory than a thousand. Call it in a thread.
+Everything here is synchronous, so call it in a thread. Records are streamed, with one page of them in memory at a
+time, so that a million rows take no more memory than a thousand.
 """
 
 from pipeline.report.links import local_inputs

@@ -1,4 +1,4 @@
-"""One row as people look at it: before and after side by side, what was asked, what came of it."""
+"""One row in the report: before and after side by side, what was asked, and the result."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _NOT_DRAWN = "not drawn by browsers"
 
 
 def card(record: Record, inputs: InputLinks, up: str) -> Html:
-    """The card of *record*, for a page from which *up* leads to the job folder."""
+    """The card of *record*, for a page from which the path *up* leads to the job folder."""
     told = tag("div", _told(record), _attempts(record), _columns(record), class_="told")
     before = _before(record, inputs, up)
     if record.images:
         body = join(tag("div", before, _after(record, up), class_="pair"), told)
     else:
-        # Nothing to compare: the reason is what is read, and many of them are read one under the other.
+        # There is nothing to compare: users read the reasons, one below the other.
         body = tag("div", before, told, class_="lone")
     kind = "card" if record.images else "card slim"
     return tag("article", _head(record), body, id=anchor(record.row), class_=kind)
 
 
 def anchor(row: int) -> str:
-    """The name by which the card of *row* is linked to."""
+    """The anchor of the card of *row*, for links."""
     return f"row-{row}"
 
 
 def badge(outcome: Outcome) -> Html:
-    """The word of an outcome, coloured; the word itself says it, so that no colour has to."""
+    """An outcome as a coloured word, which can be understood without the colour."""
     return tag("span", outcome.value, class_=f"badge {outcome.value}")
 
 
@@ -77,7 +77,7 @@ def _input(picture: InputPicture, inputs: InputLinks, up: str) -> Html:
         frame = _frame(place.src, place.href, f"Before: {words.clipped(place.label, 80)}")
         return join(frame, tag("p", label, class_="name"))
     if place.href:
-        # A remote picture is never loaded: opening a report must tell nobody that it was opened.
+        # Remote pictures are not loaded, so that nobody can see when a report is opened.
         remote = place.href.startswith("http")
         link = tag("a", label, href=place.href, target="_blank", rel="noopener noreferrer")
         why = "elsewhere, not loaded" if remote else _NOT_DRAWN
@@ -99,7 +99,7 @@ def _output(picture: OutputPicture, alt: str, up: str) -> Html:
 
 
 def _frame(src: Url, href: Url, alt: str, width: int | None = None, height: int | None = None) -> Html:
-    # Chequers show what is transparent; behind a JPEG they would only flicker while it loads.
+    # A chequered background shows transparency; behind a JPEG it would only flicker while that loads.
     glass = None if src.lower().endswith((".jpg", ".jpeg")) else "glass"
     image = tag("img", src=src, alt=alt, loading="lazy", width=width, height=height, class_=glass)
     return tag("a", image, href=href, class_="frame")
@@ -172,7 +172,7 @@ def _attempt(attempt: Attempt) -> Html:
 
 
 def _columns(record: Record) -> Html | None:
-    """The manifest's other columns, by which people know their rows."""
+    """The other columns of the manifest, by which users recognise their rows."""
     if not record.extra:
         return None
     pairs = [

@@ -1,7 +1,7 @@
-"""Addresses: what a page may load, what it may link to, and nothing else.
+"""Addresses: what a page may load and what it may link to.
 
-Pictures that were sent may be anything that a manifest names, ``javascript:`` and other people's servers
-included. A report loads only what lies beside it; a remote picture is a link that a person may follow.
+A manifest may name anything as a picture, including ``javascript:`` and other people's servers. A report only loads
+files next to it; a remote picture is a link that users may follow.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pipeline.record import InputPicture
 from pipeline.report.markup import Url
 from pipeline.urls.addresses import shown as without_secrets
 
-#: From the name of an input, as the record holds it, to where it lies; ``None``: nowhere that can be shown.
+#: From the name of an input in a record to its address; ``None`` if it cannot be shown.
 InputLinks = Callable[[str], str | None]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _FILE = re.compile(r"file:///[^\s\\<>\"'?#]+\Z")
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}\Z")
 _RELATIVE = re.compile(r"(?!//)[^\s\\<>\"'?#\x00-\x1f]+\Z")
-#: What browsers do not draw: a broken picture would look like our fault.
+#: Formats that browsers do not display: a broken picture would look like our fault.
 _NOT_DRAWN = re.compile(r"(?i)\.(?:tiff?|heic|heif|psd|dng|cr2|nef|tga|pcx|sgi|qoi|jp2|p[bgpn]m)\Z")
 
 
 class Shown(NamedTuple):
-    """How an input is shown: *src* is drawn, *href* may be followed, *label* is its name."""
+    """How an input is shown: *src* is displayed, *href* is the target of a link, *label* is its name."""
 
     label: str
     src: Url | None
@@ -39,7 +39,7 @@ class Shown(NamedTuple):
 def output(path: str, up: str) -> Url:
     """The address of a picture of the job folder; *up* leads from the page to the folder.
 
-    File names hold ``%XX`` literally where an id had other characters, so ``%`` itself is encoded.
+    File names contain ``%XX`` literally for special characters of an id, so ``%`` itself must be encoded.
     """
     return Url(up + quote(path.lstrip("/"), safe="/", errors="replace"))
 
@@ -55,7 +55,7 @@ def page(path: str) -> Url:
 
 
 def shown(picture: InputPicture, inputs: InputLinks, up: str) -> Shown:
-    """What may be shown of *picture*: drawn when local and drawable, linked when remote, else its name."""
+    """How *picture* is shown: as a picture if it is local and can be displayed, as a link if remote, or by name."""
     remote = _remote(picture.path)
     if remote:
         return Shown(_remote_label(remote), None, remote)
@@ -68,7 +68,7 @@ def shown(picture: InputPicture, inputs: InputLinks, up: str) -> Shown:
 
 
 def checked(reference: str | None, up: str) -> Url | None:
-    """*reference* if it is ``file:``, a picture as ``data:``, or relative (*up* makes it so to the page)."""
+    """*reference* if it is ``file:``, a picture as ``data:``, or relative; *up* makes it relative to the page."""
     if not reference:
         return None
     if _FILE.match(reference) or _DATA.match(reference):
@@ -81,13 +81,13 @@ def checked(reference: str | None, up: str) -> Url | None:
 def local_inputs(root: Path, folder: Path, *, outside: bool = False) -> InputLinks:
     """Find inputs on this machine, for :func:`pipeline.report.write_html`.
 
-    The address is relative where *root* and *folder* have a folder in common, so that both can be moved or
-    handed on together; else a ``file:`` address.
+    The address is relative if *root* and *folder* have a parent in common, so that both can be moved or shared
+    together; otherwise it is a ``file:`` address.
 
     Args:
         root: what the manifest's paths are relative to.
         folder: the job folder.
-        outside: also show pictures that lie outside *root* (``--allow-outside``).
+        outside: also show pictures outside *root* (``--allow-outside``).
     """
     base, home = root.resolve(), folder.resolve()
 
@@ -117,6 +117,6 @@ def _remote(path: str) -> Url | None:
 
 
 def _remote_label(address: Url) -> str:
-    """Host and path: not who ``user@`` pretends to be, and not the signature in the query."""
+    """Host and path, without a misleading ``user@`` and without the signature in the query."""
     parts = urlsplit(address)
     return f"{parts.hostname}{parts.path}"

@@ -1,8 +1,8 @@
-"""HTML that is escaped by construction: the one door through which text becomes markup.
+"""HTML that is escaped by construction: the only place where text becomes markup.
 
-:func:`tag` escapes every child and every attribute that is not already :class:`Html`, and takes addresses
-only as :class:`Url`, which :mod:`pipeline.report.links` alone makes. So no page can forget to escape, and a
-template engine, whose safety hangs on a setting, is not needed.
+:func:`tag` escapes every child and every attribute that is not :class:`Html` already, and accepts addresses only as
+:class:`Url`, which only :mod:`pipeline.report.links` makes. So no page can forget to escape, and there is no need for
+a template engine, whose safety depends on a setting.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 
 
 class Html(str):
-    """Markup that is safe to put into a page as it stands."""
+    """Markup that is safe to put into a page unchanged."""
 
     __slots__ = ()
 
 
 class Url(str):
-    """An address that was checked for what it may load."""
+    """An address that was checked, so that a page may load it or link to it."""
 
     __slots__ = ()
 
@@ -28,14 +28,14 @@ Value = str | int | bool | None
 _VOID = frozenset({"img", "meta"})
 _ADDRESSES = frozenset({"href", "src"})
 _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
-#: Markup; controls; bidi controls, which make a text read otherwise than it is; lone surrogates (not UTF-8).
+#: Markup; controls; bidi controls, which change how a text reads; lone surrogates (not UTF-8).
 _UNSAFE = re.compile(r"[&<>\"'\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def escape(text: str) -> Html:
-    """*text* as markup that shows exactly these characters, also between quotes.
+    """*text* as markup that shows exactly these characters, even between quotes.
 
-    Controls and bidi overrides are made visible by their code point instead of being obeyed.
+    Controls and bidi overrides are shown as code points instead of taking effect.
     """
     if isinstance(text, Html):
         return text

@@ -1,7 +1,7 @@
-"""``report.html`` and the pages in ``report/``: which row stands where, and how files come to be.
+"""``report.html`` and the pages in ``report/``: distributes rows over pages, and writes the files.
 
-The first rows of every outcome stand on ``report.html``; an outcome with more rows than that has pages of
-its own, so that a job of 100,000 rows opens at once and nothing is held but the page that is being filled.
+The first rows of every outcome are on ``report.html``; an outcome with more rows has pages of its own, so that the
+report of 100,000 rows opens at once, and only the page being filled is in memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.status import Status
 PAGE_ROWS = 200
 #: Rows of one outcome on report.html itself; an outcome with no more than these needs no pages.
 FIRST_ROWS = 60
-#: What needs a person's eye comes before what went well and what can be left as it is.
+#: What needs attention comes first.
 ORDER = (Outcome.FAILED, Outcome.BLOCKED, Outcome.INVALID, Outcome.DONE, Outcome.CANCELLED)
 _OURS = re.compile(rf"(?:{'|'.join(Outcome)})-\d{{5,}}\.html\Z")
 
@@ -40,9 +40,9 @@ def write_html(
 ) -> list[Path]:
     """Write ``report.html`` into *folder*, and pages into ``report/`` where an outcome has many rows.
 
-    Needs no script, loads nothing but pictures beside it, and shows what a manifest or an answer holds as
-    text and never as markup. Pages are complete before they are seen, and ``report.html`` is written last;
-    pages of an earlier report that are no longer part of this one are removed.
+    The report needs no script, loads nothing but pictures next to it, and shows the contents of manifests and answers
+    as text and never as markup. Pages are complete before they are visible, and ``report.html`` is written last;
+    pages of an earlier report that are not part of this one are removed.
 
     Args:
         status: the summary's figures.
@@ -77,7 +77,7 @@ def write_html(
 
 @dataclass(slots=True)
 class _Shelf:
-    """The rows of one outcome, on their way to pages."""
+    """Distributes the rows of one outcome over pages."""
 
     outcome: Outcome
     folder: Path
@@ -188,17 +188,17 @@ def _document(title: str, body: Html) -> str:
 
 @cache
 def _style() -> tuple[Html, str]:
-    """Our style sheet, and the policy that allows it by its hash and nothing else that is inline."""
+    """Our style sheet, and the policy that allows it by its hash, and nothing else that is inline."""
     css = files("pipeline.report").joinpath("report.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    # 'self' is for a report that is served; browsers differ on whether it covers file:, so that is named too.
+    # 'self' is for a report on a web server; browsers differ on whether it includes file:, so that is listed, too.
     sources = f"img-src 'self' file: data:; style-src 'sha256-{digest}'"
     return Html(css), f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
 
 
 def _put(path: Path, text: str) -> None:
-    """Write *path* whole or not at all. Not synced: after a power cut a report is written again."""
-    # By chance: workers in containers of one volume may have one process id.
+    """Write *path* completely or not at all. It is not synced: after a power cut the report is written again."""
+    # Random, because workers in containers that share a volume may have the same process id.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ def _put(path: Path, text: str) -> None:
 
 
 def _remove_stale(folder: Path, keep: set[str]) -> None:
-    """Remove pages that an earlier report had: they would say what is no longer so."""
+    """Remove pages of an earlier report, which are out of date."""
     try:
         for path in folder.iterdir():
             if _OURS.match(path.name) and path.name not in keep:

@@ -1,4 +1,4 @@
-"""``results.csv``: one line a row, for people with Excel or LibreOffice; scripts read ``results.jsonl``."""
+"""``results.csv``: one line per row, for Excel or LibreOffice; scripts use ``results.jsonl``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ COLUMNS = (
     "cost_usd", "settled_at", "text", "extra",
 )  # fmt: skip
 
-#: Excel cuts a cell at 32,767 characters and shifts the rest into the next line.
+#: Excel cuts a cell at 32,767 characters and moves the rest to the next line.
 CELL_LIMIT = 32_000
 _CUT = " … (shortened; complete in results.jsonl)"
 
-#: What a spreadsheet passes over before it looks for a formula: spaces, quotes of every kind, the invisible.
+#: What a spreadsheet skips before it looks for a formula: spaces, all kinds of quotes, invisible characters.
 _PASSED_OVER = r"\s\"'`\u00ad\u00b4\u2018-\u201f\u200b-\u200f\u2060\ufeff"
 _CALLS = r"=@\uff1d\uff20"  # and their full-width forms
 _SIGNS = r"+\-\uff0b\uff0d"
@@ -34,34 +34,35 @@ _STARTS_FORMULA = (
     rf"|(?<=[;\r\n])(?=(?:(?![\r\n])[{_PASSED_OVER}])*(?:[{_CALLS}]|[{_SIGNS}][^;\r\n]*(?:\w\(|\|)))"
 )
 _FORMULA = re.compile(_STARTS_FORMULA)
-#: NUL ends a cell in Excel, other controls are never meant, lone surrogates cannot be written as UTF-8.
+#: NUL ends a cell in Excel, other controls are never intended, lone surrogates cannot be written as UTF-8.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Cell = str | int
 
 
 def write_csv(records: Iterable[Record], to: BinaryIO | TextIO) -> int:
-    """Write *records* as a table that a spreadsheet opens as it stands, and that starts no formula.
+    """Write *records* as a table that spreadsheets can open, and that runs no formula.
 
-    UTF-8 with a byte-order mark (Excel takes anything else for cp1252), lines ended by CRLF, cells with
-    commas, quotes or line ends quoted. Only the first picture of a row has columns; ``attempts`` counts the
-    tries that counted; ``extra`` is one JSON object, since JSONL has no columns known beforehand.
+    It is UTF-8 with a byte-order mark (Excel takes anything else for cp1252), with CRLF as line ends and with cells
+    quoted if they contain commas, quotes or line ends. Only the first picture of a row has columns; ``attempts`` is
+    the number of tries that counted; ``extra`` is one JSON object, because the columns of JSONL are not known in
+    advance.
 
-    A manifest is written by others, and a cell that begins with ``=``, ``+``, ``-`` or ``@`` is run by the
-    spreadsheet that opens it. Such a text gets an apostrophe in front, also behind spaces and quotes, for the
-    full-width forms, and after a ``;`` or a line end where a spreadsheet may split. Numbers of ours stay
-    numbers; a cost that is unknown is an empty cell, never 0.
+    A manifest may come from others, and a spreadsheet would run a cell that begins with ``=``, ``+``, ``-`` or ``@``.
+    Such a text gets an apostrophe in front, also after spaces and quotes, for full-width characters, and after a
+    ``;`` or a line end where a spreadsheet may split. Our own numbers remain numbers; an unknown cost is an empty
+    cell, never 0.
 
     Args:
-        records: in the order in which they shall stand.
-        to: a binary stream, or a text stream with ``newline=""``; it is left open and flushed.
+        records: in the order of the table.
+        to: a binary stream, or a text stream with ``newline=""``; it is flushed and left open.
 
     Returns:
         How many records were written.
     """
     if isinstance(to, io.TextIOBase):
         return _write(records, to)
-    # TextIOWrapper is closed with its last reference, and would close the caller's stream with it: detach.
+    # Without detach(), the wrapper would close the caller's stream when it is garbage collected.
     text = io.TextIOWrapper(cast("BinaryIO", to), encoding="utf-8", newline="")
     try:
         return _write(records, text)
@@ -70,7 +71,7 @@ def write_csv(records: Iterable[Record], to: BinaryIO | TextIO) -> int:
 
 
 def neutral(text: str) -> str:
-    """*text* as a cell that no spreadsheet runs, writes halfway or chokes on."""
+    """*text* as a cell that no spreadsheet runs, truncates or rejects."""
     if len(text) > CELL_LIMIT:
         text = text[:CELL_LIMIT] + _CUT
     return _FORMULA.sub("'", _UNWRITABLE.sub("\ufffd", text))
@@ -119,5 +120,5 @@ def _picture(record: Record) -> tuple[Cell, ...]:
 def _json(extra: dict[str, Any]) -> str:
     if not extra:
         return ""
-    # Dates and decimals come from Parquet; msgspec writes them, json.dumps would not.
+    # Parquet has dates and decimals, which json.dumps() could not write.
     return msgspec.json.encode(extra).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The head of the report: where the job stands, what it cost, how it ended, and why rows failed."""
+"""The head of the report: status, cost, outcomes, and why rows failed."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _unpriced(status: Status, tally: Tally) -> str:
 
 
 def _each(status: Status, tally: Tally) -> str:
-    """What a picture cost, failures included; a price that is partly unknown makes it *at least* so much."""
+    """The cost per picture, including failures; *at least* this much if some prices are unknown."""
     if status.cost_usd is None or not tally.pictures:
         return words.UNKNOWN if tally.pictures else words.NONE
     least = "≥ " if tally.unpriced or status.calls_unknown else ""
@@ -172,7 +172,7 @@ def _bar(counts: dict[str, int], whole: int) -> Html | None:
     for name, count in counts.items():
         width = _BAR * count / whole
         if count:
-            # No part that is there may be too thin to be seen.
+            # Even the smallest part must be visible.
             parts.append(tag("rect", x=f"{at:.2f}", width=f"{max(width, 3):.2f}", height=12, class_=name))
         at += width
     return tag(

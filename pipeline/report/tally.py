@@ -1,4 +1,4 @@
-"""What is counted while records stream by: the summary needs it, and no record may be kept for it."""
+"""Counts records as they are streamed, for the summary, without keeping them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.record import Outcome, Record
 
-#: Reasons are few; a defect that makes each one unique must not fill the memory.
+#: There are few reasons; but a bug that makes them all different must not fill the memory.
 MAX_GROUPS = 100
 LINKS = 8
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,60}\Z")
@@ -15,7 +15,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,60}\Z")
 
 @dataclass(slots=True)
 class Mention:
-    """A row that stands for its group: where it is found on the pages of its outcome."""
+    """An example of a group, with its position on the pages of its outcome."""
 
     row: int
     id: str
@@ -24,7 +24,7 @@ class Mention:
 
 @dataclass(slots=True)
 class Group:
-    """Rows that ended for the same reason, by its code."""
+    """Rows with the same reason, by its code."""
 
     code: str
     example: str
@@ -32,7 +32,7 @@ class Group:
     first: list[Mention] = field(default_factory=list)
 
     def add(self, record: Record, index: int) -> None:
-        """Count *record*, the *index*-th of its outcome, and keep it as a mention while there are few."""
+        """Count *record*, the *index*-th of its outcome, and mention it while there are few."""
         self.count += 1
         if len(self.first) < LINKS:
             self.first.append(Mention(record.row, record.id, index))
@@ -40,7 +40,7 @@ class Group:
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over the records seen so far."""
+    """Counts of the records so far."""
 
     rows: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     groups: dict[Outcome, dict[str, Group]] = field(default_factory=lambda: {o: {} for o in Outcome})
@@ -65,7 +65,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """How many records were seen."""
+        """The number of records."""
         return sum(self.rows.values())
 
     def _group(self, record: Record) -> Group:
@@ -77,7 +77,7 @@ class Tally:
 
 
 def parted(reason: str | None) -> tuple[str, str]:
-    """A reason as its code and its sentence."""
+    """The code and the sentence of a reason."""
     code, colon, sentence = (reason or "").partition(":")
     if colon and _CODE.match(code):
         return code, sentence.strip()

@@ -1,4 +1,4 @@
-"""Figures and words as people read them. What is unknown is called unknown, never 0."""
+"""Numbers and terms in words for users. What is unknown is shown as unknown, never as 0."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pipeline.record import Outcome
 from pipeline.status import State
 
 UNKNOWN = "unknown"
-#: Nothing to speak of: an en dash.
+#: An en dash, where there is nothing.
 NONE = "\u2013"
 
 OUTCOMES = {
@@ -51,7 +51,7 @@ VERDICTS = {
 
 
 def verdict(word: str) -> str:
-    """What the verdict *word* means; the word itself when it is newer than this list."""
+    """What the verdict *word* means; the word itself if it is newer than this list."""
     return VERDICTS[Verdict(word)] if word in VERDICTS else word
 
 
@@ -61,7 +61,7 @@ def number(value: int | None) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Dollars: cents from one dollar on, hundredths of a cent below."""
+    """Dollars, with two decimals from one dollar on and four below."""
     if usd is None:
         return UNKNOWN
     if usd == 0:
@@ -79,19 +79,19 @@ def size(count: int) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration of one call."""
+    """The duration of a call."""
     return f"{value:.1f} s"
 
 
 def moment(stamp: str | None) -> str:
-    """An ISO 8601 time as a person writes it, still in UTC."""
+    """An ISO 8601 time in a readable form, still in UTC."""
     if not stamp:
         return UNKNOWN
     return f"{stamp[:10]} {stamp[11:19]} UTC" if stamp[10:11] == "T" else stamp
 
 
 def share(part: int, whole: int) -> str:
-    """A percentage that is 0 or 100 only when it is exactly so."""
+    """A percentage that is 0 or 100 only if it is exactly that."""
     if not whole or not part:
         return "0 %"
     if part == whole:
@@ -105,7 +105,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def clipped(text: str, limit: int) -> str:
-    """*text* up to *limit* characters, saying how much is left out."""
+    """*text* up to *limit* characters, with a note of how much is left out."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}… ({len(text) - limit:,} more characters, in results.jsonl)"
