@@ -211,13 +211,14 @@ def test_who_says_no_has_paid_no_more_than_may_be_spent_unasked(shop, emulator, 
     assert status["calls"] == emulator.ledger.summary()["calls"]
 
 
-def test_ctrl_c_twice_while_results_are_written_ends_at_once(shop):
+def test_ctrl_c_twice_while_results_are_written_ends_at_once(shop, emulator):
+    emulator.order(rule(hold=True))
     shop.manifest(1)
-    assert shop.run().returncode == 0
-    (shop.out / "results.jsonl").unlink()
-    (shop.out / "results.jsonl").mkdir()
-
     running = shop.start("run", "shop.csv", "--out", "out")
+    wait_for(lambda: emulator.ledger.summary()["calls"] == 1)
+    (shop.out / "results.jsonl").mkdir()
+    emulator.order()
+
     for said in ("store_failed", "Stopping: "):
         wait_for(lambda said=said: said in running.err)
         running.send_signal(signal.SIGINT)
