@@ -115,7 +115,7 @@ def price_of(edit: Edit, model: str, image_size: str | None) -> float | None:
         model: the job's, for a row without its own.
         image_size: likewise.
     """
-    return _kept_estimate(
+    return _cached_estimate(
         edit.model or model, edit.image_size or image_size, len(edit.images), len(edit.prompt)
     )
 
@@ -165,8 +165,8 @@ def no_budget(model: str) -> str:
     )
 
 
-# The rows of a manifest are much alike.
-_kept_estimate = lru_cache(maxsize=4096)(estimate)
+# Most rows of a manifest have the same estimate.
+_cached_estimate = lru_cache(maxsize=4096)(estimate)
 
 
 def _known(model: Model | str | None) -> Model | None:

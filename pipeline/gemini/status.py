@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pipeline.attempt import Verdict
 from pipeline.gemini.answer import Answer
@@ -27,8 +28,8 @@ def judge_status(answer: Answer) -> Judgement:
     return _overloaded(answer)
 
 
-def _judged(answer: Answer, verdict: Verdict, scope: Scope, **more: object) -> Judgement:
-    return Judgement(verdict=verdict, scope=scope, http_status=answer.status, detail=_said(answer), **more)  # type: ignore[arg-type]
+def _judged(answer: Answer, verdict: Verdict, scope: Scope, **more: Any) -> Judgement:
+    return Judgement(verdict=verdict, scope=scope, http_status=answer.status, detail=_said(answer), **more)
 
 
 def _said(answer: Answer) -> str | None:

@@ -1,10 +1,10 @@
-"""A quick yes for PNG, which is what the API answers with.
+"""A fast check of PNGs, the format of the API's answers.
 
-Decoding a PNG is inflating its rows and adding neighbours to them. Only the first can fail, once every checksum,
-the length and each row's filter are known to be right; so a picture that passes here would decode. ISA-L inflates
-in a third of the time of Pillow's zlib, and no pixels have to be kept. What does not pass, or is not plain (a
-palette, interlacing, frames), is left for Pillow to judge, but for what Pillow does not see: rows that are missing
-from a stream that ends as it should.
+Decoding a PNG means inflating its rows and adding neighbouring pixels. If every checksum, the length and the filter
+of each row are right, only inflating can fail; so a picture that passes here can be decoded. ISA-L inflates in a
+third of the time of Pillow's zlib, and no pixels need to be kept. A picture that does not pass, or is not plain (a
+palette, interlacing, frames), is left to Pillow. There is only one fault that Pillow misses: missing rows in a stream
+that ends correctly.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Bits per pixel by colour type and bits per sample, for plain pictures (PNG specification, 11.2.2).
 _BITS = {(0, 8): 8, (0, 16): 16, (2, 8): 24, (2, 16): 48, (4, 8): 16, (4, 16): 32, (6, 8): 32, (6, 16): 64}
 
-#: Samples a pixel by colour type.
+#: Samples per pixel by colour type.
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-#: First column and row, and the steps to the next ones, of each pass of an interlaced picture (8.2).
+#: First column, first row, and the steps to the next ones in each pass of an interlaced picture (8.2).
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 #: The critical chunks of a plain picture; any other one changes how to decode it.
@@ -53,9 +53,9 @@ def decodes(view: memoryview) -> bool:
 
 
 def lacks_rows(view: memoryview) -> bool:
-    """Whether the pixels of a PNG of any kind end early; Pillow would leave black what is missing.
+    """Whether the pixels of a PNG of any kind end early; Pillow would leave the rest black.
 
-    False for what is damaged in another way, which Pillow sees.
+    False if it is damaged in another way, which Pillow detects.
     """
     inflate: _Inflate = isal_zlib.decompressobj()
     missing = _inflated_size(view)

@@ -1,7 +1,7 @@
-"""A local stand-in for the image API over real HTTP, with faults to order and a ledger of every call.
+"""A local stand-in for the image API over real HTTP, with faults on request and a ledger of every call.
 
-It is the judge of tests, so it takes nothing from the code it judges: its catalogue, its shapes and its
-checks are its own, after gemini-api.md. In a test::
+Tests judge the client by it, so it shares no code with the client: its catalogue, its data structures and its checks
+are its own, based on gemini-api.md. In a test::
 
     async with Emulator(Options(rules=(rule("text_only", times_per_token=2),))) as emulator:
         ...

@@ -1,4 +1,4 @@
-"""The way of one ``generateContent`` call through the emulator, from its headers to its last byte."""
+"""Handles one ``generateContent`` call in the emulator, from its headers to its last byte."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Calls:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call; whatever happens, it leaves its trace in the ledger."""
+        """Answer one call; whatever happens is entered in the ledger."""
         call = self._ledger.arrive(request.match_info["model"])
         call.latency = self._options.latency.draw(self._latencies)
         try:
@@ -79,7 +79,7 @@ class Calls:
             self._ledger.leave(call)
 
     async def count(self, request: web.Request) -> web.Response:
-        """``countTokens``: free, and so in no ledger."""
+        """``countTokens``: it is free, so it is not in the ledger."""
         message = await self._in_thread(parse_body, await request.read(), COUNT_REQUEST)
         check_key(request, self._options.key)
         model = find_model(request.match_info["model"], request.match_info["version"])
@@ -100,7 +100,7 @@ class Calls:
         return await deliver(request, call, answer.reply, answer.body)
 
     async def _work_to_the_end(self, request: web.Request, call: Call, body: bytes) -> Answer:
-        """Work also for a client that has gone away: such a call is paid for all the same (section 0.8)."""
+        """Work even for a client that has gone away: such a call is paid for, too (section 0.8)."""
         work = asyncio.ensure_future(self._work(request, call, body))
         try:
             answer = await asyncio.shield(work)
@@ -144,7 +144,7 @@ class Calls:
             raise quota_passed(call.model, PER_MINUTE, self._options.rpm or 0, round(wait, 3))
 
     async def _wait(self, request: web.Request, call: Call, answer: Answer, received: float) -> None:
-        """Let the latency pass, or the client's deadline if that is shorter: a 504, which nobody pays."""
+        """Wait for the latency, or for the client's deadline if that is shorter: a 504, which costs nothing."""
         deadline = _deadline(request) or math.inf
         until = received + min(call.latency, deadline)
         await asyncio.sleep(max(0.0, until - time.perf_counter()))
@@ -172,7 +172,7 @@ def check_key(request: web.Request, wanted: str | None) -> None:
 
 
 def key_of(request: web.Request) -> str:
-    """The key that came; a project has one here, so that it stands for the project."""
+    """The key of the request. A project has one key here, so it also identifies the project."""
     return request.headers.get("x-goog-api-key") or request.query.get("key") or ""
 
 

@@ -1,8 +1,7 @@
-"""A server for benchmarks: every ``generateContent`` gets one prebuilt body, at next to no cost of its own.
+"""A server for benchmarks: it answers every ``generateContent`` with the same prebuilt body, at almost no cost.
 
-Bodies of requests are thrown away out of one shared buffer, never kept; the answer goes out in pieces of the
-one prebuilt object, so that no call holds a copy of it. Keys and requests are not checked:
-:class:`.server.Emulator` does that.
+Bodies of requests are read into one shared buffer and discarded; the answer is sent in pieces of the one prebuilt
+object, so that no call has its own copy. Keys and requests are not checked; :class:`.server.Emulator` does that.
 """
 
 from __future__ import annotations

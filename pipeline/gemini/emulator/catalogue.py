@@ -1,6 +1,6 @@
 """The models that the emulator serves and what each of them takes (gemini-api.md section 1).
 
-The catalogue is the emulator's own on purpose: a judge does not take its facts from the judged.
+The emulator has its own catalogue on purpose, so that an error in the client's is noticed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bytes onto the wire, in order or not."""
+"""Sends answers: completely, slowly, partly or not at all."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _check_size(size: int) -> None:
 
 
 async def deliver(request: web.Request, call: Call, reply: Reply, body: bytes) -> web.StreamResponse:
-    """Send an answer as it is meant to arrive, and enter in the ledger how far it came."""
+    """Send an answer in its ordered way, and enter in the ledger how much of it was sent."""
     if reply.delivery is Delivery.HANG:
         await asyncio.Event().wait()
     if reply.delivery is Delivery.RESET:
@@ -70,7 +70,7 @@ def reset(request: web.Request) -> None:
 
 
 def _report_every_byte(request: web.Request) -> None:
-    """Let a write wait until the kernel has all of it: otherwise an unread answer would count as answered."""
+    """Make every write wait until the kernel has all of it; otherwise an unread answer would count as answered."""
     if request.transport:
         request.transport.set_write_buffer_limits(high=0)
 

@@ -1,4 +1,4 @@
-"""Files that were uploaded, each for the key that did it alone, until it is deleted or runs out (section 6)."""
+"""Uploaded files, each visible only to its own key, until it is deleted or expires (section 6)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class FileStore:
         file_id = name.rpartition("/")[2]
         file = self._files.get(file_id)
         if file is None or file.key != key or file.over:
-            # One sentence for all of it: nobody learns what others have.
+            # The same message in all cases, so that nobody learns which files others have.
             raise WireError(
                 403, f"You do not have permission to access the File {file_id} or it may not exist."
             )

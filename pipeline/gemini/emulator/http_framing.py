@@ -1,4 +1,4 @@
-"""As much of HTTP/1.1 as it takes to find where a request ends without keeping its body."""
+"""The part of HTTP/1.1 that is needed to find the end of a request without keeping its body."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parse_head(head: bytes) -> Head:
 
 
 class BodyReader:
-    """Passes over a body, of known length or in chunks; ``done`` when its last byte has gone by."""
+    """Skips a body of known length or in chunks; ``done`` after its last byte."""
 
     def __init__(self, head: Head) -> None:
         self._chunked = head.chunked

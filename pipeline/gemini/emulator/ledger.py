@@ -1,8 +1,8 @@
-"""Every call that came, kept as the judge of tests and demos: what was answered, and what was paid for.
+"""The ledger of all calls, for tests and demos: what was answered, and what was paid for.
 
-A call is paid for when a picture or text was made for it, whether or not anybody stayed to read the answer
-(gemini-api.md sections 0.8 and 3.5); errors and refusals are not. Memory is bounded: beyond ``size`` calls
-the oldest entries go, the sums stay.
+A call is paid for if a picture or text was made for it, whether or not anybody read the answer (gemini-api.md
+sections 0.8 and 3.5); errors and refusals cost nothing. Memory is bounded: beyond ``size`` calls the oldest entries
+are dropped, but not the sums.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Ledger:
             self._file.close()
 
     def arrive(self, model: str) -> Call:
-        """Enter a call whose headers are there."""
+        """Enter a call whose headers have arrived."""
         self._sums["calls"] += 1
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
@@ -153,7 +153,7 @@ class Ledger:
         yield from list(self._uploads)
 
     def identify(self, call: Call, token: str, prompt: str) -> int:
-        """Enter whose call it is, and say the how-manyth of that token."""
+        """Enter the token of a call; the number of calls with this token so far."""
         tally = self._tokens.setdefault(token, Tally())
         self._tokens.move_to_end(token)
         if len(self._tokens) > self._size:
@@ -202,7 +202,7 @@ class Ledger:
         return dict(self._tokens)
 
     def summary(self) -> dict[str, Any]:
-        """The sums over all calls since the ledger was cleared, dropped entries included."""
+        """The sums over all calls since the ledger was cleared, including dropped entries."""
         repeated = dict(list(self._repeated.items())[:_REPEATS_SHOWN])
         names = ("calls", "answered", "body_begun", "body_received", "paid", "paid_unanswered", "pictures")
         return {

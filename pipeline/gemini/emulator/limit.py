@@ -1,4 +1,4 @@
-"""A rate that is held: so many calls in any minute, and a 429 that says when to come again."""
+"""A rate limit: so many calls in any minute, and a 429 that says when to try again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WINDOW_S = 60.0
 
 
 class RequestsPerMinute:
-    """A rolling window over the calls that were let in."""
+    """A rolling window of admitted calls."""
 
     def __init__(self, rpm: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rpm = rpm
@@ -18,7 +18,7 @@ class RequestsPerMinute:
         self._let_in: deque[float] = deque()
 
     def admit(self) -> float:
-        """0.0 if this call is let in, else the seconds until one would be."""
+        """0.0 if this call is admitted, otherwise the seconds until one would be."""
         now = self._clock()
         while self._let_in and self._let_in[0] <= now - WINDOW_S:
             self._let_in.popleft()

@@ -1,8 +1,8 @@
-"""The machine-readable mark in the corner of every picture: whose picture is this?
+"""The machine-readable mark in the corner of every picture, which identifies its request.
 
-Blocks of 8x8 pixels, black for 0 and white for 1, run from the top left corner. They sit on JPEG's own grid,
-so that they survive PNG and any JPEG. A magic byte, the length, the text and a checksum make a picture
-without a mark, or with a damaged one, read as None and never as another token.
+It consists of blocks of 8x8 pixels, black for 0 and white for 1, from the top left corner. They are aligned with
+JPEG's own grid, so that they survive PNG and any JPEG. With a magic byte, the length, the text and a checksum, a
+picture without a mark or with a damaged one reads as None, and never as another token.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def paint_mark(picture: Image.Image, token: str) -> bool:
 
 
 def read_mark(image_bytes: bytes) -> str | None:
-    """The token in an encoded picture, or None if it bears none that is whole."""
+    """The token in an encoded picture; None if it has none, or a damaged one."""
     try:
         with Image.open(io.BytesIO(image_bytes)) as picture:
             return _read(picture)

@@ -1,6 +1,6 @@
-"""Pictures that show at a glance what was edited, and that bear the mark of their request.
+"""Paints pictures that show at a glance what was edited, and that have the mark of their request.
 
-Runs in threads: Pillow lets go of the interpreter while it decodes, scales and encodes.
+Runs in threads: Pillow releases the interpreter's lock while it decodes, scales and encodes.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _collage(inputs: Sequence[Image.Image], width: int, height: int) -> Image.Im
 
 
 def _generated(prompt: str, width: int, height: int) -> Image.Image:
-    """A picture out of the prompt alone: two colours that belong to it, blended from edge to edge."""
+    """A picture from the prompt alone: a gradient between two colours that depend on the prompt."""
     digest = hashlib.sha256(prompt.encode("utf-8", "replace")).digest()
     dark, light = (f"#{digest[start : start + 3].hex()}" for start in (0, 3))
     ramp = Image.linear_gradient("L").rotate(digest[6] // 64 * 90).resize((width, height), _RESAMPLE)
@@ -153,7 +153,7 @@ def _with_effect(picture: Image.Image, prompt: str) -> Image.Image:
 
 
 def _tinted(picture: Image.Image, token: str) -> Image.Image:
-    """A veil and a frame in a colour of the token's own, so that no answer equals its input."""
+    """Add a tint and a frame in a colour that depends on the token, so that no answer equals its input."""
     digest = hashlib.sha256(token.encode()).digest()
     colour = (digest[0], digest[1], digest[2])
     veiled = Image.blend(picture, Image.new("RGB", picture.size, colour), 0.18)

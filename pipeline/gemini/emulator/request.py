@@ -1,4 +1,4 @@
-"""From the message of a call to what it asks for, refused in the API's words where the API would refuse.
+"""Interprets the message of a call, and rejects it in the API's words if the API would.
 
 Sections 1.2, 2 and 4 of gemini-api.md say what is checked here.
 """
@@ -33,15 +33,15 @@ _TOKEN_IN_PROMPT = re.compile(r"\[\[([A-Za-z0-9._~:-]{1,36})\]\]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EditRequest:
-    """One understood call.
+    """What one call asks for.
 
     Attributes:
         prompt: the texts of all turns of the user.
-        pictures: those to edit: after a picture of the model's, that one and what the user has added to it.
+        pictures: those to edit: the model's last picture, if there is one, and what the user added after it.
         token: the identity that is painted into the picture; see :func:`token_of`.
-        ratio: the aspect ratio that was asked for, or None to follow the first picture.
-        characters: of all texts that were sent; ``images``: all pictures that were, those of former turns included.
-        shows_thoughts: whether what the model thinks is to come along.
+        ratio: the requested aspect ratio; None: that of the first picture.
+        characters: of all texts; ``images``: the number of all pictures, including those of earlier turns.
+        shows_thoughts: whether the answer should include the model's thoughts.
         limit: tokens that the answer may have; None: the model's own limit.
     """
 
@@ -59,7 +59,7 @@ class EditRequest:
 
     @property
     def wants_picture(self) -> bool:
-        """Whether a picture is among the modalities asked for."""
+        """Whether a picture is among the requested modalities."""
         return "IMAGE" in self.modalities
 
 
@@ -77,18 +77,18 @@ def token_of(prompt: str, pictures: Sequence[bytes]) -> str:
     return digest.hexdigest()[:12]
 
 
-#: The bytes that a part's ``file_data`` means, or the error that the API answers.
+#: Returns the bytes that a part's ``file_data`` refers to, or raises the API's error.
 Files = Callable[[Mapping[str, Any]], bytes]
 
 
 def no_files(file_data: Mapping[str, Any]) -> bytes:
-    """:data:`Files` of one to whom nothing was uploaded."""
+    """:data:`Files` without any uploads."""
     file_id = str(file_data.get("file_uri", "")).rpartition("/")[2]
     raise WireError(403, f"You do not have permission to access the File {file_id} or it may not exist.")
 
 
 def understand(message: Mapping[str, Any], model: Model, files: Files = no_files) -> EditRequest:
-    """The request that a message makes of a model, or the 400 that the API answers."""
+    """The request in a message to a model, or the API's 400."""
     contents = message.get("contents") or []
     if not contents:
         raise invalid("* GenerateContentRequest.contents: contents is not specified\n")
@@ -127,7 +127,7 @@ def _check_tier(tier: str | None) -> None:
 
 
 def _check_tools(message: Mapping[str, Any], model: Model) -> None:
-    """Image models look things up and do nothing else (section 1.2)."""
+    """Image models can only search (section 1.2)."""
     for name in (name for tool in message.get("tools") or () for name in tool or {}):
         if name == "function_declarations":
             raise invalid("Function calling is not enabled for this model")
@@ -201,7 +201,7 @@ def _image_config(config: Mapping[str, Any], model: Model) -> tuple[str | None, 
 
 @dataclass(slots=True)
 class _Said:
-    """What all turns hold together."""
+    """The contents of all turns together."""
 
     prompts: list[str] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list)
@@ -282,7 +282,7 @@ def _check_mime(mime: str) -> None:
 
 
 def _check_signatures(parts: Sequence[Mapping[str, Any]], index: int) -> None:
-    """A turn with a picture comes back as it was: pictures and the first part that is no thought are signed."""
+    """A turn with a picture must be returned unchanged: pictures and the first part that is no thought are signed."""
     if not any("inline_data" in part for part in parts):
         return
     spoken = [position for position, part in enumerate(parts) if not part.get("thought")]

@@ -1,4 +1,4 @@
-"""Rules as people write them: a TOML or JSON file, or one line on the command line.
+"""Reads rules from a TOML or JSON file, or from one line on the command line.
 
 ::
 
@@ -18,8 +18,8 @@
 JSON says the same as ``{"rules": [{"answer": "text_only", ...}]}``, the command line as
 ``text_only contains=kitten times_per_token=2``.
 
-A token is ``[[...]]`` in the prompt, else a hash of prompt and pictures (:func:`.request.token_of`): a client that
-rewords its prompt between tries is one token only with the former.
+A token is ``[[...]]`` in the prompt, or else a hash of prompt and pictures (:func:`.request.token_of`). If a client
+rewords its prompt between tries, only the former stays the same.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def rule(answer: str = "picture", **given: Any) -> Rule:
 
 
 def parse_rule(given: Mapping[str, Any], where: str) -> Rule:
-    """One rule; every word in it must be known and every value of its kind."""
+    """One rule; every name in it must be known, and every value must have the right type."""
     answer = given.get("answer", "picture")
     if answer not in ANSWERS:
         raise UsageError(f'{where}: there is no answer "{answer}"; there are {", ".join(ANSWERS)}')
@@ -153,7 +153,7 @@ def _reader(name: str, allowed: Mapping[str, Any]) -> tuple[str, Reader | None]:
 
 
 def _like(default: Any, value: Any) -> Any:
-    """A value of the kind of a parameter's default."""
+    """*value*, if it has the type of a parameter's *default*."""
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):

@@ -1,4 +1,4 @@
-"""Faults to order: which call gets which answer, and how often."""
+"""Rules: which call gets which answer, and how often."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Rule:
         latency: instead of the emulator's own.
         hold: keeps the answer back until the rules are replaced, for as long as the client waits.
         spelling: ``camel`` or ``snake``, of the fields of the answer.
-        extra_fields: puts fields that nobody knows into every object of the answer.
+        extra_fields: adds unknown fields to every object of the answer.
     """
 
     answer: str = "picture"

@@ -1,8 +1,7 @@
-"""The names and types that a ``generateContent`` body may hold, read as strictly as Google reads them.
+"""The names and types that a ``generateContent`` body may contain, checked as strictly as Google does.
 
-Both spellings of a name are taken (``inlineData``, ``inline_data``); anything else is a 400 that lists every
-name at fault (gemini-api.md section 2). The result has snake_case names throughout, so that the rest of the
-emulator knows one spelling.
+Names are accepted in camelCase and in snake_case; anything else is a 400 that lists every wrong name (gemini-api.md
+section 2). The result only has snake_case names, so that the rest of the emulator needs only one form.
 """
 
 from __future__ import annotations

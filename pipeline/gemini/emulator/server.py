@@ -50,7 +50,7 @@ class Emulator:
         self._runner: web.AppRunner | None = None
 
     def order(self, *rules: Rule) -> None:
-        """Replace the rules; what they have counted begins anew."""
+        """Replace the rules, and reset their counts."""
         self.rules.order(rules)
 
     async def __aenter__(self) -> Self:
@@ -145,7 +145,7 @@ class Emulator:
         return web.json_response({})
 
     async def _put_rules(self, request: web.Request) -> web.Response:
-        """Change the weather while calls run: ``{"rules": [...]}``, as in a rule file."""
+        """Replace the rules while calls are running: ``{"rules": [...]}``, as in a rule file."""
         try:
             rules = parse_rules(await request.json(), "the body")
         except (ValueError, UsageError) as error:
@@ -154,7 +154,7 @@ class Emulator:
         return web.json_response({"rules": len(rules)})
 
     async def _redirected(self, request: web.Request) -> web.Response:
-        """Where ``redirect`` points to; the key must never come along."""
+        """The target of ``redirect``; no request with a key should ever arrive here."""
         self._redirects["followed"] += 1
         self._redirects["with_key"] += "x-goog-api-key" in request.headers or "key" in request.query
         raise WireError(404, "Nobody should have come here.")
@@ -162,7 +162,7 @@ class Emulator:
 
 @web.middleware
 async def _google_shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors of routing in Google's shape too."""
+    """Give all errors Google's structure, including those of routing."""
     try:
         return await handler(request)
     except WireError as error:

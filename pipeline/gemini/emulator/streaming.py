@@ -30,9 +30,9 @@ def framing_of(request: web.Request) -> Framing:
 
 
 def framed(reply: Reply, framing: Framing) -> Reply:
-    """*reply* as it is written in that framing; what is no JSON goes out as it is.
+    """*reply* in this framing; what is not JSON is unchanged.
 
-    An error in an array stands in the array; where events were asked for, it comes as a document before any of them.
+    An error is part of the array; if events were requested, it is a document instead of them.
     """
     if framing is Framing.DOCUMENT or reply.raw is not None:
         return reply

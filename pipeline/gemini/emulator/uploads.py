@@ -1,4 +1,4 @@
-"""The Files API over HTTP: resumable uploads, and what can be asked of a file (gemini-api.md 6)."""
+"""The Files API over HTTP: resumable uploads, and requests about files (gemini-api.md 6)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Uploads:
         )
 
     def _finished(self, request: web.Request, session: _Session, rule: Rule) -> StoredFile:
-        """The file that *session* has come to, and what a rule makes of it."""
+        """The file from a completed *session*, as modified by a rule."""
         self._sessions = {name: other for name, other in self._sessions.items() if other is not session}
         fate = rule.reply(None).document if rule.answer == "file" else {}
         file_id = new_id()

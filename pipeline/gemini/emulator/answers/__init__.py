@@ -1,7 +1,7 @@
-"""Every answer that can be ordered, by the name that a rule gives it.
+"""All answers that a rule can name.
 
-An answer is a function of the order and of keyword parameters. Its signature is what a rule may say, so that
-a new answer is one function and one line here.
+An answer is a function of the order and of keyword parameters, which a rule may set. So a new answer is one function,
+and one line here.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ ANSWERS: Mapping[str, Callable[..., Reply]] = {
     "file": files.file,
     "elsewhere": files.elsewhere,
 }
-#: The answers that one request of the Files API alone can have.
+#: Answers for only one request of the Files API.
 OF_FILES: Mapping[str, str] = {"file": "finish", "elsewhere": "start"}
-#: What each request of the Files API can be answered with.
+#: The answers for each request of the Files API.
 ON_FILES: Mapping[str, frozenset[str]] = {
     on: frozenset({"status", "bare_429", "gateway_html", "redirect", "hang", "reset"})
     | {answer for answer, place in OF_FILES.items() if place == on}
@@ -59,5 +59,5 @@ ON_FILES: Mapping[str, frozenset[str]] = {
 
 
 def parameters_of(answer: str) -> dict[str, Any]:
-    """What a rule may say beside the name of an answer, each with its default."""
+    """The parameters of an answer, with their defaults."""
     return dict(ANSWERS[answer].__kwdefaults__ or {})

@@ -1,6 +1,6 @@
-"""Answers that the wire spoils: slow, hanging, cut, reset.
+"""Answers that do not arrive in order: slow, hanging, cut, reset.
 
-All but ``reset_before`` are paid for: who lost the answer is charged all the same (gemini-api.md 0.8).
+All but ``reset_before`` are paid for: a client that loses the answer is charged nevertheless (gemini-api.md 0.8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an answer is made from, and what it is: values that know nothing of sockets."""
+"""The input and the output of an answer, as plain values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.gemini.emulator.request import EditRequest
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """One understood call, with all that an answer to it is made from."""
+    """A call, with everything that is needed to answer it."""
 
     request: EditRequest
     inputs: Sequence[Image.Image]
@@ -58,7 +58,7 @@ class Reply:
     pictures: int = 0
 
     def spelt(self, *, snake_case: bool = False, extra_fields: bool = False) -> Reply:
-        """The same in the words of another server: of a proxy, or of tomorrow's API."""
+        """The same as another server might write it: a proxy, or a later version of the API."""
         document = _with_strangers(self.document) if extra_fields else self.document
         return replace(self, document=_renamed(document) if snake_case else document)
 
@@ -70,7 +70,7 @@ class Reply:
 
 
 def _with_strangers(value: Any) -> Any:
-    """Fields that no client knows yet, in every object: they must be passed over."""
+    """Add fields that no client knows to every object: they must be ignored."""
     if isinstance(value, dict):
         known = {name: _with_strangers(content) for name, content in value.items()}
         return {"futureField": {"enabled": True, "values": [1, None, "x"]}, **known}
