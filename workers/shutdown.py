@@ -22,7 +22,7 @@ async def end_in_time(runner: ShardRunner) -> None:
 
     Needed because Celery waits for its threads without a limit, and each of them waits for a shard.
     """
-    await runner.told_to_stop.wait()
+    await runner.stop_requested.wait()
     try:
         async with asyncio.timeout(_grace(runner)):
             await runner.idle.wait()

@@ -66,10 +66,6 @@ class Jobs:
         """Forget *job*: it has ended, or is not to be put on the board again."""
         self.folders.pop(job, None)
 
-    async def announce(self, worker_job: WorkerJob) -> None:
-        """Tell all workers, once, when a row here has stopped the job; raises as :meth:`JobControl.announce_stop`."""
-        await worker_job.control.announce_stop()
-
     def _usable(self, job: str, claim: ShardClaim) -> WorkerJob | None:
         """The job here, unless it was stopped: a job that is resumed is opened anew, with a new brake."""
         worker_job = self.open.get(job)

@@ -1,4 +1,4 @@
-"""The shards of a worker process: claimed when they may be taken, worked on, handed over."""
+"""The shards of a worker process: claimed, worked on, handed over."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from workers.tools import Tools
 
 log = logging.getLogger("retouch.worker")
 
-#: Seconds for which it is tried to hand over what a shard has come to.
+#: Seconds of attempts to hand over the result of a shard.
 _HAND_OVER = 60.0
 
-#: Shards beyond the threads: all their rows have begun, and some of them are slow. A worker that has so many takes as
-#: many again when dead workers have left them: their rows wait here as well, and what was in flight is seen to.
+#: Shards in progress beyond the threads: all their rows have been started, but some are slow. As many shards again
+#: may be orphans of dead workers: their rows can wait here, too, and their interrupted calls are settled soon.
 _SHARDS_WAITING = 16
 
 
@@ -39,9 +39,9 @@ class ShardRunner:
         jobs: the jobs with shards here.
         held: the shards whose leases are renewed.
         sweep_soon: set when a thread has become free, so that the next messages are published soon.
-        redis_lost_jobs: set when Redis is seen to have lost what it knew; at the start nobody can tell.
-        told_to_stop: set when this process is to end.
-        idle: set while no shard is here.
+        redis_lost_jobs: set when Redis seems to have lost its data.
+        stop_requested: set when this process is to end.
+        idle: set while no shard is held.
         busy_threads: threads that wait for a shard.
         last_message: when the last message came, by the monotonic clock.
         last_heartbeat: when Redis last answered a heartbeat, by the monotonic clock.
@@ -53,7 +53,7 @@ class ShardRunner:
         self.held: set[HeldShard] = set()
         self.sweep_soon = asyncio.Event()
         self.redis_lost_jobs = asyncio.Event()
-        self.told_to_stop = asyncio.Event()
+        self.stop_requested = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
         self.busy_threads = 0
@@ -64,29 +64,29 @@ class ShardRunner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._most = tools.settings.threads + _SHARDS_WAITING
         self._room = asyncio.Semaphore(self._most)
-        self._at_work = 0
+        self._in_progress = 0
 
     @property
     def stopping(self) -> bool:
         """Whether this process is to end."""
-        return self.told_to_stop.is_set()
+        return self.stop_requested.is_set()
 
     @property
     def room_for_orphans(self) -> int:
-        """How many shards that dead workers have left can be taken beside those that are here."""
+        """How many orphaned shards can be taken now."""
         if self.stopping or not self._quarantine.open:
             return 0
-        return max(0, 2 * self._most - self._at_work)
+        return max(0, 2 * self._most - self._in_progress)
 
     def stop(self) -> None:
-        """Begin no call any more: those in flight finish, the rest of their shards goes back."""
-        self.told_to_stop.set()
+        """Start no more calls: those in flight finish, and the rest of their shards is given back."""
+        self.stop_requested.set()
         self.jobs.stop()
 
     async def settle(self, job: str, shard: int) -> None:
-        """Settle *shard* as far as it can be settled here, if it is to be had; return when its last row has begun.
+        """Settle *shard*, as far as possible here, if it can be claimed; return when its last row has been started.
 
-        The thread that asked is free then for the next shard: one slow row would keep it, and slots would idle.
+        The calling thread is then free for the next shard; otherwise a slow row would keep it, and slots would idle.
         """
         self.last_message = time.monotonic()
         self.busy_threads += 1
@@ -105,20 +105,20 @@ class ShardRunner:
         self._start(job, shard, self._to_its_end(job, shard, asyncio.Event()))
 
     def forget(self, job: str) -> None:
-        """*job* is not on the board, and is not to be: nothing is put for it any more."""
+        """Give *job* up, which is not on the board and is not to be: nothing more is stored for it."""
         self.jobs.ended(job)
         for held in self.held:
             if held.job == job:
                 held.lease.lost()
 
     async def abandon(self) -> None:
-        """Give every shard back as it is: whoever takes it counts the calls that are in flight here as unknown.
+        """Give every shard back as it is; the next worker counts the calls in flight here as unknown.
 
         Raises:
-            BrokerError: Redis is out of reach; the leases run out by themselves.
+            BrokerError: Redis is out of reach; the leases will expire.
         """
         for held in self.held:
-            # First of all: nothing is put any more for what another may have.
+            # First, so that nothing more is stored for a shard that another worker may have.
             held.lease.lost()
         for held in list(self.held):
             await self.tools.board.release(held.report())
@@ -131,7 +131,7 @@ class ShardRunner:
         return task
 
     async def _in_its_turn(self, job: str, shard: int, begun: asyncio.Event) -> None:
-        # Room for orphans is apart: where all rows wait, nobody here would make room for what a dead worker has left.
+        # Orphans have room of their own: if all rows here wait, no shard would make room for them.
         if self._room.locked() and self.room_for_orphans and await self._is_orphan(job, shard):
             await self._to_its_end(job, shard, begun)
             return
@@ -144,25 +144,25 @@ class ShardRunner:
         return False
 
     async def _to_its_end(self, job: str, shard: int, begun: asyncio.Event) -> None:
-        self._at_work += 1
+        self._in_progress += 1
         try:
             await self._take(job, shard, begun)
         except BrokerError as error:
-            # The lease runs out or was never had: the sweep publishes the shard again.
+            # The lease expires, if there is one, and the sweep publishes the shard again.
             log.warning("shard_left job=%s shard=%s: %s", job, shard, error)
         finally:
-            self._at_work -= 1
+            self._in_progress -= 1
         self.sweep_soon.set()
 
     async def _take(self, job: str, shard: int, begun: asyncio.Event) -> None:
-        """Claim *shard*, and work on it when it is to be had and may be begun here."""
+        """Claim *shard*, and work on it if it may be started here."""
         board = self.tools.board
         if not self._may_claim(job, shard):
             await board.decline(job, shard, 0.0 if self.stopping else SOON)
             return
         if job in self.jobs.open:
-            # Before the claim: a job that was just stopped here gives no more shards.
-            await self.jobs.announce(self.jobs.open[job])
+            # Before the claim, so that no shard is claimed of a job that was just stopped here.
+            await self.jobs.open[job].control.announce_stop()
         sent = time.monotonic()
         claim = await board.claim(job, shard, self.tools.settings.lease)
         if claim is None:
@@ -179,7 +179,7 @@ class ShardRunner:
         return seen and not self.stopping and self._quarantine.lets((job, shard))
 
     def _may_begin(self, deaths: int, shard: tuple[str, int]) -> bool:
-        """Whether a shard that was claimed may be begun beside what is here."""
+        """Whether a claimed shard may be started beside those that are held."""
         if not self._quarantine.lets(shard):
             return False
         if deaths != SUSPECT:
@@ -196,7 +196,7 @@ class ShardRunner:
         self.idle.clear()
         try:
             came_to = await work_on(held, claim, self.jobs, self.tools.board)
-            # While Redis is away the lease is kept, as far as it is ours, rather than left to run out.
+            # While Redis is away, keep trying, rather than let the lease expire.
             patience = 0.0 if self.stopping else _HAND_OVER
             await retry_for(lambda: self._hand_over(held, came_to), patience)
         finally:

@@ -1,4 +1,4 @@
-"""The board: where workers agree on who does what. A method is one round trip and one script; each can be repeated.
+"""The board, on which workers agree who does what. A method is one round trip and one script; each can be repeated.
 
 All raise :class:`pipeline.errors.BrokerError` when Redis is out of reach.
 """
@@ -64,7 +64,7 @@ class Board:
     async def open(
         self, job: str, place: Placement, folded: Mapping[int, Totals], begun: Mapping[int, Totals]
     ) -> bool:
-        """Put a job on the board, or let the one that is there go on; whether it was put there anew.
+        """Put a job on the board, or resume the one that is there; whether it was not there before.
 
         Args:
             job: its id.
@@ -96,7 +96,7 @@ class Board:
             return [job for job, there in zip(jobs, await pipe.execute(), strict=True) if not there]
 
     async def names(self) -> list[str]:
-        """The names that this process has known its Redis by, the one that holds last."""
+        """The names under which this process has known its Redis; the current one is the last."""
         with reaching(self.redis):
             # One that has lost everything gets its name back from those who knew it.
             await self.redis.set(NAME, self._names[-1], nx=True, px=MONTH)
@@ -106,11 +106,11 @@ class Board:
         return self._names
 
     async def withdraw(self, job: str) -> bool:
-        """Take a job off the board that nobody works on; false when somebody does, or may come back to it."""
+        """Take a job off the board; false if somebody works on it, or may come back to it."""
         return bool(await self._run("withdraw", job))
 
     async def claim(self, job: str, shard: int, lease: float) -> ShardClaim | None:
-        """Take the lease of *shard* for *lease* seconds; ``None`` when it is not to be had."""
+        """Take the lease of *shard* for *lease* seconds; ``None`` if it is not available."""
         answer = await self._run("claim", job, shard_name(shard), self.worker, _milliseconds(lease))
         if not answer:
             return None
@@ -123,11 +123,11 @@ class Board:
             return await self.redis.zscore(of_job(job, "todo"), shard_name(shard)) == _LEFT
 
     async def begin(self, job: str, shard: int, token: str) -> None:
-        """Say that rows of *shard*, which is ours, are about to be called for."""
+        """Report that calls for rows of *shard*, which is ours, are about to start."""
         await self._run("begin", job, shard_name(shard), token)
 
     async def acquit(self, job: str, shard: int, settled: int) -> bool:
-        """Say how many rows of *shard* are settled; whether more are than at its last death, which then is none."""
+        """Report how many rows of *shard* are settled; whether more than at its last death, which then is forgiven."""
         return bool(await self._run("acquit", job, shard_name(shard), settled))
 
     async def release(self, report: ShardReport, delay: float = 0.0, reason: str | None = None) -> None:
@@ -136,15 +136,15 @@ class Board:
         await self._run("release", job, shard, token, _milliseconds(delay), reason or "", sums)
 
     async def decline(self, job: str, shard: int, delay: float) -> None:
-        """Leave *shard*, whose message came to us, to others; it gets a new message after *delay*."""
+        """Leave *shard* to others after receiving its message; it gets a new one after *delay*."""
         await self._run("decline", job, shard_name(shard), _milliseconds(delay))
 
     async def fold(self, job: str, shard: int, token: str, totals: Totals) -> bool:
-        """Say that *shard* is folded; whether it was the job's last."""
+        """Report that *shard* is folded; whether it was the job's last."""
         return int(await self._run("fold", job, shard_name(shard), token, sums_of(totals))) == 2
 
     async def finish(self, job: str, token: str, state: State, at: int) -> bool:
-        """Say that the results are written; whether the job is ended so. *at*: milliseconds by the server's clock."""
+        """Report that the results are written; whether the job has ended. *at*: the server's time in milliseconds."""
         return bool(await self._run("finish", job, token, state, at))
 
     async def stop(self, job: str, state: State, reason: str | None) -> bool:
@@ -162,7 +162,7 @@ class Board:
     async def beat(
         self, lease: float, card: WorkerCard, leases: Sequence[ShardReport], jobs: Mapping[str, str]
     ) -> HeartbeatReply:
-        """We are alive and hold *leases*: which of them are still ours, and news of *jobs*.
+        """Report that this worker is alive and holds *leases*; which of them are still ours, and news of *jobs*.
 
         Args:
             lease: seconds for which each is renewed.
@@ -186,13 +186,13 @@ class Board:
         )
 
     async def leave(self) -> None:
-        """This worker is gone."""
+        """Report that this worker is gone."""
         card = msgspec.json.encode(WorkerCard()).decode()
         said = {"worker": self.worker, "ttl": 0, "card": card, "lease": 0, "leases": [], "jobs": []}
         await self._run("beat", msgspec.json.encode(said).decode())
 
     async def sweep(self, room: int = 0) -> list[Hint]:
-        """The shards whose messages are to be published now, by us and nobody else.
+        """The shards whose messages are to be published now, only by this process.
 
         *room*: how many of those that dead workers have left can be taken here, without a message.
         """
@@ -200,25 +200,25 @@ class Board:
         return [Hint(job, int(shard), urgency == 1, urgency == _ORPHAN) for job, shard, urgency in found]
 
     async def overdue(self, seconds: float) -> int:
-        """How many messages have been lying in the queue for *seconds*."""
+        """How many messages have waited in the queue for *seconds*."""
         return int(await self._run("overdue", _milliseconds(seconds)))
 
     async def edit(self, fingerprint: str, lives: float) -> bool:
-        """Claim an edit for *lives* seconds; false when a living worker makes it."""
+        """Claim an edit for *lives* seconds; false if a living worker is making it."""
         return bool(await self._run("edit", fingerprint, self.worker, _milliseconds(lives)))
 
     async def edited(self, fingerprint: str) -> None:
-        """Give the claim of an edit back; one that has run out may be another's by now, and stays."""
+        """Release the claim of an edit, unless it has expired and is another worker's by now."""
         await self._run("edited", fingerprint, self.worker)
 
     async def reporter(self, job: str, seconds: float) -> bool:
-        """Whether we are the one who writes the job's ``report.json`` for the next *seconds*."""
+        """Whether this worker is the one that writes the job's ``report.json`` for the next *seconds*."""
         with reaching(self.redis):
             key = of_job(job, "report")
             return bool(await self.redis.set(key, self.worker, nx=True, px=_milliseconds(seconds)))
 
     async def turn(self, job: str, model: str, rpm: float | None) -> float:
-        """Book the start of a call; the seconds until then."""
+        """Book the start of a call; seconds until then."""
         return int(await self._run("turn", job, model, "" if rpm is None else rpm)) / 1000
 
     async def hold(self, job: str, model: str, seconds: float) -> None:
@@ -230,7 +230,7 @@ class Board:
         return int(await self._run("held", job)) / 1000
 
     async def reserve(self, job: str, sums: str, price: int, limit: int) -> str:
-        """Set *price* aside beside this worker's *sums*: ``yes``, ``later``, ``no``, or ``again``."""
+        """Reserve *price* in addition to this worker's *sums*: ``yes``, ``later``, ``no``, or ``again``."""
         return str(await self._run("reserve", job, self.worker, sums, price, limit))
 
     async def _run(self, name: str, *arguments: str | int | float) -> Any:
