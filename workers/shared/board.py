@@ -127,7 +127,7 @@ class Board:
         await self._run("begin", job, shard_name(shard), token)
 
     async def acquit(self, job: str, shard: int, settled: int) -> bool:
-        """Report how many rows of *shard* are settled; whether more than at its last death, which then is forgiven."""
+        """Report how many rows of *shard* are settled; whether more than at its last death, which is then void."""
         return bool(await self._run("acquit", job, shard_name(shard), settled))
 
     async def release(self, report: ShardReport, delay: float = 0.0, reason: str | None = None) -> None:
