@@ -54,17 +54,18 @@ def glance(edit: Edit, roots: Roots) -> Glance:
             types.append(mime_type)
             sizes.append(size)
         except InvalidInput as fault:
-            faults.append(_fault(edit, fault))
+            faults.append(fault_of(edit, fault))
     try:
         _check_total(sum(sizes), edit)
     except InvalidInput as fault:
-        faults.append(_fault(edit, fault))
+        faults.append(fault_of(edit, fault))
     return Glance(tuple(faults), tuple(types), tuple(sizes))
 
 
-def column_of(edit: Edit) -> str:
-    """The column that names the pictures of *edit*."""
-    return "image" if len(edit.images) == 1 else "images"
+def fault_of(edit: Edit, error: InvalidInput) -> Fault:
+    """*error* as a fault of the row *edit*; without a column of its own, in the one that names the pictures."""
+    column = error.column or ("image" if len(edit.images) == 1 else "images")
+    return Fault(code=error.code, message=error.message, row=edit.row, line=edit.line, column=column)
 
 
 async def gather(
@@ -161,10 +162,6 @@ def _glance(name: str, roots: Roots) -> tuple[str, int]:
     except OSError as error:
         raise refusal(error, name, roots) from error
     return admit(head, status.st_size, name), status.st_size
-
-
-def _fault(edit: Edit, fault: InvalidInput) -> Fault:
-    return Fault(code=fault.code, message=fault.message, row=edit.row, line=edit.line, column=column_of(edit))
 
 
 def _check_total(size: int, edit: Edit) -> None:

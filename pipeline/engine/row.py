@@ -12,7 +12,7 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from pipeline.attempt import Attempt, Verdict
-from pipeline.edit import Edit
+from pipeline.edit import Edit, Fault
 from pipeline.engine.ahead import UPLOAD, send_ahead
 from pipeline.engine.call import Calls, LeaseLost, Received
 from pipeline.engine.deferred import Deferred
@@ -22,7 +22,7 @@ from pipeline.engine.record import record_of
 from pipeline.errors import InvalidInput
 from pipeline.failpoints import failpoint
 from pipeline.history import History
-from pipeline.inputs import column_of
+from pipeline.inputs import fault_of
 from pipeline.limits.pace import seconds_to_new_day
 from pipeline.picture import SentPicture
 from pipeline.policy import Halt, Next, Retry, Settle, decide, wrong_job
@@ -102,20 +102,13 @@ class Row:
             raise LeaseLost
         failpoint("settled")
         self.job.progress.row_settled(record)
-        log.info(
-            "row_settled job=%s row=%s outcome=%s reason=%s",
-            self.job.spec.job,
-            record.row,
-            record.outcome,
-            record.code or "",
-        )
+        facts = (self.job.spec.job, record.row, record.outcome, record.code or "")
+        log.info("row_settled job=%s row=%s outcome=%s reason=%s", *facts)
         return record
 
     async def _record(self) -> Record | None:
         if self.edit.faults:
-            fault = self.edit.faults[0]
-            where = ", ".join(filter(None, (f"line {fault.line}", fault.where)))
-            return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {where}: {fault.message}"))
+            return self._invalid(self.edit.faults[0])
         if self.job.brake.cancelled:
             return self._cancelled()
         if self.job.set_aside:
@@ -126,9 +119,8 @@ class Row:
                 self._inputs = pictures
                 self._lent = self.job.client.lend(pictures)
                 return await self._edited()
-        except InvalidInput as fault:
-            where = f"line {self.edit.line}, column {fault.column or column_of(self.edit)}"
-            return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {where}: {fault.message}"))
+        except InvalidInput as error:
+            return self._invalid(fault_of(self.edit, error))
         except RootUnseen as unseen:
             self.job.brake.stop(State.WAITING, str(unseen))
             return None
@@ -280,9 +272,12 @@ class Row:
         return self._cancelled() if self.job.brake.cancelled else None
 
     def _cancelled(self) -> Record:
-        return self._settled(
-            Settle(Outcome.CANCELLED, "cancelled: the job was cancelled before this row was done")
-        )
+        reason = "cancelled: the job was cancelled before this row was done"
+        return self._settled(Settle(Outcome.CANCELLED, reason))
+
+    def _invalid(self, fault: Fault) -> Record:
+        place = ", ".join(filter(None, (f"line {fault.line}", fault.where)))
+        return self._settled(Settle(Outcome.INVALID, f"{fault.code}: {place}: {fault.message}"))
 
     def _settled(self, step: Settle) -> Record:
         judged = self._received.judged if self._received else None
