@@ -90,6 +90,11 @@ def command_line(arguments: Sequence[str]) -> int:
         output.say(masked(f"retouch: {error}"))
         log.debug("command_failed", exc_info=error)
         return error.exit_code
+    except FileNotFoundError as error:
+        if environment.has_working_folder():
+            return _internal(error, options)
+        output.say("retouch: the working folder does not exist any more: change to another one")
+        return 2
     except Exception as error:  # noqa: BLE001 - the boundary: a person gets a sentence, never a traceback
         return _internal(error, options)
 

@@ -39,6 +39,15 @@ def read_dotenv() -> None:
         raise UsageError(f"{Path(name).absolute()}: cannot be read ({reason}); fix or remove it") from error
 
 
+def has_working_folder() -> bool:
+    """Whether the folder that this process was started in still has a path."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def store() -> str:
     """Where job folders and the registry of jobs are."""
     return os.environ.get("RETOUCH_STORE") or DEFAULT_STORE

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import msgspec
@@ -129,7 +130,7 @@ class JobFolder:
         """Look at where the job will write, before anything is paid for that could not be kept.
 
         Raises:
-            JobError: a folder stands in place of a file, or a file in place of a folder.
+            JobError: a folder stands in place of a file, a file in place of a folder, or one cannot be written.
         """
         root = self.store.folder
         if root is not None:
@@ -187,3 +188,7 @@ def _check_places(root: Path) -> None:
     for path in (root / name for name in _FOLDERS):
         if path.exists() and not path.is_dir():
             raise JobError(f"{path} is a file, and the job needs a folder there: move it away")
+        if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+            raise JobError(
+                f"{path} cannot be written: give this user permission to use it, or choose another --out"
+            )

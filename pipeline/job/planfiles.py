@@ -57,8 +57,11 @@ class PlanFiles:
             whole += 1
         # The last of them may be folders without a plan.
         last = range(max(1, numbers[-1] - PLANNED_TOGETHER + 1), whole + 1) if numbers else range(0)
-        heads = await asyncio.gather(*(self._store.get(_path(shard, 1), 1) for shard in last))
-        return next((shard - 1 for shard, head in zip(last, heads, strict=True) if head is None), whole)
+        # Listed and not read: who may only look at the job may not read its plans.
+        files = await asyncio.gather(*(self._store.names(shard_path(shard, 1)) for shard in last))
+        return next(
+            (shard - 1 for shard, names in zip(last, files, strict=True) if _PLAN not in names), whole
+        )
 
     async def drop_after(self, whole: int) -> None:
         """Remove the plans of all shards after the first *whole*: a crash has left a gap before them.

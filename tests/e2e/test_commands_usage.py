@@ -277,6 +277,19 @@ def test_standard_output_that_cannot_be_written_is_a_sentence(shell):
         )
 
 
+def test_a_working_folder_that_is_gone_is_a_sentence(shell):
+    done = subprocess.run(
+        ["sh", "-c", f'mkdir gone && cd gone && rmdir ../gone && "{RETOUCH}" status'],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "retouch: the working folder does not exist any more: change to another one\n"
+
+
 def test_a_name_that_is_not_utf_8_is_refused(shell):
     done = subprocess.run(
         [bytes(RETOUCH), b"check", b"sh\xf6p.csv"],

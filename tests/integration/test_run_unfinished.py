@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import pty
+import shutil
 import signal
 import ssl
 import subprocess
@@ -308,6 +309,29 @@ def test_what_stands_where_the_job_writes_is_said_before_anything_is_called(shop
     (said,) = refused.stderr.splitlines()
     assert said.startswith(f"retouch: {shop.out / place} is a f")
     assert said.endswith("there: move it away")
+    assert emulator.ledger.summary()["calls"] == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_called(shop, emulator):
+    shop.manifest(2)
+    assert shop.run("--limit", "1").returncode == 0
+    (shop.out / "images").chmod(0o555)
+    obeying = (
+        ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.geteuid() == 0 else []
+    )
+
+    refused = subprocess.run(
+        [*obeying, sys.executable, "-m", "jobs", "run", "shop.csv", "--out", "out"],
+        cwd=shop.folder,
+        env=shop.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert refused.returncode == 2
+    assert f"{shop.out / 'images'} cannot be written: give this user permission" in refused.stderr
     assert emulator.ledger.summary()["calls"] == 1
 
 

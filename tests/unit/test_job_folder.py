@@ -195,6 +195,21 @@ async def test_a_manifest_is_cut_into_shards(tmp_path, folder):
     assert [row.row for row in await folder.plans.of(3)] == [21, 22, 23, 24, 25]
 
 
+class OthersPlans(DiskStore):
+    """A disk of which plans are not ours to read."""
+
+    async def get(self, path: str, size: int | None = None) -> bytes | None:
+        if path.endswith("/plan"):
+            raise StoreError(f"{path}: cannot read")
+        return await super().get(path, size)
+
+
+async def test_who_may_not_read_plans_knows_how_many_there_are(tmp_path):
+    await planner(tmp_path, 25, JobFolder.at(str(tmp_path / "job"))).read()
+
+    assert await JobFolder(OthersPlans(tmp_path / "job")).plans.count() == 3
+
+
 async def test_planning_goes_on_after_the_last_whole_shard(tmp_path, folder):
     await planner(tmp_path, 25, folder).read()
     before = await folder.plans.of(1)
