@@ -90,11 +90,6 @@ def command_line(arguments: Sequence[str]) -> int:
         output.say(masked(f"retouch: {error}"))
         log.debug("command_failed", exc_info=error)
         return error.exit_code
-    except FileNotFoundError as error:
-        if environment.has_working_folder():
-            return _internal(error, options)
-        output.say("retouch: the working folder does not exist any more: change to another one")
-        return 2
     except Exception as error:  # noqa: BLE001 - the boundary: a person gets a sentence, never a traceback
         return _internal(error, options)
 
@@ -207,6 +202,9 @@ def _source(error: click.BadParameter) -> str:
 
 
 def _internal(error: Exception, options: logs.LogOptions) -> int:
+    if isinstance(error, FileNotFoundError) and not environment.has_working_folder():
+        output.say("retouch: the working folder does not exist any more: change to another one")
+        return 2
     output.say(
         masked(
             f"retouch: internal error: {type(error).__name__}: {error}. Finished rows are kept. Please report it"
