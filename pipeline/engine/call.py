@@ -219,6 +219,21 @@ class Calls:
         failpoint("kept")
         return output_picture(path, verified, len(data))
 
+    async def keep_copy(self, data: bytes) -> OutputPicture:
+        """Store the picture of an identical edit under the row's name.
+
+        No intent tells of a copy. What is there already was left by a process that died before the row's record, and
+        is the row's own.
+        """
+        folder = self.job.folder
+        path = await folder.find_picture(self.edit.name)
+        left = await folder.store.get(path) if path else None
+        if path is None or left is None:
+            return await self.keep(await self.job.verify(data), data)
+        if not await self.lease.sure():
+            raise LeaseLost
+        return output_picture(path, await self.job.verify(left), len(left))
+
 
 class _Gauge:
     """Remembers whether any of a call's body was sent."""

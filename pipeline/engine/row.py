@@ -156,7 +156,7 @@ class Row:
         if found is None:
             return None
         made, data = found
-        picture = await self._calls().keep(await self.job.verify(data), data)
+        picture = await self._calls().keep_copy(data)
         record = self._settled(Settle(Outcome.DONE))
         return msgspec.structs.replace(
             record,
@@ -164,7 +164,7 @@ class Row:
             text=made.text,
             model_version=made.model_version,
             reused=True,
-            reused_from=made.name,
+            reused_from=made.name if picture.sha256 == made.picture.sha256 else None,
         )
 
     async def _called(self, mark: str) -> Record | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+
 from pipeline.gemini.emulator import rule
 from tests.integration.shop import status_of
 
@@ -21,6 +23,24 @@ def test_equal_edits_of_an_earlier_job_are_copied_and_cost_nothing(shop, emulato
         assert record["reused_from"].endswith("/" + before["id"])
         assert (record["cost_usd"], record["attempts"]) == (0.0, [])
         assert record["images"][0]["sha256"] == before["images"][0]["sha256"]
+    shop.check_pictures()
+
+
+def test_a_copy_whose_process_died_before_its_record_is_the_rows_own(shop, emulator):
+    """It has no intent that tells of it: the picture alone is there."""
+    shop.manifest(4)
+    assert shop.run().returncode == 0
+    again = ("run", "shop.csv", "--out", "again", "--reuse")
+    shop.environment["RETOUCH_KILL_AT"] = "kept:2"
+    assert shop.retouch(*again).returncode == -signal.SIGKILL
+    del shop.environment["RETOUCH_KILL_AT"]
+
+    done = shop.retouch(*again)
+
+    assert done.returncode == 0, done.stderr
+    assert emulator.ledger.summary()["calls"] == 4
+    shop.out = shop.folder / "again"
+    assert [record["reused"] for record in shop.records()] == [True] * 4
     shop.check_pictures()
 
 
