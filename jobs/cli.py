@@ -64,7 +64,7 @@ def _leave(code: int) -> NoReturn:
     An answer of an object store that nobody waits for any more (a command that was ended, say) may come at any
     moment to a thread of obstore's, which aborts the process when the interpreter is half gone.
     """
-    # Ctrl-C once more, when all is said, shows no traceback.
+    # A further Ctrl-C, when everything has been printed, shows no traceback.
     with contextlib.suppress(OSError, UsageError, KeyboardInterrupt):
         output.flush()
     with contextlib.suppress(KeyboardInterrupt):

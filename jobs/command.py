@@ -215,6 +215,6 @@ class _Option(click.Option):
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    """Keep a log option; what was said before the command's name holds unless it is said again after it."""
+    """Keep a log option; one before the command's name holds unless it is given again after it."""
     if value:
         setattr(ctx.ensure_object(logs.LogOptions), param.name or "", value)

@@ -36,7 +36,7 @@ def run(*, json: bool, **values: Any) -> int:
 
 async def _run(asked: JobOptions, view: View) -> int:
     with contextlib.suppress(KeyMissing):
-        # One that cannot be used is said before there is a folder; that there is none halts the job.
+        # An unusable key is refused before a folder is created; without a key, the job halts.
         access()
     with tempfile.TemporaryDirectory(prefix="retouch-") as scratch:
         notify = notify_asked(asked)

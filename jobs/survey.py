@@ -31,7 +31,7 @@ CALL_SECONDS = 25.0
 #: Rows that are compared with each other (25 MB a million); equal rows beyond these are not found.
 _COMPARED = 4_000_000
 
-#: Faults of options that are told once: what one says may differ from row to row.
+#: Faults of options that are remembered, to report each once: there may be another one in every row.
 _TOLD = 1000
 
 #: Models that notes are given about: a manifest may name another one in every row.

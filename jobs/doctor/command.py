@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 #: Seconds for each check; they run at the same time. The API is given a little less, so that it can say more.
 _DEADLINE, _API = 8.0, 6.0
-#: Of a lease that cannot be meant: the finding says so, and the other checks go on.
+#: Used if the configured lease is not valid: a finding says so, and the other checks continue.
 _LEASE = 10.0
 
 
@@ -61,7 +61,7 @@ async def _looked(
         _in_time("workers", _workforce(url)),
     )
     installed, way, of_api, written, redis, force = facts
-    # They are in the store and in Redis; what of these is away is said by its own check, once.
+    # If the store or Redis is unavailable, its own check reports that.
     seen = _server(redis) and not isinstance(written, Finding)
     timetable = await _in_time("schedules", _timetable(url)) if seen else None
     found = [
@@ -72,7 +72,7 @@ async def _looked(
         *_judged(store.judge, written),
         *of_lease,
         *_judged(broker.judge, redis),
-        # A Redis that does not answer is said to be at fault once.
+        # That Redis does not answer is reported by its own check.
         *(_judged(workers.judge, force) if force is not None and _server(redis) else ()),
         *(_judged(schedules.judge, timetable) if timetable is not None else ()),
         *clock.judge(_skews(of_api, redis)),

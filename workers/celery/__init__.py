@@ -1,1 +1,1 @@
-"""What Celery is told: its settings, the one task, how messages go, and beat for schedules."""
+"""How Celery is used: its settings, the one task, the transport of messages, and beat for schedules."""

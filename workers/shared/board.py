@@ -41,7 +41,7 @@ UNDER_WAY = 5.0
 _NOBODY_KNOWS = 2
 #: In todo, the score of a shard that a dead worker has left (common.lua).
 _LEFT = -1
-#: The urgency of a shard that whoever sweeps takes itself.
+#: The urgency of a shard that the sweeping worker takes itself.
 _ORPHAN = 2
 
 _wanted = msgspec.json.Decoder(Wanted)
