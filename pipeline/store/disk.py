@@ -177,17 +177,18 @@ def refused(what: str, target: Path, error: OSError) -> StoreError:
     return StoreError(f"{target}: cannot {what} ({error.strerror or error}); {mend}")
 
 
+_ANOTHER = "choose another folder with --out or RETOUCH_STORE"
 _MENDS = {
     errno.ENOSPC: "free space on the disk",
     errno.EDQUOT: "the quota is used up: free some space",
     errno.EACCES: "give this user permission to use it",
     errno.EPERM: "the file system must allow this user to write and to make hard links",
     errno.ENOTSUP: "the file system must support hard links",
-    errno.EEXIST: "there is a file with this name: choose another folder with --out",
+    errno.EEXIST: f"there is a file with this name: {_ANOTHER}",
     errno.EISDIR: "there is a folder with this name: move it away",
-    errno.ENOTDIR: "there is a file with this name: choose another folder with --out",
-    errno.ENOLCK: "the file system must have locks: choose another folder with --out",
-    errno.EROFS: "the file system is read-only: choose another folder with --out",
+    errno.ENOTDIR: f"there is a file with this name: {_ANOTHER}",
+    errno.ENOLCK: f"the file system must have locks: {_ANOTHER}",
+    errno.EROFS: f"the file system is read-only: {_ANOTHER}",
 }
 
 
