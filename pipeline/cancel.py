@@ -81,6 +81,6 @@ class _NoCalls:
         """Never called: a cancelled job begins no call."""
         raise AssertionError("a job that is being cancelled made a call")
 
-    def lend(self, pictures: Sequence[SentPicture]) -> None:  # noqa: ARG002
+    def files_of_row(self, pictures: Sequence[SentPicture]) -> None:  # noqa: ARG002
         """Never called, either."""
         raise AssertionError("a job that is being cancelled made a call")

@@ -29,7 +29,7 @@ from pipeline.status import State
 from pipeline.store import Bytes
 
 if TYPE_CHECKING:
-    from pipeline.gemini.files import Lent
+    from pipeline.gemini.files import RowFiles
     from pipeline.picture import SentPicture
 
 
@@ -48,7 +48,7 @@ class Caller(Protocol):
         """Make one call. The reply is held, and other calls of the process may have to wait, until the block ends."""
         ...
 
-    def lend(self, pictures: Sequence[SentPicture]) -> Lent | None:
+    def files_of_row(self, pictures: Sequence[SentPicture]) -> RowFiles | None:
         """The files of those *pictures* of a row that are too big for its requests; ``None`` if none is."""
         ...
 

@@ -13,12 +13,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from pipeline.attempt import Attempt, Verdict
 from pipeline.edit import Edit, Fault
-from pipeline.engine.ahead import UPLOAD, send_ahead
 from pipeline.engine.call import Calls, LeaseLost, Received
 from pipeline.engine.deferred import Deferred
 from pipeline.engine.jobrun import JobRun
 from pipeline.engine.permit import Permit
 from pipeline.engine.record import record_of
+from pipeline.engine.upload import UPLOAD, upload_files
 from pipeline.errors import InvalidInput
 from pipeline.failpoints import failpoint
 from pipeline.history import History
@@ -34,7 +34,7 @@ from pipeline.roots import RootUnseen
 from pipeline.status import State
 
 if TYPE_CHECKING:
-    from pipeline.gemini.files import Lent
+    from pipeline.gemini.files import RowFiles
 
 log = logging.getLogger("retouch.row")
 
@@ -66,7 +66,7 @@ class Row:
         self.permit = Permit(job, self.model, lease)
         self._received: Received | None = None
         self._inputs: tuple[SentPicture, ...] = ()
-        self._lent: Lent | None = None
+        self._files: RowFiles | None = None
 
     @cached_property
     def price(self) -> float | None:
@@ -117,7 +117,7 @@ class Row:
             self._check_options()
             async with self.job.inputs(self.edit) as pictures:
                 self._inputs = pictures
-                self._lent = self.job.client.lend(pictures)
+                self._files = self.job.client.files_of_row(pictures)
                 return await self._edited()
         except InvalidInput as error:
             return self._invalid(fault_of(self.edit, error))
@@ -125,8 +125,8 @@ class Row:
             self.job.brake.stop(State.WAITING, str(unseen))
             return None
         finally:
-            if self._lent:
-                self._lent.release()
+            if self._files:
+                self._files.release()
 
     def _check_options(self) -> None:
         model = self.job.catalogue.find(self.model)
@@ -187,24 +187,24 @@ class Row:
 
     async def _try(self) -> Next | Stopped:
         """Make the row's next call once it is permitted; what happens next."""
-        if self._lent and (ended := await self._sent_ahead(self._lent)):
+        if self._files and (ended := await self._upload_files(self._files)):
             return ended
         aside = self.job.dearest.aside(self.model, self.price or 0.0)
         if not await self.permit.granted(aside):
             return Stopped()
         attempt, received = await self._calls().make(self.history, self.price, aside)
         step = await self._what_next(attempt, received)
-        if self._lent and attempt.verdict is Verdict.FILE_GONE:
-            self._lent.forget(attempt.detail or "")
+        if self._files and attempt.verdict is Verdict.FILE_GONE:
+            self._files.forget(attempt.detail or "")
             # The next upload may take long; a crash during it must not make this call look unanswered.
             await self._note()
         return step
 
-    async def _sent_ahead(self, lent: Lent) -> Next | Stopped | None:
+    async def _upload_files(self, files: RowFiles) -> Next | Stopped | None:
         """Upload the pictures that are too big for a request; what happens next if that fails."""
         if not await self.permit.take_slot():
             return Stopped()
-        refused = await self.job.brake.race(send_ahead(self.job, lent, self.history))
+        refused = await self.job.brake.race(upload_files(self.job, files, self.history))
         if self.job.brake.stopped:
             return Stopped()
         return await self._what_next(*refused) if refused else None
@@ -218,7 +218,7 @@ class Row:
             aspect_ratio=self.aspect_ratio,
             image_size=self.image_size,
             pictures=self._inputs,
-            uploaded=self._lent.uris if self._lent else {},
+            uploaded=self._files.uris if self._files else {},
             lease=self.lease,
         )
 

@@ -22,7 +22,7 @@ from pipeline.gemini.transport_errors import TRANSPORT_ERRORS, error_text, failu
 from pipeline.gemini.upload import Stretch, Upload, check
 
 if TYPE_CHECKING:
-    from pipeline.gemini.files import Files, Lent
+    from pipeline.gemini.files import Files, RowFiles
     from pipeline.picture import SentPicture
 
 BASE_URL = "https://generativelanguage.googleapis.com"
@@ -110,7 +110,7 @@ class Client:
         await self._http.aclose()
         self._reader.shutdown(wait=False)
 
-    def lend(self, pictures: Sequence[SentPicture]) -> Lent | None:
+    def files_of_row(self, pictures: Sequence[SentPicture]) -> RowFiles | None:
         """The files of those *pictures* of a row that are too big for its requests; ``None`` if none is."""
         chosen = by_file([picture.bytes for picture in pictures], self._inline_bytes)
         if not chosen:
@@ -121,7 +121,7 @@ class Client:
             from pipeline.gemini.files import Files  # noqa: PLC0415
 
             self._files = Files(FileApi(self.send, self._reader, self._key))
-        return self._files.lend([pictures[position] for position in chosen])
+        return self._files.of_row([pictures[position] for position in chosen])
 
     @asynccontextmanager
     async def call(

@@ -48,7 +48,7 @@ class _Upload:
 
     picture: SentPicture
     task: asyncio.Task[str] = field(init=False)
-    users: set[Lent] = field(default_factory=set)
+    users: set[RowFiles] = field(default_factory=set)
     name: str | None = None
     until: float = float("inf")
 
@@ -78,9 +78,9 @@ class Files:
         self._turn = asyncio.Semaphore(_DELETIONS)
         self._told = False
 
-    def lend(self, pictures: Sequence[SentPicture]) -> Lent:
-        """*pictures* for one row, to be given back by :meth:`Lent.release`."""
-        return Lent(self, pictures)
+    def of_row(self, pictures: Sequence[SentPicture]) -> RowFiles:
+        """*pictures* for one row, to be given back by :meth:`RowFiles.release`."""
+        return RowFiles(self, pictures)
 
     async def aclose(self) -> None:
         """Delete every file, as far as that is quickly done."""
@@ -91,8 +91,8 @@ class Files:
             for task in late:
                 task.cancel()
 
-    async def address(self, picture: SentPicture, lent: Lent, timeout: float) -> str:  # noqa: ASYNC109
-        """The address of *picture*, which *lent* needs, at the API.
+    async def address(self, picture: SentPicture, row: RowFiles, timeout: float) -> str:  # noqa: ASYNC109
+        """The address of *picture*, which *row* needs, at the API.
 
         Raises:
             Refused: it could not be uploaded.
@@ -101,7 +101,7 @@ class Files:
         upload = self._uploads.get(picture.sha256)
         if upload is None or upload.until <= time.monotonic():
             upload = self._begin(picture, timeout)
-        upload.users.add(lent)
+        upload.users.add(row)
         try:
             return await asyncio.shield(upload.task)
         except Refused:
@@ -122,13 +122,13 @@ class Files:
         if upload is not None and upload.there and upload.task.result() == uri:
             self._forget(upload)
 
-    def release(self, sha256: str, lent: Lent) -> None:
-        """*lent* no longer needs *sha256*."""
+    def release(self, sha256: str, row: RowFiles) -> None:
+        """*row* no longer needs *sha256*."""
         upload = self._uploads.get(sha256)
         if upload is None:
             self._sessions.pop(sha256, None)
             return
-        upload.users.discard(lent)
+        upload.users.discard(row)
         if upload.users:
             return
         if not upload.there:
@@ -193,7 +193,7 @@ class Files:
             log.warning("file_not_deleted name=%s, the API will do it within 48 hours: %s", name, fault)
 
 
-class Lent:
+class RowFiles:
     """The files of one row, from before its first call until it is settled.
 
     Attributes:

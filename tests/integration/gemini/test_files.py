@@ -20,7 +20,7 @@ from pipeline.errors import InvalidInput
 from pipeline.gemini.client import Client
 from pipeline.gemini.emulator import Emulator, Options, Studio, read_mark, rule, token_of
 from pipeline.gemini.fileapi import CHUNK, FileApi, Refused, Session
-from pipeline.gemini.files import UPLOADS, Files, Lent
+from pipeline.gemini.files import UPLOADS, Files, RowFiles
 from pipeline.gemini.judgement import Judgement, Scope
 from pipeline.gemini.request import ImageRequest
 from pipeline.gemini.verdict import file_gone, judge
@@ -60,32 +60,32 @@ def variant(tmp_path: Path, name: str, size: int = 0) -> SentPicture:
     )  # fmt: skip
 
 
-def lent_by(client: Client, *pictures: SentPicture) -> Lent:
-    lent = client.lend(pictures)
-    assert lent is not None
-    return lent
+def files_of(client: Client, *pictures: SentPicture) -> RowFiles:
+    files = client.files_of_row(pictures)
+    assert files is not None
+    return files
 
 
-async def edit(client: Client, lent: Lent, *pictures: SentPicture) -> Judgement:
-    request = ImageRequest(model=MODEL, prompt="blue", pictures=pictures, uploaded=lent.uris)
+async def edit(client: Client, files: RowFiles, *pictures: SentPicture) -> Judgement:
+    request = ImageRequest(model=MODEL, prompt="blue", pictures=pictures, uploaded=files.uris)
     async with client.call(request, timeout=20) as reply:
-        return file_gone(judge(reply), lent.uris.values())
+        return file_gone(judge(reply), files.uris.values())
 
 
 async def test_the_picture_painted_is_of_what_was_uploaded(client, emulator, photo, tmp_path):
     """A small one beside it stays in the request; at the end nothing is left at the API."""
     small = tmp_path / "small.jpg"
     small.write_bytes(b"\xff\xd8\xff\xe0 nothing that would be decoded")
-    lent = lent_by(client, picture(small), photo)
-    assert await lent.upload(20) is None
-    assert list(lent.uris) == [photo.sha256]
-    judged = await edit(client, lent, photo)
+    files = files_of(client, picture(small), photo)
+    assert await files.upload(20) is None
+    assert list(files.uris) == [photo.sha256]
+    judged = await edit(client, files, photo)
     assert judged.verdict is Verdict.IMAGE
     assert read_mark(bytes(judged.picture or b"")) == token_of("blue", [PHOTO.read_bytes()])
     (upload,) = emulator.ledger.uploads()
     assert (upload.sha256, upload.mime_type, upload.calls) == (photo.sha256, "image/jpeg", 1)
     assert upload.display_name == f"retouch {photo.sha256[:12]}"
-    lent.release()
+    files.release()
     await client.aclose()
     assert emulator.ledger.summary()["files_left"] == 0
 
@@ -93,18 +93,18 @@ async def test_the_picture_painted_is_of_what_was_uploaded(client, emulator, pho
 async def test_a_row_that_fits_asks_for_nothing(emulator, photo):
     """No request, and nothing is made that could make one."""
     async with Client(key=KEY, base_url=emulator.url) as client:
-        assert client.lend([photo]) is None
-        assert client.lend([]) is None
+        assert client.files_of_row([photo]) is None
+        assert client.files_of_row([]) is None
     assert emulator.ledger.summary()["uploads"] == 0
 
 
 async def test_several_rows_and_tries_share_one_upload(client, emulator, photo):
     """At the same time or one after the other."""
-    rows = [lent_by(client, photo) for _ in range(8)]
+    rows = [files_of(client, photo) for _ in range(8)]
     assert await asyncio.gather(*(row.upload(20) for row in rows)) == [None] * 8
     for row in rows:
         row.release()
-    later = lent_by(client, photo)
+    later = files_of(client, photo)
     assert await later.upload(20) is None
     assert await later.upload(20) is None
     assert len({row.uris[photo.sha256] for row in (*rows, later)}) == 1
@@ -132,7 +132,7 @@ async def test_few_are_uploaded_at_a_time_and_each_piece_is_a_sign_of_life(tmp_p
     ):
         assert client.last_piece == 0
         began = time.monotonic()
-        rows = [lent_by(client, one) for one in pictures]
+        rows = [files_of(client, one) for one in pictures]
         assert await asyncio.gather(*(row.upload(20) for row in rows)) == [None] * len(rows)
         assert began < client.last_piece <= time.monotonic()
     assert most == UPLOADS
@@ -145,13 +145,13 @@ async def test_memory_is_bounded_by_a_piece_and_not_by_the_picture(client, emula
     async with _counting(peak) as (url, digest), Client(key=KEY, base_url=url, inline_bytes=1) as plain:
         tracemalloc.start()
         try:
-            assert await lent_by(plain, large).upload(20) is None
+            assert await files_of(plain, large).upload(20) is None
             peak.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
         assert digest.hexdigest() == large.sha256
     assert peak[-1] < 6_000_000
-    assert await lent_by(client, large).upload(20) is None
+    assert await files_of(client, large).upload(20) is None
     (upload,) = emulator.ledger.uploads()
     assert upload.sha256 == large.sha256
 
@@ -241,11 +241,11 @@ async def test_a_failed_upload_is_judged_as_a_call_is_and_is_no_try(
 ):
     """And the next is made anew."""
     emulator.order(fault)
-    judged = await lent_by(client, photo).upload(0.5 if fault.answer == "hang" else 20)
+    judged = await files_of(client, photo).upload(0.5 if fault.answer == "hang" else 20)
     assert judged is not None
     assert (judged.verdict, judged.scope, judged.counted, judged.unknown) == (verdict, scope, False, False)
     emulator.order()
-    assert await lent_by(client, photo).upload(20) is None
+    assert await files_of(client, photo).upload(20) is None
     assert "redirects_followed" not in emulator.ledger.summary()
 
 
@@ -253,9 +253,9 @@ async def test_an_upload_that_broke_off_goes_on_from_there(emulator, client, tmp
     """Of three pieces the second is refused, and the third lost on its way."""
     large = variant(tmp_path, "large", 2 * CHUNK + 1000)
     emulator.order(rule("status", on="upload", code=503, nth=2), rule("reset", on="upload", nth=3))
-    lent = lent_by(client, large)
-    assert [judged.verdict for _ in "ab" if (judged := await lent.upload(20))] == ["overloaded", "network"]
-    assert await lent.upload(20) is None
+    files = files_of(client, large)
+    assert [judged.verdict for _ in "ab" if (judged := await files.upload(20))] == ["overloaded", "network"]
+    assert await files.upload(20) is None
     (upload,) = emulator.ledger.uploads()
     assert (upload.sha256, upload.bytes) == (large.sha256, large.bytes)
 
@@ -264,24 +264,24 @@ async def test_an_upload_that_broke_off_goes_on_from_there(emulator, client, tmp
 async def test_an_upload_of_which_nothing_is_known_any_more_begins_anew(emulator, client, tmp_path, code):
     large = variant(tmp_path, "large", CHUNK)
     emulator.order(rule("reset", on="upload", nth=2), rule("status", on="query", code=code))
-    lent = lent_by(client, large)
-    assert await lent.upload(20) is not None
-    assert await lent.upload(20) is None
+    files = files_of(client, large)
+    assert await files.upload(20) is not None
+    assert await files.upload(20) is None
     assert [upload.uploaded for upload in emulator.ledger.uploads()] == [False, True]
 
 
 async def test_an_upload_is_not_given_up_because_nobody_can_say_how_far_it_is(emulator, client, tmp_path):
     large = variant(tmp_path, "large", CHUNK)
     emulator.order(rule("reset", on="upload", nth=1), rule("status", on="query", code=503, times=1))
-    lent = lent_by(client, large)
-    assert [judged.verdict for _ in "ab" if (judged := await lent.upload(20))] == ["network", "overloaded"]
-    assert await lent.upload(20) is None
+    files = files_of(client, large)
+    assert [judged.verdict for _ in "ab" if (judged := await files.upload(20))] == ["network", "overloaded"]
+    assert await files.upload(20) is None
     assert emulator.ledger.summary()["uploads"] == 1
 
 
 async def test_why_a_picture_cannot_be_used_is_said_and_it_is_deleted(emulator, client, photo):
     emulator.order(rule("file", final="FAILED", polls=1, error="too odd"))
-    judged = await lent_by(client, photo).upload(20)
+    judged = await files_of(client, photo).upload(20)
     assert judged is not None
     assert judged.detail == "Files API: the picture cannot be used: too odd"
     await client.aclose()
@@ -291,9 +291,9 @@ async def test_why_a_picture_cannot_be_used_is_said_and_it_is_deleted(emulator, 
 async def test_a_file_that_is_worked_on_is_waited_for(emulator, client, photo):
     """As long as that has a chance."""
     emulator.order(rule("file", polls=3))
-    lent = lent_by(client, photo)
-    assert await lent.upload(20) is None
-    assert (await edit(client, lent, photo)).verdict is Verdict.IMAGE
+    files = files_of(client, photo)
+    assert await files.upload(20) is None
+    assert (await edit(client, files, photo)).verdict is Verdict.IMAGE
     emulator.order(rule("file", polls=10**6))
     api = FileApi(client.send, client._reader, KEY, processing=0.3)
     with pytest.raises(Refused) as caught:
@@ -303,7 +303,7 @@ async def test_a_file_that_is_worked_on_is_waited_for(emulator, client, photo):
 
 async def test_a_file_that_is_gone_is_uploaded_once_more_for_all(emulator, client, photo):
     """Whether it was deleted, is another project's, or has run out: neither key nor model is at fault."""
-    rows = [lent_by(client, photo) for _ in range(3)]
+    rows = [files_of(client, photo) for _ in range(3)]
     for row in rows:
         await row.upload(20)
     (upload,) = emulator.ledger.uploads()
@@ -320,12 +320,12 @@ async def test_a_file_that_is_gone_is_uploaded_once_more_for_all(emulator, clien
 
 async def test_a_file_is_not_named_when_its_life_is_nearly_over(emulator, client, photo):
     emulator.order(rule("file", seconds=0.0, times=1))
-    lent = lent_by(client, photo)
-    await lent.upload(20)
-    first = dict(lent.uris)
-    await lent.upload(20)
-    await lent.upload(20)
-    assert lent.uris != first
+    files = files_of(client, photo)
+    await files.upload(20)
+    first = dict(files.uris)
+    await files.upload(20)
+    await files.upload(20)
+    assert files.uris != first
     assert emulator.ledger.summary()["uploads"] == 2
 
 
@@ -334,7 +334,7 @@ async def test_what_no_row_needs_is_kept_up_to_a_bound_and_the_oldest_goes(emula
     room = 2 * pictures[0].bytes
     async with Client(key=KEY, base_url=emulator.url) as client:
         files = Files(FileApi(client.send, client._reader, KEY), idle_bytes=room)
-        rows = [files.lend([one]) for one in pictures]
+        rows = [files.of_row([one]) for one in pictures]
         for row in rows:
             assert await row.upload(20) is None
         assert _left(emulator) == {one.sha256 for one in pictures}
@@ -348,7 +348,7 @@ async def test_what_no_row_needs_is_kept_up_to_a_bound_and_the_oldest_goes(emula
 async def test_a_deletion_that_fails_harms_nothing_and_is_told_once(emulator, client, tmp_path, caplog):
     emulator.order(rule("status", on="delete", code=500), rule("file", seconds=0.0, times=1))
     for name in "gone", "a", "b":
-        await lent_by(client, variant(tmp_path, name)).upload(20)
+        await files_of(client, variant(tmp_path, name)).upload(20)
     with caplog.at_level(logging.WARNING, "retouch"):
         await client.aclose()
     (said,) = caplog.messages
@@ -362,13 +362,13 @@ async def test_a_deletion_that_fails_harms_nothing_and_is_told_once(emulator, cl
 async def test_an_upload_that_nobody_waits_for_ends(emulator, client, photo):
     """A row that was stopped leaves none behind."""
     emulator.order(rule("hang", on="finish", times=1))
-    lent = lent_by(client, photo)
-    waiting = asyncio.create_task(lent.upload(20))
+    files = files_of(client, photo)
+    waiting = asyncio.create_task(files.upload(20))
     await _until(lambda: any(upload.bytes for upload in emulator.ledger.uploads()))
     waiting.cancel()
     await asyncio.wait([waiting])
-    lent.release()
-    again = lent_by(client, photo)
+    files.release()
+    again = files_of(client, photo)
     assert await again.upload(20) is None
     assert emulator.ledger.summary()["uploads"] == 2
 
@@ -379,7 +379,7 @@ async def test_a_picture_that_changes_under_way_is_said_to_whom_it_belongs(emula
     others.write_bytes(mine.path.read_bytes())
     twin = SentPicture(**{**{name: getattr(mine, name) for name in mine.__struct_fields__}, "path": others})
     mine.path.write_bytes(b"shorter")
-    first, second = lent_by(client, mine), lent_by(client, twin)
+    first, second = files_of(client, mine), files_of(client, twin)
     came = await asyncio.gather(first.upload(20), second.upload(20), return_exceptions=True)
     assert isinstance(came[0], InvalidInput)
     assert came[0].code == "changed"
@@ -391,7 +391,7 @@ async def test_a_picture_that_changes_under_way_is_said_to_whom_it_belongs(emula
 async def test_the_key_is_in_no_address_and_in_nothing_that_is_told(emulator, client, photo, caplog):
     emulator.order(rule("status", on="upload", code=503, message=f"busy with {KEY}"))
     with caplog.at_level(logging.DEBUG, "retouch"):
-        judged = await lent_by(client, photo).upload(20)
+        judged = await files_of(client, photo).upload(20)
     assert judged is not None
     assert KEY not in str(judged)
     assert KEY not in caplog.text

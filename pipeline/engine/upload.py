@@ -13,14 +13,14 @@ from pipeline.policy import variant
 from pipeline.timestamp import utc
 
 if TYPE_CHECKING:
-    from pipeline.gemini.files import Lent
+    from pipeline.gemini.files import RowFiles
 
 #: The step of an attempt that ended before there was a call.
 UPLOAD = "upload"
 
 
-async def send_ahead(job: JobRun, lent: Lent, history: History) -> tuple[Attempt, Received] | None:
-    """Make sure that the pictures of *lent* are at the API; ``None`` if they are, otherwise the attempt that failed.
+async def upload_files(job: JobRun, files: RowFiles, history: History) -> tuple[Attempt, Received] | None:
+    """Make sure that the pictures of *files* are at the API; ``None`` if they are, otherwise the attempt that failed.
 
     This happens before the intent of a call: a process that dies during an upload leaves nothing behind that may
     have been paid for.
@@ -31,7 +31,7 @@ async def send_ahead(job: JobRun, lent: Lent, history: History) -> tuple[Attempt
     started, clock = time.time(), time.monotonic()
     job.progress.upload_begun()
     try:
-        judged = await lent.upload(job.timeout)
+        judged = await files.upload(job.timeout)
     finally:
         job.progress.upload_ended()
     if judged is None:
