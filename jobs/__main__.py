@@ -9,11 +9,11 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
     # Takes a third of a second, in which somebody may press Ctrl-C.
-    from jobs import cli  # noqa: PLC0415
+    from jobs.cli import app  # noqa: PLC0415
 
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    cli.main()
+    app.main()
 
 
 def _leave(*_: object) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from docs.generate.markdown import code, prose, table
-from jobs.cli import retouch
-from jobs.command import Command, log_params
+from jobs.cli.app import retouch
+from jobs.cli.command import Command, log_params
 
 _INTRO = """# Commands
 

@@ -12,7 +12,7 @@ import click
 
 from docs.generate.commands import documented
 from docs.generate.markdown import code, codes, table
-from jobs.command import log_params
+from jobs.cli.command import log_params
 from jobs.environment import DEFAULT_REDIS_URL, DEFAULT_STORE, DOTENV
 from pipeline.gemini.client import BASE_URL
 from pipeline.job.runlease import TTL

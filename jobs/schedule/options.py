@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from jobs.declared.edit import submit
+from jobs.cli.declared.edit import submit
+from jobs.cli.options import asked_for
 from jobs.job_options import JobOptions
 from jobs.manifests import opened_manifest
 from jobs.notifying import notify_asked
 from jobs.opening import check_options
-from jobs.options import asked_for
 from pipeline.errors import ManifestError, UsageError
 from pipeline.manifest import open_pictures
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from jobs.commands import COMMANDS, SECTIONS
+from jobs.cli.table import COMMANDS, SECTIONS
 from tests.e2e.typed import KEY, RETOUCH, Shell
 
 
@@ -211,10 +211,10 @@ def test_a_reader_that_goes_away_is_no_fault(shell, tmp_path):
 
 def test_an_internal_error_is_a_sentence_and_a_traceback_only_with_debug(shell):
     program = (
-        "import sys, jobs.models, jobs.cli\n"
+        "import sys, jobs.commands.models, jobs.cli.app\n"
         f"def broken(**_): raise ZeroDivisionError('with {KEY} inside')\n"
-        "jobs.models.show = broken\n"
-        "sys.exit(jobs.cli.command_line(sys.argv[1:]))"
+        "jobs.commands.models.show = broken\n"
+        "sys.exit(jobs.cli.app.command_line(sys.argv[1:]))"
     )
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -245,7 +245,7 @@ def test_run_starts_without_what_it_does_not_need():
 
 
 def test_help_imports_neither_transport_nor_storage():
-    loaded = modules_after("import jobs.cli; jobs.cli.command_line(['run', '--help'])")
+    loaded = modules_after("import jobs.cli; jobs.cli.app.command_line(['run', '--help'])")
 
     assert not {"httpx", "aiohttp", "PIL", "obstore", "redis", "celery", "rich"} & loaded
 

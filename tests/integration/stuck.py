@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 
-from jobs.cli import main
+from jobs.cli.app import main
 
 GO_ON = threading.Event()
 

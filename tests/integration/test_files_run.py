@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from jobs.cli.options import DEFAULT_MODEL
 from jobs.job_options import JobOptions
 from jobs.manifests import manifest_of
 from jobs.opening import open_job
-from jobs.options import DEFAULT_MODEL
 from pipeline.gemini.client import Client
 from pipeline.gemini.emulator import Emulator, rule
 from pipeline.gemini.inline import INLINE_BYTES

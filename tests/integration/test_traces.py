@@ -150,7 +150,7 @@ def test_another_protocol_is_named_and_jobs_are_done(shop: Shop):
 def test_nothing_of_it_is_imported_unless_asked_for(shop: Shop):
     shop.manifest(1)
     code = (
-        "import sys; from jobs.cli import command_line;"
+        "import sys; from jobs.cli.app import command_line;"
         "code = command_line(['run', 'shop.csv', '--yes', '--out', 'out']);"
         "sys.exit(code or any(name.startswith(('opentelemetry', 'prometheus')) for name in sys.modules))"
     )

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from jobs.cli import command_line
-from jobs.commands import COMMANDS
-from jobs.options import asked_for
+from jobs.cli.app import command_line
+from jobs.cli.options import asked_for
+from jobs.cli.table import COMMANDS
 from pipeline.models import catalogue
 
 

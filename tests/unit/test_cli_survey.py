@@ -8,9 +8,9 @@ import re
 import pytest
 from PIL import Image
 
-from jobs.check import estimate_lines
+from jobs.cli.options import DEFAULT_MODEL
+from jobs.commands.check import estimate_lines
 from jobs.job_options import JobOptions
-from jobs.options import DEFAULT_MODEL
 from jobs.survey import CALL_SECONDS, Survey
 from pipeline.edit import Edit, Fault
 from pipeline.gemini.inline import INLINE_BYTES

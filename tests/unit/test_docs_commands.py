@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from jobs.cli import retouch
-from jobs.commands import COMMANDS
+from jobs.cli.app import retouch
+from jobs.cli.table import COMMANDS
 from tests.markdown import PAGES, ROOT, blocks
 
 _MAKE = re.compile(r"^(?:.*\bmake) +([a-z]+)\b", re.MULTILINE)

@@ -9,7 +9,7 @@ import os
 import msgspec
 import pytest
 
-from jobs.options import asked_for
+from jobs.cli.options import asked_for
 from jobs.schedule.book import ScheduleBook
 from jobs.schedule.pictures import pick
 from jobs.schedule.slots import Begun, Picked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from jobs.command import Command, Group, json_option, option, switch
-from jobs.option_types import Number, Text
+from jobs.cli.command import Command, Group, json_option, option, switch
+from jobs.cli.option_types import Number, Text
 
 _NAME = click.Argument(["name"], type=Text())
 _WORK = "jobs.schedule"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from jobs.command import Command, json_option, option
-from jobs.option_types import Number, Rule, Text, YesNo
-from jobs.options import place_params
+from jobs.cli.command import Command, json_option, option
+from jobs.cli.option_types import Number, Rule, Text, YesNo
+from jobs.cli.options import place_params
 
 
 def models() -> Command:
     """``retouch models``."""
     return Command(
         "models",
-        "jobs.models:show",
+        "jobs.commands.models:show",
         [json_option("the catalogue")],
         text="List the image models with their state, sizes, aspect ratios and prices, and the date of these facts.",
         examples=("retouch models", "retouch models --json | jq -r '.models[].id'"),
@@ -43,7 +43,7 @@ def emulator() -> Command:
     """``retouch emulator``."""
     return Command(
         "emulator",
-        "jobs.emulator:serve",
+        "jobs.commands.emulator:serve",
         _emulator_params(),
         text="""Start a local stand-in for the API. It draws over the pictures it receives, simulates faults,
     and lists every call at /ledger. It prints its URL first; set GOOGLE_GEMINI_BASE_URL to it.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from jobs.commands.report import rewritten
 from jobs.exits import INTERRUPTED, exit_code
 from jobs.live import View, viewing
-from jobs.report import rewritten
 from jobs.standing import Standing, Standings, standings, the_job
 from jobs.words import STOPPED
 from pipeline.job.registry import JobEntry

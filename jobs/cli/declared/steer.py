@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from jobs.command import Command, json_option, option
-from jobs.option_types import Number
-from jobs.options import JOB, job_argument
+from jobs.cli.command import Command, json_option, option
+from jobs.cli.option_types import Number
+from jobs.cli.options import JOB, job_argument
 
 
 def pause() -> Command:
     """``retouch pause``."""
     return Command(
         "pause",
-        "jobs.pause:pause",
+        "jobs.commands.pause:pause",
         [job_argument(), json_option("the new status")],
         text=f"Pause a job: calls in flight finish, and no new ones start until `retouch resume`.\n\n{JOB}",
         examples=("retouch pause 20260801-120000-ab12cd",),
@@ -24,7 +24,7 @@ def resume() -> Command:
     """``retouch resume``."""
     return Command(
         "resume",
-        "jobs.pause:resume",
+        "jobs.commands.pause:resume",
         [job_argument(), json_option("the new status")],
         text=f"Continue a paused job. A job that Redis has lost is restored from its folder.\n\n{JOB}",
         examples=("retouch resume 20260801-120000-ab12cd",),
@@ -35,7 +35,7 @@ def cancel() -> Command:
     """``retouch cancel``."""
     return Command(
         "cancel",
-        "jobs.cancel:cancel",
+        "jobs.commands.cancel:cancel",
         [job_argument(), json_option("the new status")],
         text=f"Cancel a job: calls in flight finish, and all other rows are recorded as cancelled.\n\n{JOB}",
         examples=("retouch cancel 20260801-120000-ab12cd",),
@@ -47,7 +47,7 @@ def set_() -> Command:
     # Not the variables of run and submit: .env sets those for future jobs, and must not change a running one.
     return Command(
         "set",
-        "jobs.set:change",
+        "jobs.commands.set:change",
         [
             job_argument(),
             option(

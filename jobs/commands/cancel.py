@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from jobs import environment
+from jobs.commands.watch import follow
 from jobs.live import View, viewing
 from jobs.notifying import hook, notifying
 from jobs.standing import Standings, registry, spec_of, standings, the_job
-from jobs.watch import follow
 from pipeline.cancel import cancel_rest
 from pipeline.errors import BrokerError
 from pipeline.job.folder import JobFolder

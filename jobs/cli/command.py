@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from jobs import logs, output
+from jobs.cli.option_types import YesNo
 from jobs.environment import PREFIX
-from jobs.option_types import YesNo
 
 #: Wide enough for a sentence and its variable, narrow enough for a terminal.
 WIDTH = 100

@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from jobs.cli.options import asked_for
 from jobs.exits import exit_code
 from jobs.job_options import JobOptions
 from jobs.live import View, viewing
 from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked
 from jobs.opening import open_job
-from jobs.options import asked_for
 from jobs.running import Running
 from pipeline.errors import KeyMissing
 from pipeline.gemini.access import access

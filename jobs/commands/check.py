@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from jobs import output
+from jobs.cli.options import asked_for
 from jobs.confirm import in_words
 from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
 from jobs.manifests import opened_manifest
-from jobs.options import asked_for
 from jobs.survey import Estimate, Survey, survey_of
 from jobs.words import duration, printable
 from pipeline.errors import KeyMissing, UsageError

@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from jobs import environment
-from jobs.command import MONEY, option, switch, under
+from jobs.cli.command import MONEY, option, switch, under
+from jobs.cli.option_types import FailureBound, Number, Text
 from jobs.job_options import JobOptions
-from jobs.option_types import FailureBound, Number, Text
 
 #: The catalogue's default, repeated here so that help need not read the catalogue; a test compares the two.
 DEFAULT_MODEL = "gemini-nano-banana-2.1"

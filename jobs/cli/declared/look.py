@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from jobs.command import Command, json_option, option, switch
-from jobs.options import JOB, job_argument
+from jobs.cli.command import Command, json_option, option, switch
+from jobs.cli.options import JOB, job_argument
 
 _OUTCOMES = ("done", "blocked", "failed", "invalid", "cancelled")
 
@@ -14,7 +14,7 @@ def status() -> Command:
     """``retouch status``."""
     return Command(
         "status",
-        "jobs.status:show",
+        "jobs.commands.status:show",
         [job_argument(required=False), json_option("one status, or a list of all,")],
         text=f"Show the status of one job, or list all jobs, newest last.\n\n{JOB}",
         examples=("retouch status", "retouch status 20260801-120000-ab12cd --json"),
@@ -25,7 +25,7 @@ def watch() -> Command:
     """``retouch watch``."""
     return Command(
         "watch",
-        "jobs.watch:watch",
+        "jobs.commands.watch:watch",
         [job_argument(), json_option("the final status")],
         text=f"""Follow a job live to its end. Ctrl-C stops watching, not the job.
 
@@ -39,7 +39,7 @@ def results() -> Command:
     """``retouch results``."""
     return Command(
         "results",
-        "jobs.results:show",
+        "jobs.commands.results:show",
         [
             job_argument(),
             option("--outcome", type=click.Choice(_OUTCOMES), help="Only rows with this outcome."),
@@ -59,7 +59,7 @@ def report() -> Command:
     """``retouch report``."""
     return Command(
         "report",
-        "jobs.report:rewrite",
+        "jobs.commands.report:rewrite",
         [job_argument(), json_option("the status")],
         text=f"Write results.jsonl, results.csv and report.html again, from the rows finished so far.\n\n{JOB}",
         examples=("retouch report 20260801-120000-ab12cd",),
@@ -70,7 +70,7 @@ def verify() -> Command:
     """``retouch verify``."""
     return Command(
         "verify",
-        "jobs.verify:verify",
+        "jobs.commands.verify:verify",
         [job_argument(), json_option("what was compared and every difference")],
         text=f"""Compare a job's files with its records: whether each picture exists with the right size, hash
     and type, whether there are pictures without a record, and whether results and report match the records.

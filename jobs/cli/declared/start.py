@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from jobs.command import Command, json_option, option, switch
-from jobs.option_types import Number, Text
-from jobs.options import command_option, slots_option
+from jobs.cli.command import Command, json_option, option, switch
+from jobs.cli.option_types import Number, Text
+from jobs.cli.options import command_option, slots_option
 
 
 def up() -> Command:
     """``retouch up``."""
     return Command(
         "up",
-        "jobs.up:up",
+        "jobs.commands.up:up",
         [slots_option("Parallel calls of its worker; the smaller of this and the job's applies.")],
         text="""Start everything that submitted jobs need on this machine: a Redis-compatible server, a worker
     and a scheduler. If one of them dies, it is restarted. The server keeps its data in the store's folder.
@@ -29,7 +29,7 @@ def worker() -> Command:
     """``retouch worker``."""
     return Command(
         "worker",
-        "jobs.worker:work",
+        "jobs.commands.worker:work",
         [
             slots_option("Parallel calls in this process; the smaller of this and the job's applies."),
             *_metrics_params(
@@ -63,7 +63,7 @@ def scheduler() -> Command:
     """``retouch scheduler``."""
     return Command(
         "scheduler",
-        "jobs.scheduler:run",
+        "jobs.commands.scheduler:run",
         _metrics_params(
             "Serve /metrics and /healthz on this port; 0 picks a free one. By default they are not served."
         ),
@@ -80,7 +80,7 @@ def probe() -> Command:
     """``retouch probe``."""
     return Command(
         "probe",
-        "jobs.probe:probe",
+        "jobs.commands.probe:probe",
         [
             *_metrics_params("Port on which the worker or scheduler serves /healthz."),
             json_option("its answer"),

@@ -19,8 +19,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from jobs import environment, logs, output
-from jobs.command import WIDTH, log_params, write_examples, write_sections
-from jobs.commands import COMMANDS, SECTIONS
+from jobs.cli.command import WIDTH, log_params, write_examples, write_sections
+from jobs.cli.table import COMMANDS, SECTIONS
 from jobs.exits import INTERNAL, INTERRUPTED
 from jobs.masking import masked
 from pipeline.errors import RetouchError, UsageError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.command import Command, json_option, option, switch
-from jobs.option_types import Text
-from jobs.options import JOB, answer_params, command_option, job_argument, job_params
+from jobs.cli.command import Command, json_option, option, switch
+from jobs.cli.option_types import Text
+from jobs.cli.options import JOB, answer_params, command_option, job_argument, job_params
 
 _MANIFEST = """MANIFEST is a CSV, TSV, JSONL or Parquet file, a folder of pictures, a glob, or - for JSONL on
     standard input."""
@@ -14,7 +14,7 @@ def check() -> Command:
     """``retouch check``."""
     return Command(
         "check",
-        "jobs.check:check",
+        "jobs.commands.check:check",
         [*job_params(), command_option(), json_option("mistakes and estimates")],
         text=f"""Check a manifest before you pay: list every mistake with its line, and estimate the calls, the
     cost and the time. Changes nothing, calls nothing, fetches no URL.
@@ -33,7 +33,7 @@ def run() -> Command:
     """``retouch run``."""
     return Command(
         "run",
-        "jobs.run:run",
+        "jobs.commands.run:run",
         [*job_params(), command_option(), json_option("the final status")],
         text=f"""Edit a whole manifest in this process, without Redis or workers.
 
@@ -53,7 +53,7 @@ def submit() -> Command:
     """``retouch submit``."""
     return Command(
         "submit",
-        "jobs.submit:submit",
+        "jobs.commands.submit:submit",
         [
             *job_params(),
             switch(
@@ -78,7 +78,7 @@ def retry() -> Command:
     """``retouch retry``."""
     return Command(
         "retry",
-        "jobs.retry:retry",
+        "jobs.commands.retry:retry",
         [
             job_argument(),
             option(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import click
 
-from jobs.declared import edit, explore, look, start, steer
-from jobs.declared.schedule import schedule_group
+from jobs.cli.declared import edit, explore, look, start, steer
+from jobs.cli.declared.schedule import schedule_group
 
 
 class Listed(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from jobs import environment, output
+from jobs.cli.options import asked_for
 from jobs.confirm import confirmed, must_ask
 from jobs.faults import tell_faults
 from jobs.job_options import JobOptions
@@ -17,7 +18,6 @@ from jobs.live import View, viewing
 from jobs.manifests import manifest_of
 from jobs.notifying import notify_asked
 from jobs.opening import open_job, taken_up
-from jobs.options import asked_for
 from jobs.planning import plan_job
 from jobs.survey import Survey, survey_of
 from pipeline.errors import JobError, UsageError
