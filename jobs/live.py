@@ -145,6 +145,7 @@ class JsonView(_Talk):
         self._said = news
 
     def _conclude(self, status: Status) -> None:
+        self.update(status)
         try:
             output.write_json(status)
             output.flush()

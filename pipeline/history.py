@@ -20,6 +20,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         calls: how many of them were calls.
         calls_unknown: how many calls were never answered, and so may have been paid for.
         cost_usd: the sum of the known costs; ``None`` if there were calls and no cost is known.
+        overloads: how many attempts of this round found the API overloaded, including those no longer kept.
         waited: seconds of waiting that did not count as tries, without waits for a daily quota.
         before: how many of the attempts belong to earlier rounds, and no longer count against any limit.
         tries_before: how many of those were counted.
@@ -31,6 +32,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
     calls_unknown: int = 0
     cost_usd: float | None = 0.0
+    overloads: int = 0
     waited: float = 0.0
     before: int = 0
     tries_before: int = 0
@@ -57,6 +59,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
             calls=self.calls + attempt.begun,
             calls_unknown=self.calls_unknown + attempt.unknown,
             cost_usd=sum(costs) if costs else None,
+            overloads=self.overloads + (attempt.verdict is Verdict.OVERLOADED),
         )
 
     def in_a_row(self, verdict: Verdict) -> int:

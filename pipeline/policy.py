@@ -142,8 +142,9 @@ def _after_no_try(judged: Judgement, history: History, jitter: float) -> Next:
         seconds = judged.retry_after or _LONGEST_WAIT
         return Retry(seconds, hold=seconds)
     again = history.in_a_row(verdict)
-    times = sum(attempt.verdict is verdict for attempt in history.recent)
-    if history.waited >= PATIENCE or (verdict is Verdict.OVERLOADED and times >= OVERLOADS):
+    overloaded = verdict is Verdict.OVERLOADED
+    times = history.overloads if overloaded else sum(past.verdict is verdict for past in history.recent)
+    if history.waited >= PATIENCE or (overloaded and times >= OVERLOADS):
         return Settle(Outcome.FAILED, reason(judged, times))
     # However long a wait the API asks for, a row waits an hour in total, and then tries one last time.
     left = PATIENCE - history.waited

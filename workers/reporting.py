@@ -54,6 +54,7 @@ async def _write_all(folder: JobFolder, spec: Spec, seen: BoardView, state: Stat
         # Not the figures of the last heartbeats, which are a second old.
         in_flight=0,
         uploading=0,
+        images_per_minute=None,
         eta_seconds=None,
     )
     await write_results(folder, seen.shards, status, spec, lease.sure)

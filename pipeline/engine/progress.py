@@ -19,7 +19,7 @@ class LocalProgress:
     """:class:`pipeline.ports.Progress` for one process.
 
     Attributes:
-        totals: the settled rows, and the calls of the others too.
+        totals: the settled rows, and the calls of the others too, from the moment they begin.
         in_flight: calls that have begun and are not answered yet.
         uploading: rows whose pictures are being uploaded.
         waiting_for: why the job is waiting, if it is.
@@ -38,6 +38,7 @@ class LocalProgress:
 
     def call_begun(self) -> None:
         self.in_flight += 1
+        self.totals += Totals(calls=1)
 
     def call_ended(self, attempt: Attempt) -> None:
         self.in_flight -= attempt.begun
@@ -50,7 +51,6 @@ class LocalProgress:
             )
         self.totals += Totals(
             verdicts={attempt.verdict: 1},
-            calls=int(attempt.begun),
             calls_unknown=int(attempt.unknown),
             calls_unpriced=int(attempt.unpriced),
             cost_usd=attempt.cost_usd or 0.0,

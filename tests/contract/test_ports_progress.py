@@ -53,11 +53,12 @@ def test_the_shards_of_a_job_add_up_in_the_process():
     shards = [ShardProgress(job) for _ in range(2)]
     for shard in shards:
         shard.call_begun()
-    assert job.in_flight == 2
+    assert (job.in_flight, job.totals.calls) == (2, 2)
     shards[0].call_ended(attempt())
     shards[0].row_settled(record())
     assert (job.in_flight, job.totals.outcomes) == (1, {"done": 1})
-    assert shards[1].totals == Totals()
+    assert job.totals.calls == 2
+    assert shards[1].totals == Totals(calls=1)
 
 
 def test_a_wait_is_the_jobs():

@@ -67,7 +67,7 @@ def test_the_report_of_a_live_run_calls_no_call_interrupted(shop, emulator):
     status = status_of(shop.retouch("report", "out", "--json"))
 
     emulator.order()
-    assert (status["calls"], status["calls_unknown"], status["verdicts"]) == (0, 0, {})
+    assert (status["calls"], status["calls_unknown"], status["verdicts"]) == (3, 0, {})
     assert running.wait(60) == 0
     running.communicate()
 

@@ -62,7 +62,7 @@ def test_two_workers_share_one_job(crew, stage):
     assert len(spent) == 2, "both have worked"
     seen = crew.status(job)
     assert seen["images_per_minute"] is None, "nothing is made any more"
-    assert seen | {"images_per_minute": 0} == status | {"images_per_minute": 0}
+    assert seen == status
     assert crew.emulator.ledger.summary()["max_in_flight"] > SLOTS
 
 

@@ -181,6 +181,14 @@ def test_json_is_alone_on_standard_output(capfdbinary):
     assert said.err == b"waiting: a quota\ntalk\n"
 
 
+def test_json_says_why_a_job_stopped_however_soon_it_did(capfdbinary):
+    view = JsonView()
+    view.update(status())
+    view.close(status(state=State.HALTED, state_reason="denied: check the key"))
+
+    assert capfdbinary.readouterr().err == b"halted: denied: check the key\n"
+
+
 def test_without_a_terminal_nobody_is_asked(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
 

@@ -117,6 +117,17 @@ def test_an_overloaded_api_is_left_alone_longer_each_time_and_given_up_after_ten
     assert after.reason.startswith("overloaded: ")
 
 
+def test_the_tenth_overload_is_the_last_whatever_came_between():
+    """Of the uncounted attempts only the last ten are kept, but all of them count."""
+    answer = judged(Verdict.OVERLOADED, counted=False, http_status=503)
+    mixed = [Verdict.OVERLOADED, Verdict.THROTTLED]
+
+    assert isinstance(next_step(answer, tried(*mixed * 9, counted=False)), Retry)
+    after = next_step(answer, tried(*mixed * 9, Verdict.OVERLOADED, counted=False))
+    assert after.outcome is Outcome.FAILED
+    assert "10 times" in after.reason
+
+
 @pytest.mark.parametrize("told", [0.5, 17.85, 55.0, 600.0])
 def test_what_the_api_says_about_waiting_is_believed_and_spread(told):
     answer = judged(Verdict.THROTTLED, counted=False, retry_after=told, http_status=429)
