@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from pipeline.attempt import Attempt, Verdict
@@ -15,6 +17,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         attempts: every counted try and the last :data:`UNCOUNTED_KEPT` others, in order.
+        unlisted: the attempts that are no longer kept, by verdict.
         made: the number of all attempts.
         uncounted: how many of them were not counted, including those that are no longer kept.
         calls: how many of them were calls.
@@ -27,6 +30,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     attempts: tuple[Attempt, ...] = ()
+    unlisted: dict[str, int] = {}
     made: int = 0
     uncounted: int = 0
     calls: int = 0
@@ -51,9 +55,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         """This history and one more *attempt*."""
         known = self.cost_usd if self.calls else None
         costs = [cost for cost in (known, attempt.cost_usd) if cost is not None]
+        kept, gone = _parted((*self.attempts, attempt))
         return msgspec.structs.replace(
             self,
-            attempts=_kept((*self.attempts, attempt)),
+            attempts=kept,
+            unlisted=dict(Counter(self.unlisted) + Counter(old.verdict.value for old in gone)),
             made=self.made + 1,
             uncounted=self.uncounted + (not attempt.counted),
             calls=self.calls + attempt.begun,
@@ -72,9 +78,10 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return count
 
 
-def _kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+def _parted(attempts: tuple[Attempt, ...]) -> tuple[tuple[Attempt, ...], tuple[Attempt, ...]]:
+    """The attempts that are kept, and the one before them that no longer is."""
     surplus = sum(not attempt.counted for attempt in attempts) - UNCOUNTED_KEPT
     if surplus <= 0:
-        return attempts
+        return attempts, ()
     oldest = next(index for index, attempt in enumerate(attempts) if not attempt.counted)
-    return attempts[:oldest] + attempts[oldest + 1 :]
+    return attempts[:oldest] + attempts[oldest + 1 :], (attempts[oldest],)

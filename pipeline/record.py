@@ -75,6 +75,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         inputs: the pictures that were sent.
         attempts: every attempt that counted, and the last ten others.
         uncounted: the number of attempts that did not count, including those not in *attempts*.
+        unlisted: the attempts not in *attempts*, by verdict.
         calls: the number of requests sent, even partly.
         calls_unknown: how many of them were never answered, and so may have been paid for.
         cost_usd: the known cost of all attempts; ``None`` if nothing is known.
@@ -98,6 +99,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[InputPicture, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     uncounted: int = 0
+    unlisted: dict[str, int] = {}
     calls: int = 0
     calls_unknown: int = 0
     cost_usd: float | None = None
@@ -119,6 +121,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             attempts=self.attempts,
             made=made,
             uncounted=self.uncounted,
+            unlisted=self.unlisted,
             calls=self.calls,
             calls_unknown=self.calls_unknown,
             cost_usd=self.cost_usd,

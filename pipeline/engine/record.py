@@ -40,6 +40,7 @@ def record_of(
         inputs=_as_named(edit, inputs),
         attempts=history.attempts,
         uncounted=history.uncounted,
+        unlisted=history.unlisted,
         calls=history.calls,
         calls_unknown=history.calls_unknown,
         cost_usd=history.cost_usd,

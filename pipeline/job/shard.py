@@ -91,7 +91,7 @@ def totals_of(records: Iterable[Record]) -> Totals:
         calls += record.calls
         unknown += record.calls_unknown
         unpriced += _unpriced(record.attempts)
-        verdicts.update(_verdicts(record.attempts))
+        verdicts.update(_verdicts(record))
     return Totals(
         outcomes=outcomes,
         verdicts=dict(verdicts),
@@ -102,8 +102,9 @@ def totals_of(records: Iterable[Record]) -> Totals:
     )
 
 
-def _verdicts(attempts: Iterable[Attempt]) -> dict[str, int]:
-    return dict(Counter(attempt.verdict.value for attempt in attempts))
+def _verdicts(tried: Record | History) -> Counter[str]:
+    """All attempts by verdict, those no longer listed included."""
+    return Counter(attempt.verdict.value for attempt in tried.attempts) + Counter(tried.unlisted)
 
 
 def _unpriced(attempts: Iterable[Attempt]) -> int:
@@ -116,7 +117,7 @@ def found(opened: OpenShard) -> Totals:
     totals = totals_of(settled.values())
     for history in (opened.history(edit.row) for edit in opened.edits if edit.row not in settled):
         totals += Totals(
-            verdicts=_verdicts(history.attempts),
+            verdicts=dict(_verdicts(history)),
             calls=history.calls,
             calls_unknown=history.calls_unknown,
             calls_unpriced=_unpriced(history.attempts),

@@ -34,6 +34,8 @@ def test_a_history_keeps_every_counted_try_and_the_last_ten_others(kinds):
     assert [kept_attempt.n for kept_attempt in history.attempts] == kept
     assert history.made == len(kinds)
     assert history.uncounted == len(others)
+    assert sum(history.unlisted.values()) == max(0, len(others) - UNCOUNTED_KEPT)
+    assert set(history.unlisted) <= {Verdict.THROTTLED.value}
     assert history.tries == sum(kinds)
     assert history.calls == len(kinds)
 

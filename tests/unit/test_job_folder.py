@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.attempt import Attempt, Variant, Verdict
 from pipeline.edit import Edit
+from pipeline.engine.record import record_of
 from pipeline.errors import JobError, ManifestError, StoreError
 from pipeline.history import History
 from pipeline.job.folder import JobFolder, Planned
@@ -123,6 +124,30 @@ async def test_an_open_shard_tells_settled_interrupted_and_answered_rows_apart(f
     totals = await folder.shards.totals(1)
     # Row 2 and row 4: one answered call and one without; row 3: one answered.
     assert (totals.calls, totals.calls_unknown) == (5, 2)
+
+
+async def test_totals_count_the_attempts_that_are_no_longer_listed(folder):
+    history = History()
+    for n in range(1, 15):
+        history = history.after(
+            Attempt(
+                n=n,
+                started_at=utc(0),
+                seconds=1,
+                verdict=Verdict.THROTTLED,
+                counted=False,
+                prompt_variant=Variant.PLAIN,
+            )
+        )
+    await folder.plans.add(1, [edit(1), edit(2)])
+    await folder.shards.put_record(1, record_of(edit(1), history, Outcome.FAILED, model="m"))
+    await folder.shards.put_intent(1, intent(2, 14))
+    await folder.shards.put_tried(1, 2, history)
+
+    totals = await folder.shards.totals(1)
+
+    assert totals.verdicts == {"throttled": 28}
+    assert totals.calls == 28
 
 
 async def test_folding_keeps_the_records_and_drops_the_small_files(folder):
