@@ -359,11 +359,17 @@ class TestQuarantine:
         quarantine.make_room(("job", 2))
         assert quarantine.lets(("job", 2))
         assert not quarantine.lets(("job", 1)), "room is made for it"
-        quarantine.begin(("job", 2))
+        quarantine.begin(("job", 2), alone=True)
         assert not quarantine.lets(("job", 1))
         quarantine.end(("job", 1))
         assert not quarantine.lets(("job", 1))
         quarantine.end(("job", 2))
+        assert quarantine.lets(("job", 1))
+
+    def test_one_that_was_acquitted_while_room_was_made_for_it_has_no_need_of_it(self):
+        quarantine = Quarantine()
+        quarantine.make_room(("job", 2))
+        quarantine.begin(("job", 2), alone=False)
         assert quarantine.lets(("job", 1))
 
     def test_it_is_not_waited_for_without_an_end(self):

@@ -77,9 +77,12 @@ class Quarantine:
         if self._awaited is None or self._clock() >= self._until:
             self._awaited, self._until = shard, self._clock() + DRAIN
 
-    def begin(self, shard: Name) -> None:
-        """*shard* is taken, alone."""
-        self._alone, self._awaited = shard, None
+    def begin(self, shard: Name, *, alone: bool) -> None:
+        """*shard* is taken. One that was awaited is so no longer, though it may have been acquitted meanwhile."""
+        if alone:
+            self._alone = shard
+        if self._awaited == shard:
+            self._awaited = None
 
     def end(self, shard: Name) -> None:
         """*shard* is over, whether it was alone or not."""

@@ -182,13 +182,13 @@ class ShardRunner:
         """Whether a claimed shard may be started beside those that are held."""
         if not self._quarantine.lets(shard):
             return False
-        if deaths != SUSPECT:
-            return True
-        if self.held:
+        suspect = deaths == SUSPECT
+        if suspect and self.held:
             self._quarantine.make_room(shard)
             return False
-        log.warning("shard_alone job=%s shard=%s: two workers have died with it", *shard)
-        self._quarantine.begin(shard)
+        if suspect:
+            log.warning("shard_alone job=%s shard=%s: two workers have died with it", *shard)
+        self._quarantine.begin(shard, alone=suspect)
         return True
 
     async def _hold(self, held: HeldShard, claim: ShardClaim) -> None:
