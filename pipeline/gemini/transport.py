@@ -11,8 +11,10 @@ import asyncio.sslproto
 import base64
 import os
 import resource
+import select
 import socket
 import ssl
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -24,8 +26,16 @@ from httpx_aiohttp import AiohttpTransport
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
     from typing_extensions import Buffer
 
+#: Seconds an idle connection is kept; Google keeps them longer, so that we are the ones who close.
+KEEPALIVE = 30.0
+#: Seconds for which a connection must have been silent before it carries another call. By then it has shown what a
+#: faulty server or proxy sends after an answer: the answer once more, or more bytes than were announced.
+SILENCE = 0.2
 #: Bytes of one header of an answer, and how many headers there may be.
 LONGEST_FIELD, MOST_FIELDS = 64 << 10, 1000
 #: Bytes of an answer that are read while it waits for its turn: the first read after a request, which asyncio
@@ -69,6 +79,34 @@ class _Socket(socket.socket):
         return super().recv_into(buffer, min(size, memoryview(buffer).nbytes), flags)
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Keeps connections, but lends none on which anything has come since its last answer, or may still come.
+
+    It would be read as the answer to the next call: a picture under the wrong row.
+    """
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        idle = self._conns.get(key)  # the longest idle first
+        while idle:
+            protocol, since = idle[0]
+            if monotonic() - since < SILENCE:
+                return None
+            if not protocol.should_close and _is_silent(protocol.transport):
+                break
+            idle.popleft()
+            protocol.close()
+        return await super()._get(key, traces)
+
+
+def _is_silent(transport: asyncio.Transport | None) -> bool:
+    """Whether neither bytes nor an end wait to be read."""
+    if transport is None:
+        return False
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket"), select.POLLIN)
+    return not poll.poll(0)
+
+
 class Transport(AiohttpTransport):
     """httpx's transport over aiohttp, reading in larger pieces."""
 
@@ -89,15 +127,7 @@ def transport(url: httpx.URL) -> Transport:
     context = certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            # A connection for each call. On a kept one, what a faulty proxy sends twice or too late would be read as
-            # the answer to the next row; and a server that closes it just then would cost that row a try.
-            # Measured: 2 ms of CPU for a handshake with TLS, 0.3 ms without.
-            force_close=True,
-            limit=0,
-            ssl=context,
-            socket_factory=_open_socket,
-        )
+        connector = _Connector(limit=0, ssl=context, keepalive_timeout=KEEPALIVE, socket_factory=_open_socket)
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

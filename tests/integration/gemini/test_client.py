@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.attempt import Verdict
 from pipeline.errors import InvalidInput, KeyMissing, UsageError
+from pipeline.gemini import transport
 from pipeline.gemini.answer import Answer, Failure
 from pipeline.gemini.client import SENDING, Client
 from pipeline.gemini.description import describe
@@ -90,29 +91,58 @@ async def test_no_base_url(url: str) -> None:
         Client(key=KEY, base_url=url)
 
 
-async def test_what_a_server_sends_too_much_is_never_the_next_answer() -> None:
-    """Two answers to one request, the second at once or when the next request is there: each call gets its own."""
+async def test_silent_connections_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call after the other goes over one connection, errors among them."""
+    monkeypatch.setattr(transport, "SILENCE", 0.0)
+    connections = 0
+    handle = answering(http(), http(b'{"error":{"code":503}}', 503), http())
+
+    async def counting(reader: Reader, writer: Writer) -> None:
+        nonlocal connections
+        connections += 1
+        await handle(reader, writer)
+
+    statuses = []
+    async with serving(counting) as port, Client(key=KEY, base_url=f"http://127.0.0.1:{port}") as client:
+        for _ in range(3):
+            async with client.call(asking(), timeout=20) as reply:
+                assert isinstance(reply, Answer)
+                statuses.append(reply.status)
+    assert (statuses, connections) == ([200, 503, 200], 1)
+
+
+_SECOND = http(b'{"modelVersion": "of the call before"}')
+
+
+@pytest.mark.parametrize(
+    ("surplus", "late"), [(_SECOND, 0.0), (_SECOND, 0.05), (b"}", 0.05), (b"", 0.0), (b"", 0.05)]
+)
+async def test_what_a_server_sends_too_much_is_never_the_next_answer(surplus: bytes, late: float) -> None:
+    """A second answer, a byte, or the end of the connection, with the answer or shortly after."""
     requests = 0
 
-    async def twice(reader: Reader, writer: Writer) -> None:
+    async def too_much(reader: Reader, writer: Writer) -> None:
         nonlocal requests
-        requests += 1
-        await received(reader)
-        surplus = http(b'{"modelVersion": "of the call before"}')
-        writer.write(http(b'{"modelVersion": "%d"}' % requests) + (surplus if requests == 1 else b""))
-        await writer.drain()
-        await received(reader)
-        writer.write(surplus)
-        await writer.drain()
+        while True:
+            await received(reader)
+            requests += 1
+            writer.write(http(b'{"modelVersion": "%d"}' % requests) + (b"" if late else surplus))
+            await asyncio.sleep(late)
+            if late:
+                writer.write(surplus)
+            if not surplus:
+                writer.close()
+                return
 
     told = []
-    async with serving(twice) as port, Client(key=KEY, base_url=f"http://127.0.0.1:{port}") as client:
-        for _ in range(4):
+    async with serving(too_much) as port, Client(key=KEY, base_url=f"http://127.0.0.1:{port}") as client:
+        for pause in (0.0, 0.0, transport.SILENCE, 0.0, transport.SILENCE):
+            await asyncio.sleep(pause)
             async with client.call(asking(), timeout=20) as reply:
                 assert isinstance(reply, Answer)
                 assert reply.reply
                 told.append(reply.reply.model_version)
-    assert told == ["1", "2", "3", "4"]
+    assert told == ["1", "2", "3", "4", "5"]
 
 
 async def test_chunked_and_compressed() -> None:
