@@ -236,7 +236,7 @@ def test_an_internal_error_is_a_sentence_and_a_traceback_only_with_debug(shell):
 
 
 def test_run_starts_without_what_it_does_not_need():
-    loaded = modules_after("import jobs.cli, jobs.run")
+    loaded = modules_after("import jobs.cli.app, jobs.commands.run")
 
     assert (
         not {"redis", "celery", "pydantic", "pyarrow", "typer", "dotenv", "rich", "pygments", "obstore"}
@@ -245,7 +245,7 @@ def test_run_starts_without_what_it_does_not_need():
 
 
 def test_help_imports_neither_transport_nor_storage():
-    loaded = modules_after("import jobs.cli; jobs.cli.app.command_line(['run', '--help'])")
+    loaded = modules_after("import jobs.cli.app; jobs.cli.app.command_line(['run', '--help'])")
 
     assert not {"httpx", "aiohttp", "PIL", "obstore", "redis", "celery", "rich"} & loaded
 
